@@ -1,0 +1,98 @@
+// Statistics of a tape, and why a run missed the plan cache.
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "exec/live.h"
+
+uint64_t tir_exec_now_ns(void) {
+  struct timespec now;
+  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0;
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static size_t common_prefix(const uint64_t *a, size_t n_a, const uint64_t *b,
+                            size_t n_b) {
+  const size_t n = n_a < n_b ? n_a : n_b;
+  size_t i = 0;
+  while (i < n && a[i] == b[i]) i++;
+  return i;
+}
+
+// What the first differing word of the key is about.
+static void describe(tir_live *live, size_t word) {
+  const tir_live_slice *slice = &live->slice;
+  const tir_ir_graph *g = live->root.graph;
+  size_t i = slice->key_starts.count;
+  while (i > 0 && slice->key_starts.data[i - 1] > word) i--;
+  const size_t n = sizeof live->miss;
+  if (i == 0 || word >= slice->key_nodes_end) {
+    snprintf(live->miss, n,
+             "the nodes are those of a cached plan, but the values that "
+             "survive or the types of its inputs differ");
+    return;
+  }
+  const uint32_t id = slice->nodes.data[i - 1];
+  const char *site = g->nodes.data[id].site;
+  const size_t at = word - slice->key_starts.data[i - 1];
+  const size_t words =
+      tir_ir_op_desc((tir_op)g->nodes.data[id].op)->attrs_size / 8;
+  snprintf(live->miss, n,
+           "node %zu of %zu, %s%s%s%s, differs from the nearest of %zu "
+           "cached plans in its %s",
+           i, slice->nodes.count,
+           tir_ir_op_desc((tir_op)g->nodes.data[id].op)->name,
+           site ? " (" : "", site ? site : "", site ? ")" : "",
+           live->cache.n_plans,
+           at == 0          ? "op or number of operands"
+           : at <= words    ? "attributes"
+                            : "operands or where they are kept");
+}
+
+void tir_live_explain(tir_live *live) {
+  const tir_live_slice *slice = &live->slice;
+  if (!live->cache.n_plans) {
+    snprintf(live->miss, sizeof live->miss, "no plan was cached yet");
+    return;
+  }
+  size_t best = 0;
+  for (const tir_cached_plan *plan = live->cache.newest; plan;
+       plan = plan->older) {
+    const size_t same = common_prefix(slice->key.data, slice->key.count,
+                                      plan->key, plan->n_key);
+    if (same > best) best = same;
+  }
+  describe(live, best);
+}
+
+size_t tir_tape_explain_miss(const tir_tape *tape, char *buffer,
+                             size_t size) {
+  if (!tape) return 0;
+  const char *text = tir_live_of(tape)->miss;
+  if (buffer && size) snprintf(buffer, size, "%s", text);
+  return strlen(text);
+}
+
+void tir_tape_stats(const tir_tape *tape,
+                    tir_tape_statistics *out_stats) {
+  if (!out_stats) return;
+  *out_stats = (tir_tape_statistics){0};
+  if (!tape) return;
+  const tir_live *live = tir_live_of(tape);
+  const tir_live_frame *root = &live->root;
+  *out_stats = live->stats;
+  out_stats->n_nodes = tir_ir_n_nodes(root->graph);
+  out_stats->n_pending = live->n_pending;
+  out_stats->n_plans = live->cache.n_plans;
+  out_stats->n_plan_evictions = live->cache.n_evictions;
+  out_stats->plan_bytes = live->cache.bytes;
+  out_stats->arena_bytes = live->arena_alloc + live->scratch_alloc;
+  out_stats->survivor_bytes = live->pool.bytes_in_use;
+  out_stats->tape_bytes =
+      tir_ir_graph_bytes(root->graph) + live->cache.bytes +
+      live->arena_alloc + live->scratch_alloc + live->pool.bytes_held +
+      root->values.capacity * sizeof *root->values.data +
+      root->nodes.capacity * sizeof *root->nodes.data +
+      tape->slots.capacity * sizeof *tape->slots.data +
+      live->slice.key.capacity * sizeof *live->slice.key.data;
+}

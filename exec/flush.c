@@ -1,0 +1,342 @@
+// Running a slice: find or make its plan, bind memory, run, keep survivors.
+#include <stdio.h>
+#include <string.h>
+
+#include "exec/live.h"
+#include "ir/base/tensor.h"
+
+// --- memory shared by the plans of a tape ----------------------------------
+
+static tir_status grow_block(tir_live *live, void **block, size_t *size,
+                             size_t *alloc, size_t need, tir_error *error) {
+  if (need <= *size && *block) return TIR_OK;
+  tir_context *context = live->tape->context;
+  size_t new_alloc;
+  void *bigger = tir_base_alloc_pages(context, need ? need : 64, &new_alloc);
+  if (!bigger) return tir_base_fail_memory(error, need);
+  tir_base_free_pages(context, *block, *alloc);
+  *block = bigger;
+  *size = need;
+  *alloc = new_alloc;
+  return TIR_OK;
+}
+
+static tir_status prepare_memory(tir_live *live, tir_cached_plan *plan,
+                                 tir_error *error) {
+  const tir_program *program = plan->program;
+  TIR_TRY(grow_block(live, &live->arena, &live->arena_bytes,
+                     &live->arena_alloc, program->arena_bytes, error));
+  TIR_TRY(grow_block(live, &live->scratch, &live->scratch_bytes,
+                     &live->scratch_alloc, program->scratch_bytes, error));
+  // The arena may have moved since this plan last ran.
+  if (plan->arena != live->arena) {
+    tir_exec_resolve_internal(program, live->arena, plan->ptr);
+    plan->arena = live->arena;
+  }
+  return TIR_OK;
+}
+
+// --- plans -----------------------------------------------------------------
+
+static tir_status find_plan(tir_live *live, tir_cached_plan **out_plan,
+                            tir_error *error) {
+  const tir_live_slice *slice = &live->slice;
+  *out_plan = tir_plan_cache_find(&live->cache, slice->key.data,
+                                  slice->key.count);
+  if (*out_plan) {
+    live->stats.n_plan_hits++;
+    return TIR_OK;
+  }
+  live->stats.n_plan_misses++;
+  tir_live_explain(live);
+  const uint64_t start = tir_exec_now_ns();
+  tir_program *program;
+  TIR_TRY(tir_live_build(live, &program, error));
+  live->stats.compile_time_ns += tir_exec_now_ns() - start;
+  return tir_plan_cache_add(&live->cache, slice->key.data, slice->key.count,
+                            program, out_plan, error);
+}
+
+// --- binding ---------------------------------------------------------------
+
+// Memory of an external: its buffer, or the literal's own bytes.
+static void *data_of(const tir_live *live, uint32_t v) {
+  const tir_live_value *value = &live->root.values.data[v];
+  if (value->buffer) return value->buffer->data;
+  tir_ir_graph *g = live->root.graph;
+  const tir_ir_node n = {g->values.data[v].node};
+  if (tir_ir_op(g, n) != TIR_OP_CONSTANT) return NULL;
+  return &g->attrs.data[tir_ir_node_at(g, n)->attrs];
+}
+
+static bool note_module(tir_live *live, const tir_pool_buffer *buffer) {
+  if (!buffer || !buffer->module) return true;
+  for (size_t i = 0; i < live->slice.modules.count; i++)
+    if (live->slice.modules.data[i] == buffer->module) return true;
+  return TIR_VEC_PUSH(live->tape->context, &live->slice.modules,
+                      buffer->module);
+}
+
+static tir_status bind_externals(tir_live *live, tir_error *error) {
+  tir_live_slice *slice = &live->slice;
+  tir_context *context = live->tape->context;
+  slice->inputs.count = slice->params.count = slice->modules.count = 0;
+  bool ok = true;
+  for (size_t i = 0; i < slice->externals.count && ok; i++) {
+    const tir_live_external *external = &slice->externals.data[i];
+    if (external->kind == TIR_LIVE_CONSTANT) continue;
+    void *data = data_of(live, external->value);
+    ok = external->kind == TIR_LIVE_STATE
+             ? TIR_VEC_PUSH(context, &slice->params, data)
+             : TIR_VEC_PUSH(context, &slice->inputs, data);
+    ok = ok && note_module(live,
+                           live->root.values.data[external->value].buffer);
+  }
+  // A module written after the run must be held as well.
+  for (size_t i = 0; i < slice->assigns.count && ok; i++)
+    if (slice->assigns.data[i].root)
+      ok = note_module(
+          live,
+          live->root.values.data[slice->assigns.data[i].root].buffer);
+  return ok ? TIR_OK : tir_base_fail_memory(error, sizeof(void *));
+}
+
+// Buffers for the survivors the program writes.
+static tir_status bind_outputs(tir_live *live, tir_error *error) {
+  tir_live_slice *slice = &live->slice;
+  tir_live_frame *root = &live->root;
+  slice->outputs.count = 0;
+  if (!TIR_VEC_RESERVE(live->tape->context, &slice->outputs,
+                       slice->survivors.count))
+    return tir_base_fail_memory(error, sizeof(void *));
+  for (size_t i = 0; i < slice->survivors.count; i++) {
+    const uint32_t v = slice->survivors.data[i];
+    if (tir_live_is_in_place(live, v)) continue;
+    tir_ir_type type;
+    tir_ir_type_of(root->graph, (tir_ir_value){v}, &type);
+    const size_t bytes = tir_ir_type_bytes(&type);
+    tir_pool_buffer *buffer = tir_pool_take(&live->pool, bytes);
+    if (!buffer) return tir_base_fail_memory(error, bytes);
+    root->values.data[v].buffer = buffer;
+    slice->outputs.data[slice->outputs.count++] = buffer->data;
+  }
+  return TIR_OK;
+}
+
+// --- modules ---------------------------------------------------------------
+
+static bool writes_module(const tir_live *live, const tir_module *module) {
+  for (size_t i = 0; i < live->slice.assigns.count; i++) {
+    const uint32_t root = live->slice.assigns.data[i].root;
+    if (!root) continue;
+    const tir_pool_buffer *buffer = live->root.values.data[root].buffer;
+    if (buffer && buffer->module == module) return true;
+  }
+  return false;
+}
+
+static tir_status acquire_modules(tir_live *live, tir_error *error) {
+  tir_live_slice *slice = &live->slice;
+  for (size_t i = 0; i < slice->modules.count; i++) {
+    tir_module *module = slice->modules.data[i];
+    const tir_status status = tir_ir_module_acquire(
+        module, writes_module(live, module), error);
+    if (status == TIR_OK) continue;
+    while (i-- > 0)
+      tir_ir_module_end_lease(slice->modules.data[i], false);
+    slice->modules.count = 0;
+    return status;
+  }
+  return TIR_OK;
+}
+
+static void end_leases(tir_live *live, bool wrote, bool torn) {
+  for (size_t i = 0; i < live->slice.modules.count; i++) {
+    tir_module *module = live->slice.modules.data[i];
+    const bool writes = writes_module(live, module);
+    if (writes && torn) tir_ir_module_set_torn(module);
+    tir_ir_module_end_lease(module, writes && wrote);
+  }
+}
+
+// --- after the run ---------------------------------------------------------
+
+// A parameter whose old version is still wanted could not be overwritten by
+// the program: its old data move out and the new ones in.
+static tir_status store_param(tir_live *live, const tir_live_assign *assign,
+                              tir_error *error) {
+  tir_live_frame *root = &live->root;
+  const uint32_t out =
+      tir_ir_out(root->graph, (tir_ir_node){assign->node}, 0).id;
+  tir_live_value *old = &root->values.data[assign->root];
+  tir_live_value *new = &root->values.data[out];
+  if (!old->buffer || !old->buffer->module || !new->buffer) return TIR_OK;
+  tir_pool_buffer *storage = old->buffer;
+  if (old->owners || old->reads) {
+    tir_pool_buffer *copy = tir_pool_take(&live->pool, storage->bytes);
+    if (!copy) return tir_base_fail_memory(error, storage->bytes);
+    if (storage->bytes) memcpy(copy->data, storage->data, storage->bytes);
+    old->buffer = copy;
+  } else {
+    old->buffer = NULL;
+  }
+  if (storage->bytes)
+    memcpy(storage->data, new->buffer->data, storage->bytes);
+  tir_pool_release(&live->pool, new->buffer);
+  new->buffer = storage;
+  return TIR_OK;
+}
+
+// New versions take their roots' memory over: after a good run it holds the
+// new data, after a failed one the old, which then stay in force.
+static tir_status hand_over(tir_live *live, bool ran, tir_error *error) {
+  tir_live_frame *root = &live->root;
+  tir_status status = TIR_OK;
+  for (size_t i = 0; i < live->slice.assigns.count; i++) {
+    const tir_live_assign *assign = &live->slice.assigns.data[i];
+    if (!assign->root || !assign->is_last) continue;
+    const uint32_t out =
+        tir_ir_out(root->graph, (tir_ir_node){assign->node}, 0).id;
+    tir_live_value *old = &root->values.data[assign->root];
+    tir_live_value *new = &root->values.data[out];
+    if (ran && !assign->in_place) {
+      if (status == TIR_OK) status = store_param(live, assign, error);
+      continue;
+    }
+    if (!old->buffer) continue;
+    const bool shared = old->owners || old->reads;
+    tir_pool_release(&live->pool, new->buffer);
+    new->buffer = shared ? tir_pool_retain(old->buffer) : old->buffer;
+    if (!shared) old->buffer = NULL;
+    new->state = TIR_LIVE_DONE;
+  }
+  return status;
+}
+
+// Frees what the slice was the last to read.
+static void free_unwanted(tir_live *live) {
+  tir_live_slice *slice = &live->slice;
+  for (size_t i = 0; i < slice->to_free.count; i++) {
+    tir_live_value *v = &live->root.values.data[slice->to_free.data[i]];
+    if (v->owners || v->reads) continue;
+    tir_pool_release(&live->pool, v->buffer);
+    v->buffer = NULL;
+  }
+  slice->to_free.count = 0;
+}
+
+// A failed run drops the slice's effects as a whole: its values are lost, its
+// assigns leave the old versions in force, gradients go back to zeros.
+static void fail_slice(tir_live *live) {
+  tir_live_frame *root = &live->root;
+  const tir_ir_graph *g = root->graph;
+  for (size_t i = 0; i < live->slice.nodes.count; i++) {
+    if (!live->slice.runs.data[i]) continue;
+    const tir_ir_node n = {live->slice.nodes.data[i]};
+    for (uint32_t k = 0; k < tir_ir_n_out(g, n); k++) {
+      tir_live_value *v = &root->values.data[tir_ir_out(g, n, k).id];
+      v->state = TIR_LIVE_FAILED;
+      tir_pool_release(&live->pool, v->buffer);
+      v->buffer = NULL;
+    }
+  }
+  hand_over(live, false, NULL);
+  for (size_t i = 0; i < root->variables.count; i++) {
+    tir_live_variable *v = &root->variables.data[i];
+    if (!v->value || !v->grad ||
+        root->values.data[v->grad].state != TIR_LIVE_FAILED)
+      continue;
+    tir_live_disown(live->tape, v->grad);
+    v->grad = 0;
+  }
+}
+
+// The message of a failed step, with the place of the present trace.
+static tir_status report(tir_live *live, const tir_program *program,
+                         tir_status status, const tir_exec_failure *failure,
+                         tir_error *error) {
+  const char *site = NULL;
+  if (failure->node) {
+    const uint32_t origin =
+        program->graph->nodes.data[failure->node].origin;
+    if (origin && origin <= live->slice.nodes.count) {
+      const uint32_t id = live->slice.nodes.data[origin - 1];
+      site = live->root.graph->nodes.data[id].site;
+    }
+  }
+  return tir_exec_report_failure(program, status, failure, site, error);
+}
+
+static tir_status execute(tir_live *live, tir_cached_plan *plan,
+                          tir_error *error) {
+  tir_live_slice *slice = &live->slice;
+  const tir_program *program = plan->program;
+  TIR_TRY(prepare_memory(live, plan, error));
+  TIR_TRY(bind_externals(live, error));
+  TIR_TRY(bind_outputs(live, error));
+  TIR_TRY(acquire_modules(live, error));
+  const tir_exec_binding binding = {
+      .arena = live->arena,
+      .scratch = live->scratch,
+      .inputs = slice->inputs.data,
+      .params = slice->params.data,
+      .outputs = slice->outputs.data,
+  };
+  tir_exec_resolve_external(program, &binding, plan->ptr);
+  tir_exec_failure failure = {0};
+  tir_status status = tir_exec_run_steps(program, plan->ptr, live->scratch,
+                                         NULL, &failure);
+  live->stats.n_runs++;
+  if (status != TIR_OK)
+    status = report(live, program, status, &failure, error);
+  end_leases(live, status == TIR_OK, failure.torn);
+  return status;
+}
+
+tir_status tir_live_run(tir_live *live, const uint32_t *asked,
+                        size_t n_asked, tir_error *error) {
+  if (live->running)
+    return tir_base_fail(error, TIR_ERR_STATE, "run: a run is going on");
+  TIR_TRY(tir_live_mark(live, asked, n_asked, error));
+  if (!live->slice.nodes.count) return TIR_OK;
+  // Room for every assign before anything happens: a failed slice gives its
+  // old versions back by this list, so it must be whole.
+  live->slice.assigns.count = 0;
+  if (!TIR_VEC_RESERVE(live->tape->context, &live->slice.assigns,
+                       live->effects.count))
+    return tir_base_fail_memory(error, 0);
+  live->running = true;
+  tir_status status = tir_live_settle(live, error);
+  if (status != TIR_OK) {
+    live->running = false;
+    return status;
+  }
+  tir_cached_plan *plan = NULL;
+  status = tir_live_key(live, error);
+  if (status == TIR_OK) status = find_plan(live, &plan, error);
+  if (status == TIR_OK) status = execute(live, plan, error);
+  if (status == TIR_OK)
+    status = hand_over(live, true, error);
+  else
+    fail_slice(live);
+  live->effects.count = 0;
+  free_unwanted(live);
+  live->running = false;
+  return status;
+}
+
+tir_status tir_live_flush(tir_live *live, tir_error *error) {
+  const tir_ir_graph *g = live->root.graph;
+  const uint32_t n = tir_ir_n_nodes(g);
+  live->asked.count = 0;
+  for (uint32_t id = live->first_pending; live->n_pending && id <= n; id++) {
+    if (live->root.nodes.data[id].state != TIR_LIVE_PENDING) continue;
+    for (uint32_t k = 0; k < tir_ir_n_out(g, (tir_ir_node){id}); k++) {
+      const uint32_t v = tir_ir_out(g, (tir_ir_node){id}, k).id;
+      if (live->root.values.data[v].owners &&
+          !TIR_VEC_PUSH(live->tape->context, &live->asked, v))
+        return tir_base_fail_memory(error, sizeof v);
+    }
+  }
+  return tir_live_run(live, live->asked.data, live->asked.count, error);
+}

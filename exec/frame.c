@@ -1,0 +1,114 @@
+// What autograd knows of one target graph: side tables and the walk through
+// the recorded history.
+#include "exec/live.h"
+
+#include <string.h>
+
+tir_status tir_live_frame_init(tir_live_frame *frame, tir_ir_graph *graph,
+                               bool is_live, tir_error *error) {
+  *frame = (tir_live_frame){.graph = graph, .is_live = is_live};
+  if (!tir_live_frame_sync(frame))
+    return tir_base_fail_memory(error, sizeof(tir_live_value));
+  return TIR_OK;
+}
+
+void tir_live_frame_free(tir_live_frame *frame) {
+  if (!frame->graph) return;
+  tir_context *context = frame->graph->context;
+  TIR_VEC_FREE(context, &frame->values);
+  TIR_VEC_FREE(context, &frame->nodes);
+  TIR_VEC_FREE(context, &frame->variables);
+  TIR_VEC_FREE(context, &frame->stack);
+  TIR_VEC_FREE(context, &frame->reached);
+  TIR_VEC_FREE(context, &frame->wrt);
+}
+
+bool tir_live_frame_sync(tir_live_frame *frame) {
+  tir_context *context = frame->graph->context;
+  const size_t n_values = frame->graph->values.count;
+  const size_t n_nodes = frame->graph->nodes.count;
+  const size_t had_values = frame->values.count;
+  const size_t had_nodes = frame->nodes.count;
+  if (n_values > had_values) {
+    if (!TIR_VEC_RESERVE(context, &frame->values, n_values - had_values))
+      return false;
+    memset(&frame->values.data[had_values], 0,
+           (n_values - had_values) * sizeof *frame->values.data);
+    frame->values.count = n_values;
+  }
+  if (n_nodes > had_nodes) {
+    if (!TIR_VEC_RESERVE(context, &frame->nodes, n_nodes - had_nodes))
+      return false;
+    memset(&frame->nodes.data[had_nodes], 0,
+           (n_nodes - had_nodes) * sizeof *frame->nodes.data);
+    for (size_t id = had_nodes; id < n_nodes; id++)
+      frame->nodes.data[id].history =
+          (frame->graph->nodes.data[id].flags & TIR_NODE_HISTORY) != 0;
+    frame->nodes.count = n_nodes;
+  }
+  return true;
+}
+
+bool tir_live_wants(const tir_live_frame *frame, tir_ir_node node,
+                    uint32_t i) {
+  const tir_ir_graph *g = frame->graph;
+  const uint32_t v = g->operands.data[g->nodes.data[node.id].in_first + i];
+  return (g->values.data[v].flags & TIR_VALUE_NEEDS_GRAD) &&
+         !tir_ir_op_shape_only(tir_ir_desc(g, node), i);
+}
+
+bool tir_live_reads(const tir_ir_graph *graph, tir_ir_node node,
+                    uint32_t i) {
+  if (tir_ir_op(graph, node) == TIR_OP_GRADIENT) {
+    const tir_attrs_gradient *attrs = tir_ir_attrs(graph, node);
+    return i >= attrs->n_heads && i < 2 * attrs->n_heads;
+  }
+  return !tir_ir_op_shape_only(tir_ir_desc(graph, node), i);
+}
+
+// A value met on the walk: is it a variable, and does it go on from here?
+// Older versions of a variable still are that variable.
+static bool visit(tir_live_frame *frame, uint32_t value) {
+  const tir_ir_graph *g = frame->graph;
+  tir_live_value *v = &frame->values.data[value];
+  if (v->visit_epoch == frame->epoch) return true;
+  v->visit_epoch = frame->epoch;
+  if (v->variable) {
+    tir_live_variable *variable = &frame->variables.data[v->variable - 1];
+    variable->reached = variable->request != TIR_GRAD_NULL;
+    if (variable->reached &&
+        (!TIR_VEC_PUSH(g->context, &frame->wrt, v->variable - 1) ||
+         !TIR_VEC_PUSH(g->context, &frame->wrt, value)))
+      return false;
+  }
+  const uint32_t producer = g->values.data[value].node;
+  tir_live_node *node = &frame->nodes.data[producer];
+  if (!(g->nodes.data[producer].flags & TIR_NODE_HISTORY)) return true;
+  if (node->mark == frame->epoch) return true;
+  node->mark = frame->epoch;
+  return TIR_VEC_PUSH(g->context, &frame->stack, producer) &&
+         TIR_VEC_PUSH(g->context, &frame->reached, producer);
+}
+
+tir_status tir_live_walk_history(tir_live_frame *frame, const uint32_t *heads,
+                                 size_t n_heads, uint32_t *out_released,
+                                 tir_error *error) {
+  *out_released = 0;
+  frame->epoch++;
+  frame->stack.count = frame->reached.count = frame->wrt.count = 0;
+  for (size_t i = 0; i < frame->variables.count; i++)
+    frame->variables.data[i].reached = false;
+  bool ok = true;
+  for (size_t i = 0; i < n_heads && ok; i++) ok = visit(frame, heads[i]);
+  while (ok && frame->stack.count) {
+    const tir_ir_node n = {frame->stack.data[--frame->stack.count]};
+    if (frame->nodes.data[n.id].released_by && !*out_released)
+      *out_released = n.id;
+    const uint32_t n_in = tir_ir_n_in(frame->graph, n);
+    for (uint32_t i = 0; i < n_in && ok; i++)
+      if (tir_live_wants(frame, n, i))
+        ok = visit(frame, tir_ir_in(frame->graph, n, i).id);
+  }
+  if (!ok) return tir_base_fail_memory(error, sizeof(uint32_t));
+  return TIR_OK;
+}

@@ -1,0 +1,77 @@
+// Elementwise kernels with two operands, and the sum of many.
+#include "exec/kernels/levels.h"
+
+#define TIR_BINARY_KERNEL(name)                                             \
+  static tir_status name##_prepare(tir_exec_prepare *q) {                   \
+    const tir_exec_level_binary *const level =                              \
+        TIR_AT_LEVEL(tir_exec_binary, q->cpu_level);                        \
+    return tir_exec_prepare_elementwise(q, 2, level->name[q->in[0].dtype]); \
+  }                                                                         \
+  const tir_exec_kernel_desc tir_kernel_##name = {.prepare = name##_prepare};
+
+TIR_BINARY_KERNEL(add)
+TIR_BINARY_KERNEL(sub)
+TIR_BINARY_KERNEL(mul)
+TIR_BINARY_KERNEL(pow)
+TIR_BINARY_KERNEL(maximum)
+
+static tir_status div_prepare(tir_exec_prepare *q) {
+  const tir_exec_level_binary *const level =
+      TIR_AT_LEVEL(tir_exec_binary, q->cpu_level);
+  const tir_dtype dtype = q->in[0].dtype;
+  return tir_exec_prepare_checked(q, 2, level->div[dtype],
+                                  level->division[dtype],
+                                  "integer division by zero");
+}
+
+const tir_exec_kernel_desc tir_kernel_div = {.prepare = div_prepare};
+
+// --- add_n -------------------------------------------------------------------
+
+typedef struct add_n_params {
+  tir_exec_loop add;
+  int64_t n;
+  size_t n_in;
+  size_t elem_size;
+} add_n_params;
+
+// Sums in recorded order, block by block: the output may stand in the memory
+// of any operand, so it is written when every operand of the block was read.
+static tir_status add_n_run(const tir_exec_call *call) {
+  const add_n_params *const p = call->params;
+  _Alignas(64) char sum[TIR_EXEC_BLOCK * 8];
+  char *const out = tir_exec_arg(call, p->n_in);
+  for (int64_t i = 0; i < p->n; i += TIR_EXEC_BLOCK) {
+    const int64_t m = p->n - i < TIR_EXEC_BLOCK ? p->n - i : TIR_EXEC_BLOCK;
+    const size_t at = (size_t)i * p->elem_size;
+    const char *first = tir_exec_arg(call, 0);
+    const void *left = first + at;
+    for (size_t k = 1; k < p->n_in; k++) {
+      const char *const right = tir_exec_arg(call, k);
+      void *const to = k + 1 == p->n_in ? (void *)(out + at) : sum;
+      p->add(m, to, left, right + at, NULL);
+      left = sum;
+    }
+    if (p->n_in == 1)
+      tir_exec_copy_bytes(out + at, left, (size_t)m * p->elem_size);
+  }
+  return TIR_OK;
+}
+
+static tir_status add_n_prepare(tir_exec_prepare *q) {
+  const tir_exec_level_binary *const level =
+      TIR_AT_LEVEL(tir_exec_binary, q->cpu_level);
+  const tir_exec_loop add = level->add[q->in[0].dtype];
+  if (!add) return tir_exec_kernel_missing(q);
+  add_n_params *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  p->add = add;
+  p->n = tir_ir_type_numel(&q->out[0]);
+  p->n_in = q->n_in;
+  p->elem_size = tir_dtype_size(q->out[0].dtype);
+  q->run = add_n_run;
+  q->params = p;
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_add_n = {.prepare = add_n_prepare};

@@ -1,0 +1,201 @@
+// The driver of elementwise kernels: merges dims once at compile, then walks
+// rows at run time.
+#include "exec/kernels/elementwise.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+// --- merging dims ------------------------------------------------------------
+
+// Stride in bytes of operand `in` along output axis `axis`; 0 if broadcast.
+static int64_t stride_of(const tir_ir_type *in, const tir_ir_type *out,
+                         int axis) {
+  const int own = axis - (out->rank - in->rank);
+  if (own < 0 || in->dims[own] != out->dims[axis]) return 0;
+  int64_t stride = (int64_t)tir_dtype_size(in->dtype);
+  for (int i = own + 1; i < in->rank; i++) stride *= in->dims[i];
+  return stride;
+}
+
+// True when dim `d` of the block and a following dim of size `size` with these
+// strides are one dim for every operand.
+static bool can_merge(const tir_exec_elementwise *p, int d, int64_t size,
+                      const int64_t *strides) {
+  for (int k = 0; k < p->n_in; k++)
+    if (p->strides[k][d] != strides[k] * size) return false;
+  return true;
+}
+
+static void merge_dims(tir_exec_elementwise *p, const tir_ir_type *in,
+                       const tir_ir_type *out) {
+  p->rank = 0;
+  for (int axis = 0; axis < out->rank; axis++) {
+    const int64_t size = out->dims[axis];
+    if (size == 1) continue;
+    int64_t strides[TIR_EXEC_MAX_OPERANDS];
+    for (int k = 0; k < p->n_in; k++) strides[k] = stride_of(&in[k], out, axis);
+    const bool merge = p->rank > 0 && can_merge(p, p->rank - 1, size, strides);
+    const int d = merge ? p->rank - 1 : p->rank++;
+    p->dims[d] = merge ? p->dims[d] * size : size;
+    for (int k = 0; k < p->n_in; k++) p->strides[k][d] = strides[k];
+  }
+  if (p->rank > 0) return;
+  p->rank = 1;
+  p->dims[0] = 1;
+  for (int k = 0; k < p->n_in; k++) p->strides[k][0] = (int64_t)p->sizes[k];
+}
+
+// --- walking -----------------------------------------------------------------
+
+// Repeats one element n times.
+static void fill(char *to, const char *element, size_t size, int64_t n) {
+  switch (size) {
+    case 1:
+      memset(to, element[0], (size_t)n);
+      return;
+    case 2: {
+      uint16_t x;
+      memcpy(&x, element, 2);
+      for (int64_t i = 0; i < n; i++) memcpy(to + 2 * i, &x, 2);
+      return;
+    }
+    case 4: {
+      uint32_t x;
+      memcpy(&x, element, 4);
+      for (int64_t i = 0; i < n; i++) memcpy(to + 4 * i, &x, 4);
+      return;
+    }
+    default: {
+      uint64_t x;
+      memcpy(&x, element, 8);
+      for (int64_t i = 0; i < n; i++) memcpy(to + 8 * i, &x, 8);
+    }
+  }
+}
+
+static tir_status fail_at(const tir_exec_call *call, int64_t position) {
+  const tir_exec_elementwise *const p = call->params;
+  return tir_exec_kernel_fault(call, "%s at position %" PRId64, p->check_text,
+                               position);
+}
+
+// One row along the last dim. `position` is that of its first element.
+static tir_status run_row(const tir_exec_call *call, char *out,
+                          const char *const *in, int64_t position) {
+  const tir_exec_elementwise *const p = call->params;
+  const int last = p->rank - 1;
+  const int64_t n = p->dims[last];
+  const int64_t step = n < TIR_EXEC_BLOCK ? n : TIR_EXEC_BLOCK;
+  _Alignas(64) char filled[TIR_EXEC_MAX_OPERANDS][TIR_EXEC_BLOCK * 8];
+  const char *block[TIR_EXEC_MAX_OPERANDS] = {NULL};
+  bool one_piece = true;
+  for (int k = 0; k < p->n_in; k++) {
+    block[k] = in[k];
+    if (p->strides[k][last] != 0) continue;
+    fill(filled[k], in[k], p->sizes[k], step);
+    block[k] = filled[k];
+    one_piece = false;
+  }
+  const int64_t piece = one_piece ? n : step;
+  for (int64_t i = 0; i < n; i += piece) {
+    const int64_t m = n - i < piece ? n - i : piece;
+    if (p->check) {
+      const int64_t bad = p->check(m, block[0], block[1]);
+      if (bad < m) return fail_at(call, position + i + bad);
+    }
+    p->loop(m, out + (size_t)i * p->out_size, block[0], block[1], block[2]);
+    for (int k = 0; k < p->n_in; k++)
+      if (block[k] != filled[k]) block[k] += (size_t)m * p->sizes[k];
+  }
+  return TIR_OK;
+}
+
+// All operands contiguous: nothing but the loop. One driver per number of
+// operands keeps small steps short.
+static tir_status run_flat_1(const tir_exec_call *call) {
+  const tir_exec_elementwise *const p = call->params;
+  p->loop(p->n, tir_exec_arg(call, 1), tir_exec_arg(call, 0), NULL, NULL);
+  return TIR_OK;
+}
+
+static tir_status run_flat_2(const tir_exec_call *call) {
+  const tir_exec_elementwise *const p = call->params;
+  p->loop(p->n, tir_exec_arg(call, 2), tir_exec_arg(call, 0),
+          tir_exec_arg(call, 1), NULL);
+  return TIR_OK;
+}
+
+static tir_status run_flat_3(const tir_exec_call *call) {
+  const tir_exec_elementwise *const p = call->params;
+  p->loop(p->n, tir_exec_arg(call, 3), tir_exec_arg(call, 0),
+          tir_exec_arg(call, 1), tir_exec_arg(call, 2));
+  return TIR_OK;
+}
+
+// One row, some operands a single element each.
+static tir_status run_one_row(const tir_exec_call *call) {
+  const tir_exec_elementwise *const p = call->params;
+  const char *in[TIR_EXEC_MAX_OPERANDS] = {NULL};
+  for (int k = 0; k < p->n_in; k++) in[k] = tir_exec_arg(call, (size_t)k);
+  return run_row(call, tir_exec_arg(call, p->out_arg), in, 0);
+}
+
+// Any broadcast: an odometer over all dims but the last.
+static tir_status run_rows(const tir_exec_call *call) {
+  const tir_exec_elementwise *const p = call->params;
+  if (p->n == 0) return TIR_OK;
+  const int outer = p->rank - 1;
+  char *out = tir_exec_arg(call, p->out_arg);
+  const char *in[TIR_EXEC_MAX_OPERANDS] = {NULL};
+  for (int k = 0; k < p->n_in; k++) in[k] = tir_exec_arg(call, (size_t)k);
+  int64_t at[TIR_MAX_RANK] = {0};
+  for (int64_t position = 0; position < p->n; position += p->dims[outer]) {
+    TIR_TRY(run_row(call, out, in, position));
+    out += (size_t)p->dims[outer] * p->out_size;
+    for (int d = outer - 1; d >= 0; d--) {
+      at[d]++;
+      for (int k = 0; k < p->n_in; k++) in[k] += p->strides[k][d];
+      if (at[d] < p->dims[d]) break;
+      at[d] = 0;
+      for (int k = 0; k < p->n_in; k++) in[k] -= p->strides[k][d] * p->dims[d];
+    }
+  }
+  return TIR_OK;
+}
+
+// --- preparing ---------------------------------------------------------------
+
+static bool is_flat(const tir_exec_elementwise *p) {
+  if (p->rank > 1 || p->check || p->out_arg != (uint32_t)p->n_in) return false;
+  for (int k = 0; k < p->n_in; k++)
+    if (p->strides[k][0] != (int64_t)p->sizes[k]) return false;
+  return true;
+}
+
+tir_status tir_exec_prepare_checked(tir_exec_prepare *q, size_t n_in,
+                                    tir_exec_loop loop, tir_exec_check check,
+                                    const char *check_text) {
+  static const tir_exec_kernel_fn flat[] = {NULL, run_flat_1, run_flat_2,
+                                            run_flat_3};
+  if (!loop) return tir_exec_kernel_missing(q);
+  tir_exec_elementwise *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  p->loop = loop;
+  p->check = check;
+  p->check_text = check_text;
+  p->n = tir_ir_type_numel(&q->out[0]);
+  p->n_in = (int32_t)n_in;
+  p->out_arg = (uint32_t)q->n_in;
+  for (size_t k = 0; k < n_in; k++)
+    p->sizes[k] = tir_dtype_size(q->in[k].dtype);
+  p->out_size = tir_dtype_size(q->out[0].dtype);
+  merge_dims(p, q->in, &q->out[0]);
+  q->run = is_flat(p) ? flat[n_in] : p->rank == 1 ? run_one_row : run_rows;
+  q->params = p;
+  return TIR_OK;
+}
+
+tir_status tir_exec_prepare_elementwise(tir_exec_prepare *q, size_t n_in,
+                                        tir_exec_loop loop) {
+  return tir_exec_prepare_checked(q, n_in, loop, NULL, NULL);
+}

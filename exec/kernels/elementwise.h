@@ -1,0 +1,46 @@
+// Elementwise kernels: one loop per op and dtype over contiguous memory, and
+// one driver that feeds it with broadcast operands.
+//
+// A broadcast operand is expanded into a block on the stack, so each op has a
+// single loop: every path through the driver gives the same bits.
+#ifndef TAPEIR_EXEC_KERNELS_ELEMENTWISE_H
+#define TAPEIR_EXEC_KERNELS_ELEMENTWISE_H
+
+#include "exec/kernels/call.h"
+
+enum { TIR_EXEC_MAX_OPERANDS = 3, TIR_EXEC_BLOCK = 512 };
+
+// Computes n elements. Operands an op does not have are NULL.
+typedef void (*tir_exec_loop)(int64_t n, void *out, const void *a,
+                              const void *b, const void *c);
+// Position of the first element that has no result, or n.
+typedef int64_t (*tir_exec_check)(int64_t n, const void *a, const void *b);
+
+// Output and operands of an elementwise op after dims that no operand tells
+// apart were merged. Strides are in bytes; along the last dim each is the
+// element size or 0.
+typedef struct tir_exec_elementwise {
+  tir_exec_loop loop;
+  tir_exec_check check;    // NULL: every element has a result
+  const char *check_text;  // "integer division by zero"
+  int64_t n;               // elements of the output
+  int32_t n_in;
+  uint32_t out_arg;  // entry of the output among the arguments
+  int32_t rank;      // of dims, at least 1
+  int64_t dims[TIR_MAX_RANK];
+  int64_t strides[TIR_EXEC_MAX_OPERANDS][TIR_MAX_RANK];
+  size_t sizes[TIR_EXEC_MAX_OPERANDS];  // of elements
+  size_t out_size;
+} tir_exec_elementwise;
+
+// Merges dims, chooses the driver and fills q's answers. `n_in` may be less
+// than q->n_in when later operands are not data. A NULL `loop` means there is
+// no kernel for this dtype.
+tir_status tir_exec_prepare_elementwise(tir_exec_prepare *q, size_t n_in,
+                                        tir_exec_loop loop);
+// The same for ops that fail on some elements.
+tir_status tir_exec_prepare_checked(tir_exec_prepare *q, size_t n_in,
+                                    tir_exec_loop loop, tir_exec_check check,
+                                    const char *check_text);
+
+#endif

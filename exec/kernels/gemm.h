@@ -1,0 +1,48 @@
+// Own matrix products: small ones, integers, and everything without BLAS.
+#ifndef TAPEIR_EXEC_KERNELS_GEMM_H
+#define TAPEIR_EXEC_KERNELS_GEMM_H
+
+#include "exec/kernels/call.h"
+
+// c[m, n] = a[m, k] · b[k, n]; strides in elements, c is contiguous along a
+// row. One stride of b is 1. Never reads c; k = 0 gives zeros. Each element is
+// one sum in order of k, so its bits do not depend on m, n or its place.
+typedef struct tir_exec_gemm_block {
+  int64_t m, n, k;
+  const void *a;
+  int64_t a_row, a_column;
+  const void *b;
+  int64_t b_row, b_column;
+  void *c;
+  int64_t c_row;
+  void *pack;  // tir_exec_gemm_pack_bytes(k), 64-byte aligned
+} tir_exec_gemm_block;
+
+typedef void (*tir_exec_gemm_fn)(const tir_exec_gemm_block *g);
+
+typedef struct tir_exec_level_gemm {
+  tir_exec_gemm_fn gemm[TIR_N_DTYPES];
+} tir_exec_level_gemm;
+
+// Room for a stretch of k of the widest panel of b at any level, or for all of
+// k of the narrowest.
+enum { TIR_EXEC_STRETCH = 1024, TIR_EXEC_PANEL_BYTES = 128 };
+static inline size_t tir_exec_gemm_pack_bytes(int64_t k) {
+  const int64_t most = TIR_EXEC_STRETCH;
+  const int64_t stretch = k < most ? k : most;
+  const size_t panel = (size_t)stretch * TIR_EXEC_PANEL_BYTES;
+  const size_t narrow = (size_t)k * 16;
+  return panel > narrow ? panel : narrow;
+}
+
+// The grid of BLAS calls is a function of the shape alone: tiles of c for up
+// to 16 workers, at least 4 MFLOP each and no side under 64 where the shape
+// has them. Above 0.5 GFLOP a tile is cut whatever its sides, so that no call
+// takes long.
+#define TIR_EXEC_MAX_CALL_FLOPS 0.5e9
+#define TIR_EXEC_MIN_TILE_FLOPS 4e6
+enum { TIR_EXEC_MAX_TILES = 16, TIR_EXEC_MIN_TILE_SIDE = 64 };
+void tir_exec_gemm_grid(int64_t m, int64_t n, int64_t k, int64_t *tile_m,
+                        int64_t *tile_n);
+
+#endif

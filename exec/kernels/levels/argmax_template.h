@@ -1,0 +1,62 @@
+// argmax over one dtype. Included several times, with
+//
+//   T               element
+//   NAME(x)         name of function x
+//   IS_NAN(x)       0 for integers
+//
+// The first NaN wins, else the first maximum; −0 and +0 are equal.
+
+static inline int64_t NAME(row)(const T *x, int64_t n) {
+  T best = x[0];
+  int64_t at = 0;
+  for (int64_t i = 1; i < n && !IS_NAN(best); i++) {
+    if (x[i] > best || IS_NAN(x[i])) {
+      best = x[i];
+      at = i;
+    }
+  }
+  return at;
+}
+
+// Several results side by side.
+static void NAME(columns)(const T *x, int64_t n, int64_t stride, int64_t width,
+                          int64_t *out) {
+  T best[TIR_EXEC_COLUMN_TILE];
+  for (int64_t j = 0; j < width; j++) {
+    best[j] = x[j];
+    out[j] = 0;
+  }
+  for (int64_t i = 1; i < n; i++) {
+    const T *const row = x + i * stride;
+    for (int64_t j = 0; j < width; j++) {
+      const int above =
+          (!IS_NAN(best[j])) & ((row[j] > best[j]) | IS_NAN(row[j]));
+      best[j] = above ? row[j] : best[j];
+      out[j] = above ? i : out[j];
+    }
+  }
+}
+
+static tir_status NAME(kernel)(const tir_exec_call *call) {
+  const tir_exec_rows *const p = call->params;
+  const T *x = tir_exec_arg(call, 0);
+  int64_t *out = tir_exec_arg(call, 1);
+  for (int64_t o = 0; o < p->outer; o++) {
+    if (p->inner == 1) {
+      *out = NAME(row)(x, p->n);
+    } else {
+      for (int64_t j = 0; j < p->inner; j += TIR_EXEC_COLUMN_TILE) {
+        const int64_t width =
+            tir_exec_piece(p->inner - j, TIR_EXEC_COLUMN_TILE);
+        NAME(columns)(x + j, p->n, p->inner, width, out + j);
+      }
+    }
+    x += p->n * p->inner;
+    out += p->inner;
+  }
+  return TIR_OK;
+}
+
+#undef T
+#undef NAME
+#undef IS_NAN

@@ -1,0 +1,26 @@
+// Loops of the optimiser steps.
+#include "exec/kernels/optim.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "exec/kernels/levels.h"
+
+#define T float
+#define NAME(x) f32_##x
+#define SQRT(x) __builtin_sqrtf(x)
+#include "exec/kernels/levels/optim_template.h"
+
+#define T double
+#define NAME(x) f64_##x
+#define SQRT(x) __builtin_sqrt(x)
+#include "exec/kernels/levels/optim_template.h"
+
+#define TIR_ENTRIES(name) \
+  { [TIR_DTYPE_F32] = f32_##name, [TIR_DTYPE_F64] = f64_##name }
+
+const tir_exec_level_optim TIR_LEVEL(tir_exec_optim) = {
+    .sgd = TIR_ENTRIES(sgd),
+    .momentum = TIR_ENTRIES(momentum),
+    .adam = TIR_ENTRIES(adam),
+};

@@ -1,0 +1,104 @@
+// Optimiser steps over one dtype. Included twice, with
+//
+//   T          element
+//   NAME(x)    name of function x
+//   SQRT(x)    square root
+//
+// One pass each: every element of state is read and written once. Outputs may
+// stand in the memory of operands, also of one another's, so an iteration
+// reads everything before it writes. An output nobody reads is NULL.
+
+static tir_status NAME(sgd)(const tir_exec_call *call) {
+  const tir_exec_optim_params *const p = call->params;
+  const T *const w = tir_exec_arg(call, 0);
+  const T *const g = tir_exec_arg(call, 1);
+  const T lr = *(const T *)tir_exec_arg(call, 2);
+  T *const w_out = tir_exec_arg(call, 3);
+  if (!w_out) return TIR_OK;
+  TIR_IVDEP
+  for (int64_t i = 0; i < p->n; i++) w_out[i] = w[i] - lr * g[i];
+  return TIR_OK;
+}
+
+static tir_status NAME(momentum)(const tir_exec_call *call) {
+  const tir_exec_optim_params *const p = call->params;
+  const T *const w = tir_exec_arg(call, 0);
+  const T *const v = tir_exec_arg(call, 1);
+  const T *const g = tir_exec_arg(call, 2);
+  const T lr = *(const T *)tir_exec_arg(call, 3);
+  const T mu = *(const T *)tir_exec_arg(call, 4);
+  T *const w_out = tir_exec_arg(call, 5);
+  T *const v_out = tir_exec_arg(call, 6);
+  if (w_out && v_out) {
+    TIR_IVDEP
+    for (int64_t i = 0; i < p->n; i++) {
+      const T v_new = mu * v[i] + g[i];
+      const T w_new = w[i] - lr * v_new;
+      v_out[i] = v_new;
+      w_out[i] = w_new;
+    }
+  } else if (w_out) {
+    TIR_IVDEP
+    for (int64_t i = 0; i < p->n; i++)
+      w_out[i] = w[i] - lr * (mu * v[i] + g[i]);
+  } else if (v_out) {
+    TIR_IVDEP
+    for (int64_t i = 0; i < p->n; i++) v_out[i] = mu * v[i] + g[i];
+  }
+  return TIR_OK;
+}
+
+// Scalars of one adam step.
+typedef struct NAME(adam_values) {
+  T lr, beta1, beta2, epsilon, rest1, rest2, unbias1, unbias2;
+} NAME(adam_values);
+
+static NAME(adam_values) NAME(read_adam)(const tir_exec_call *call) {
+  const tir_exec_optim_params *const p = call->params;
+  NAME(adam_values) s;
+  s.lr = *(const T *)tir_exec_arg(call, 4);
+  s.beta1 = *(const T *)tir_exec_arg(call, 5);
+  s.beta2 = *(const T *)tir_exec_arg(call, 6);
+  s.epsilon = *(const T *)tir_exec_arg(call, 7);
+  const double step = tir_ir_load_f64(p->step_dtype, tir_exec_arg(call, 8));
+  s.rest1 = (T)(1.0 - (double)s.beta1);
+  s.rest2 = (T)(1.0 - (double)s.beta2);
+  s.unbias1 = (T)(1.0 - pow((double)s.beta1, step));
+  s.unbias2 = (T)(1.0 - pow((double)s.beta2, step));
+  return s;
+}
+
+static tir_status NAME(adam)(const tir_exec_call *call) {
+  enum { BLOCK = 256 };
+  const tir_exec_optim_params *const p = call->params;
+  const T *const w = tir_exec_arg(call, 0);
+  const T *const m = tir_exec_arg(call, 1);
+  const T *const v = tir_exec_arg(call, 2);
+  const T *const g = tir_exec_arg(call, 3);
+  const NAME(adam_values) s = NAME(read_adam)(call);
+  T *const out[3] = {tir_exec_arg(call, 9), tir_exec_arg(call, 10),
+                     tir_exec_arg(call, 11)};
+  // Through a block on the stack, so that unused outputs cost no second loop.
+  T new_w[BLOCK], new_m[BLOCK], new_v[BLOCK];
+  const T *const new_values[3] = {new_w, new_m, new_v};
+  for (int64_t i = 0; i < p->n; i += BLOCK) {
+    const int64_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
+    TIR_IVDEP
+    for (int64_t j = 0; j < n; j++) {
+      const T x = g[i + j];
+      const T m_new = s.beta1 * m[i + j] + s.rest1 * x;
+      const T v_new = s.beta2 * v[i + j] + s.rest2 * x * x;
+      const T scale = SQRT(v_new / s.unbias2) + s.epsilon;
+      new_w[j] = w[i + j] - s.lr * (m_new / s.unbias1) / scale;
+      new_m[j] = m_new;
+      new_v[j] = v_new;
+    }
+    for (int k = 0; k < 3; k++)
+      if (out[k]) memcpy(out[k] + i, new_values[k], (size_t)n * sizeof(T));
+  }
+  return TIR_OK;
+}
+
+#undef T
+#undef NAME
+#undef SQRT

@@ -1,0 +1,255 @@
+// Loops of the reductions.
+#include "exec/kernels/levels.h"
+#include "exec/kernels/levels/math.h"
+
+// Narrow integers are rare here: one level of them serves all.
+#if defined(__AVX2__)
+#define TIR_SMALL_INTS 0
+#else
+#define TIR_SMALL_INTS 1
+#endif
+
+// --- sums and means ---------------------------------------------------------
+
+// −0 is what addition leaves alone bit for bit; +0 is not.
+#define SUM_FINISH(p, a, T) \
+  ((p)->divide ? (T)((double)(a) / (double)(p)->count) : (a))
+
+#define T float
+#define A float
+#define NAME(x) sum_f32_##x
+#define MAP(x) (x)
+#define FOLD(a, b) ((a) + (b))
+#define IDENTITY (-0.0f)
+#define FINISH(p, a) SUM_FINISH(p, a, float)
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T double
+#define A double
+#define NAME(x) sum_f64_##x
+#define MAP(x) (x)
+#define FOLD(a, b) ((a) + (b))
+#define IDENTITY (-0.0)
+#define FINISH(p, a) SUM_FINISH(p, a, double)
+#include "exec/kernels/levels/reduce_template.h"
+
+// Integers wrap, so their sums run on unsigned numbers.
+#if TIR_SMALL_INTS
+#define T int8_t
+#define A uint8_t
+#define NAME(x) sum_i8_##x
+#define MAP(x) ((A)(x))
+#define FOLD(a, b) ((A)((a) + (b)))
+#define IDENTITY 0
+#define FINISH(p, a) ((void)(p), (T)(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T uint8_t
+#define A uint8_t
+#define NAME(x) sum_u8_##x
+#define MAP(x) (x)
+#define FOLD(a, b) ((A)((a) + (b)))
+#define IDENTITY 0
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T int16_t
+#define A uint16_t
+#define NAME(x) sum_i16_##x
+#define MAP(x) ((A)(x))
+#define FOLD(a, b) ((A)((a) + (b)))
+#define IDENTITY 0
+#define FINISH(p, a) ((void)(p), (T)(a))
+#include "exec/kernels/levels/reduce_template.h"
+#endif
+
+#define T int32_t
+#define A uint32_t
+#define NAME(x) sum_i32_##x
+#define MAP(x) ((A)(x))
+#define FOLD(a, b) ((a) + (b))
+#define IDENTITY 0
+#define FINISH(p, a) ((void)(p), (T)(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T int64_t
+#define A uint64_t
+#define NAME(x) sum_i64_##x
+#define MAP(x) ((A)(x))
+#define FOLD(a, b) ((a) + (b))
+#define IDENTITY 0
+#define FINISH(p, a) ((void)(p), (T)(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+// --- maxima -----------------------------------------------------------------
+
+// Floats as integers of the same order: −0 below +0, every NaN above all. The
+// fold is then a single operation.
+static inline int32_t key_f32(float x) {
+  const uint32_t bits = tir_bits_f32(x);
+  const uint32_t sign = (uint32_t)((int32_t)bits >> 31);
+  const int32_t key = (int32_t)(bits ^ (sign & 0x7fffffffu));
+  return (bits & 0x7fffffffu) > 0x7f800000u ? INT32_MAX : key;
+}
+
+static inline float from_key_f32(int32_t key) {
+  const uint32_t sign = (uint32_t)(key >> 31);
+  return tir_from_bits_f32((uint32_t)key ^ (sign & 0x7fffffffu));
+}
+
+static inline int64_t key_f64(double x) {
+  uint64_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  const uint64_t sign = (uint64_t)((int64_t)bits >> 63);
+  const int64_t key = (int64_t)(bits ^ (sign & (uint64_t)INT64_MAX));
+  return (bits & (uint64_t)INT64_MAX) > 0x7ff0000000000000u ? INT64_MAX : key;
+}
+
+static inline double from_key_f64(int64_t key) {
+  const uint64_t sign = (uint64_t)(key >> 63);
+  const uint64_t bits = (uint64_t)key ^ (sign & (uint64_t)INT64_MAX);
+  double x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+#define INT_MAX_FOLD(a, b) ((a) > (b) ? (a) : (b))
+
+#define T float
+#define A int32_t
+#define NAME(x) max_f32_##x
+#define MAP(x) key_f32(x)
+#define FOLD(a, b) INT_MAX_FOLD(a, b)
+#define IDENTITY INT32_MIN
+#define FINISH(p, a) ((void)(p), from_key_f32(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T double
+#define A int64_t
+#define NAME(x) max_f64_##x
+#define MAP(x) key_f64(x)
+#define FOLD(a, b) INT_MAX_FOLD(a, b)
+#define IDENTITY INT64_MIN
+#define FINISH(p, a) ((void)(p), from_key_f64(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#if TIR_SMALL_INTS
+#define T int8_t
+#define A int8_t
+#define NAME(x) max_i8_##x
+#define MAP(x) (x)
+#define FOLD(a, b) INT_MAX_FOLD(a, b)
+#define IDENTITY INT8_MIN
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T uint8_t
+#define A uint8_t
+#define NAME(x) max_u8_##x
+#define MAP(x) (x)
+#define FOLD(a, b) INT_MAX_FOLD(a, b)
+#define IDENTITY 0
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T int16_t
+#define A int16_t
+#define NAME(x) max_i16_##x
+#define MAP(x) (x)
+#define FOLD(a, b) INT_MAX_FOLD(a, b)
+#define IDENTITY INT16_MIN
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+#endif
+
+#define T int32_t
+#define A int32_t
+#define NAME(x) max_i32_##x
+#define MAP(x) (x)
+#define FOLD(a, b) INT_MAX_FOLD(a, b)
+#define IDENTITY INT32_MIN
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T int64_t
+#define A int64_t
+#define NAME(x) max_i64_##x
+#define MAP(x) (x)
+#define FOLD(a, b) INT_MAX_FOLD(a, b)
+#define IDENTITY INT64_MIN
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+
+// --- norms ------------------------------------------------------------------
+
+// Squares of f32 fit double with room to spare, so nothing overflows. Those
+// of f64 are scaled: kernels/reduce.c.
+#define T float
+#define A double
+#define NAME(x) norm_f32_##x
+#define MAP(x) ((double)(x) * (double)(x))
+#define FOLD(a, b) ((a) + (b))
+#define IDENTITY 0.0
+#define FINISH(p, a) ((void)(p), (float)__builtin_sqrt(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+// --- argmax -----------------------------------------------------------------
+
+#define T float
+#define NAME(x) argmax_f32_##x
+#define IS_NAN(x) ((x) != (x))
+#include "exec/kernels/levels/argmax_template.h"
+
+#define T double
+#define NAME(x) argmax_f64_##x
+#define IS_NAN(x) ((x) != (x))
+#include "exec/kernels/levels/argmax_template.h"
+
+#if TIR_SMALL_INTS
+#define T int8_t
+#define NAME(x) argmax_i8_##x
+#define IS_NAN(x) 0
+#include "exec/kernels/levels/argmax_template.h"
+
+#define T uint8_t
+#define NAME(x) argmax_u8_##x
+#define IS_NAN(x) 0
+#include "exec/kernels/levels/argmax_template.h"
+
+#define T int16_t
+#define NAME(x) argmax_i16_##x
+#define IS_NAN(x) 0
+#include "exec/kernels/levels/argmax_template.h"
+#endif
+
+#define T int32_t
+#define NAME(x) argmax_i32_##x
+#define IS_NAN(x) 0
+#include "exec/kernels/levels/argmax_template.h"
+
+#define T int64_t
+#define NAME(x) argmax_i64_##x
+#define IS_NAN(x) 0
+#include "exec/kernels/levels/argmax_template.h"
+
+#if TIR_SMALL_INTS
+#define TIR_SMALL_ENTRIES(name)                                           \
+  , [TIR_DTYPE_I8] = name##_i8_kernel, [TIR_DTYPE_U8] = name##_u8_kernel, \
+    [TIR_DTYPE_I16] = name##_i16_kernel
+#else
+#define TIR_SMALL_ENTRIES(name)
+#endif
+
+#define TIR_ENTRIES(name)                                                     \
+  {                                                                           \
+    [TIR_DTYPE_F32] = name##_f32_kernel, [TIR_DTYPE_F64] = name##_f64_kernel, \
+    [TIR_DTYPE_I32] = name##_i32_kernel,                                      \
+    [TIR_DTYPE_I64] = name##_i64_kernel TIR_SMALL_ENTRIES(name)               \
+  }
+
+const tir_exec_level_reduce TIR_LEVEL(tir_exec_reduce) = {
+    .sum = TIR_ENTRIES(sum),
+    .max = TIR_ENTRIES(max),
+    .norm = {[TIR_DTYPE_F32] = norm_f32_kernel},
+    .argmax = TIR_ENTRIES(argmax),
+};

@@ -1,0 +1,31 @@
+// Loops of softmax, log_softmax and cross_entropy.
+#include "exec/kernels/softmax.h"
+
+#include "exec/kernels/levels/loops.h"
+#include "exec/kernels/levels/math.h"
+
+TIR_LOOP_PIECES_F32(exps_f32, tir_exp_f32(x))
+TIR_LOOP_1(exps_f64, double, double, exp(x))
+
+#define T float
+#define NAME(x) f32_##x
+#define EXPS exps_f32
+#define EXP(x) tir_exp_f32(x)
+#define LOG(x) tir_log_f32(x)
+#include "exec/kernels/levels/softmax_template.h"
+
+#define T double
+#define NAME(x) f64_##x
+#define EXPS exps_f64
+#define EXP(x) exp(x)
+#define LOG(x) log(x)
+#include "exec/kernels/levels/softmax_template.h"
+
+#define TIR_ENTRIES(name) \
+  { [TIR_DTYPE_F32] = f32_##name, [TIR_DTYPE_F64] = f64_##name }
+
+const tir_exec_level_softmax TIR_LEVEL(tir_exec_softmax) = {
+    .softmax = TIR_ENTRIES(softmax),
+    .log_softmax = TIR_ENTRIES(log_softmax),
+    .cross_entropy = TIR_ENTRIES(cross_entropy),
+};

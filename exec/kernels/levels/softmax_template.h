@@ -1,0 +1,168 @@
+// softmax, log_softmax and cross_entropy over one dtype. Included twice, with
+//
+//   T               element
+//   NAME(x)         name of function x
+//   EXPS            a tir_exec_loop of the exponential
+//   EXP(x), LOG(x)  exponential and logarithm
+//
+// A NaN need not win the search for the largest element: its own exponential
+// makes the sum, and so the row, NaN.
+//
+// The largest element is subtracted first. Sums run in TIR_EXEC_LANES lanes
+// over pieces of a fixed length, combined by halves, piece after piece.
+
+#define MAX(x, y) ((x) > (y) ? (x) : (y))
+
+static inline T NAME(largest)(const T *x, int64_t n) {
+  T lane[TIR_EXEC_LANES];
+  int width = TIR_EXEC_LANES;
+  while (width > 1 && width / 2 >= n) width /= 2;
+  for (int l = 0; l < width; l++) lane[l] = (T)-INFINITY;
+  int64_t i = 0;
+  for (; i + TIR_EXEC_LANES <= n; i += TIR_EXEC_LANES)
+    for (int l = 0; l < TIR_EXEC_LANES; l++) lane[l] = MAX(x[i + l], lane[l]);
+  for (int l = 0; l < n - i; l++) lane[l] = MAX(x[i + l], lane[l]);
+  for (width /= 2; width > 0; width /= 2)
+    for (int l = 0; l < width; l++) lane[l] = MAX(lane[l + width], lane[l]);
+  return lane[0];
+}
+
+static inline T NAME(sum)(const T *x, int64_t n) {
+  T lane[TIR_EXEC_LANES];
+  int width = TIR_EXEC_LANES;
+  while (width > 1 && width / 2 >= n) width /= 2;
+  for (int l = 0; l < width; l++) lane[l] = 0;
+  int64_t i = 0;
+  for (; i + TIR_EXEC_LANES <= n; i += TIR_EXEC_LANES)
+    for (int l = 0; l < TIR_EXEC_LANES; l++) lane[l] = lane[l] + x[i + l];
+  for (int l = 0; l < n - i; l++) lane[l] = lane[l] + x[i + l];
+  for (width /= 2; width > 0; width /= 2)
+    for (int l = 0; l < width; l++) lane[l] = lane[l] + lane[l + width];
+  return lane[0];
+}
+
+// to[i] = e^(x[i] − largest); returns their sum. `to` may be x, or NULL when
+// only the sum matters.
+static T NAME(exps)(const T *x, int64_t n, T largest, T *to) {
+  _Alignas(64) T piece[TIR_EXEC_BLOCK];
+  T total = 0;
+  for (int64_t i = 0; i < n; i += TIR_EXEC_BLOCK) {
+    const int64_t m = n - i < TIR_EXEC_BLOCK ? n - i : TIR_EXEC_BLOCK;
+    T *const e = to ? to + i : piece;
+    const T *const from = x + i;
+    TIR_IVDEP
+    for (int64_t j = 0; j < m; j++) e[j] = from[j] - largest;
+    EXPS(m, e, e, NULL, NULL);
+    total += NAME(sum)(e, m);
+  }
+  return total;
+}
+
+static void NAME(softmax_row)(const T *x, int64_t n, T *out) {
+  const T sum = NAME(exps)(x, n, NAME(largest)(x, n), out);
+  TIR_IVDEP
+  for (int64_t i = 0; i < n; i++) out[i] = out[i] / sum;
+}
+
+static void NAME(log_softmax_row)(const T *x, int64_t n, T *out) {
+  const T largest = NAME(largest)(x, n);
+  const T log_sum = LOG(NAME(exps)(x, n, largest, NULL));
+  TIR_IVDEP
+  for (int64_t i = 0; i < n; i++) out[i] = (x[i] - largest) - log_sum;
+}
+
+// Axis in the middle: `width` neighbouring results side by side.
+static void NAME(columns)(const T *x, int64_t n, int64_t stride, int64_t width,
+                          bool is_log, T *out) {
+  T largest[TIR_EXEC_COLUMN_TILE];
+  T sum[TIR_EXEC_COLUMN_TILE];
+  for (int64_t j = 0; j < width; j++) {
+    largest[j] = (T)-INFINITY;
+    sum[j] = 0;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const T *const row = x + i * stride;
+    TIR_IVDEP
+    for (int64_t j = 0; j < width; j++) largest[j] = MAX(row[j], largest[j]);
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const T *const row = x + i * stride;
+    TIR_IVDEP
+    for (int64_t j = 0; j < width; j++) sum[j] += EXP(row[j] - largest[j]);
+  }
+  if (is_log) {
+    TIR_IVDEP
+    for (int64_t j = 0; j < width; j++) sum[j] = LOG(sum[j]);
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const T *const row = x + i * stride;
+    T *const to = out + i * stride;
+    if (is_log) {
+      TIR_IVDEP
+      for (int64_t j = 0; j < width; j++)
+        to[j] = (row[j] - largest[j]) - sum[j];
+    } else {
+      TIR_IVDEP
+      for (int64_t j = 0; j < width; j++)
+        to[j] = EXP(row[j] - largest[j]) / sum[j];
+    }
+  }
+}
+
+static void NAME(all)(const tir_exec_rows *p, const T *x, bool is_log, T *out) {
+  for (int64_t o = 0; o < p->outer; o++) {
+    if (p->inner != 1) {
+      for (int64_t j = 0; j < p->inner; j += TIR_EXEC_COLUMN_TILE) {
+        const int64_t width =
+            tir_exec_piece(p->inner - j, TIR_EXEC_COLUMN_TILE);
+        NAME(columns)(x + j, p->n, p->inner, width, is_log, out + j);
+      }
+    } else if (is_log) {
+      NAME(log_softmax_row)(x, p->n, out);
+    } else {
+      NAME(softmax_row)(x, p->n, out);
+    }
+    x += p->n * p->inner;
+    out += p->n * p->inner;
+  }
+}
+
+static tir_status NAME(softmax)(const tir_exec_call *call) {
+  NAME(all)(call->params, tir_exec_arg(call, 0), false, tir_exec_arg(call, 1));
+  return TIR_OK;
+}
+
+static tir_status NAME(log_softmax)(const tir_exec_call *call) {
+  NAME(all)(call->params, tir_exec_arg(call, 0), true, tir_exec_arg(call, 1));
+  return TIR_OK;
+}
+
+// The loss of each row and its softmax; NULL for an output nobody reads.
+static tir_status NAME(cross_entropy)(const tir_exec_call *call) {
+  const tir_exec_cross_entropy *const p = call->params;
+  const T *x = tir_exec_arg(call, 0);
+  const void *const targets = tir_exec_arg(call, 1);
+  T *const loss = tir_exec_arg(call, 2);
+  T *to = tir_exec_arg(call, 3);
+  const int64_t n = p->targets.size;
+  TIR_TRY(tir_exec_check_indices(call, &p->targets, targets));
+  for (int64_t r = 0; r < p->targets.n; r++, x += n) {
+    const T largest = NAME(largest)(x, n);
+    // Read before `to`, which may be x, is written.
+    const T chosen = x[tir_exec_index_at(&p->targets, targets, r)] - largest;
+    const T sum = NAME(exps)(x, n, largest, to);
+    if (loss) loss[r] = LOG(sum) - chosen;
+    if (!to) continue;
+    TIR_IVDEP
+    for (int64_t i = 0; i < n; i++) to[i] = to[i] / sum;
+    to += n;
+  }
+  return TIR_OK;
+}
+
+#undef T
+#undef NAME
+#undef EXP
+#undef EXPS
+#undef LOG
+#undef MAX

@@ -1,0 +1,268 @@
+// matmul: shapes are brought to batches of plain products at compile; large
+// float products go to BLAS in tiles, the rest to the loops in levels/gemm.c.
+//
+// What runs is a function of (m, n, k, flags, dtype) and of whether BLAS is
+// there: never of threads, addresses or earlier runs. K is not split.
+#include <limits.h>
+
+#include "exec/blas.h"
+#include "exec/kernels/levels.h"
+
+typedef struct matmul_params {
+  tir_exec_gemm_block block;  // pointers are filled in per call
+  tir_exec_gemm_fn gemm;      // own loops, NULL: BLAS
+  // BLAS: one call per tile of c.
+  void (*blas)(const tir_exec_gemm_call *call);
+  tir_exec_gemm_call call;
+  int64_t tile_m, tile_n;
+  size_t elem_size;
+  // Batches; strides in bytes, 0 where an operand is repeated.
+  int32_t rank;
+  int64_t n_batches;
+  int64_t dims[TIR_MAX_RANK];
+  int64_t a_strides[TIR_MAX_RANK], b_strides[TIR_MAX_RANK];
+  size_t c_bytes;
+} matmul_params;
+
+// --- running ----------------------------------------------------------------
+
+static void run_own(const matmul_params *p, const char *a, const char *b,
+                    char *c, void *pack) {
+  tir_exec_gemm_block block = p->block;
+  block.a = a;
+  block.b = b;
+  block.c = c;
+  block.pack = pack;
+  p->gemm(&block);
+}
+
+static void run_tiles(const matmul_params *p, const char *a, const char *b,
+                      char *c) {
+  const tir_exec_gemm_block *const s = &p->block;
+  tir_exec_gemm_call call = p->call;
+  for (int64_t i = 0; i < s->m; i += p->tile_m) {
+    call.m = (int)(s->m - i < p->tile_m ? s->m - i : p->tile_m);
+    call.a = a + (size_t)(i * s->a_row) * p->elem_size;
+    for (int64_t j = 0; j < s->n; j += p->tile_n) {
+      call.n = (int)(s->n - j < p->tile_n ? s->n - j : p->tile_n);
+      call.b = b + (size_t)(j * s->b_column) * p->elem_size;
+      call.c = c + (size_t)(i * s->c_row + j) * p->elem_size;
+      p->blas(&call);
+    }
+  }
+}
+
+static tir_status matmul_run(const tir_exec_call *call) {
+  const matmul_params *const p = call->params;
+  const char *const a = tir_exec_arg(call, 0);
+  const char *const b = tir_exec_arg(call, 1);
+  char *c = tir_exec_arg(call, 2);
+  int64_t at[TIR_MAX_RANK] = {0};
+  int64_t a_offset = 0, b_offset = 0;
+  for (int64_t i = 0; i < p->n_batches; i++) {
+    if (p->gemm)
+      run_own(p, a + a_offset, b + b_offset, c, call->scratch);
+    else
+      run_tiles(p, a + a_offset, b + b_offset, c);
+    c += p->c_bytes;
+    for (int32_t d = p->rank - 1; d >= 0; d--) {
+      a_offset += p->a_strides[d];
+      b_offset += p->b_strides[d];
+      if (++at[d] < p->dims[d]) break;
+      at[d] = 0;
+      a_offset -= p->a_strides[d] * p->dims[d];
+      b_offset -= p->b_strides[d] * p->dims[d];
+    }
+  }
+  return TIR_OK;
+}
+
+// The common case of one product.
+static tir_status single_run(const tir_exec_call *call) {
+  const matmul_params *const p = call->params;
+  run_own(p, tir_exec_arg(call, 0), tir_exec_arg(call, 1),
+          tir_exec_arg(call, 2), call->scratch);
+  return TIR_OK;
+}
+
+// --- shape ------------------------------------------------------------------
+
+// Strides in bytes of an operand's batch dims, lined up with the output's.
+static void batch_strides(const tir_ir_type *in, const tir_ir_type *out,
+                          int64_t *strides) {
+  int64_t stride = (int64_t)tir_dtype_size(in->dtype) * in->dims[in->rank - 1] *
+                   in->dims[in->rank - 2];
+  for (int i = out->rank - 3; i >= 0; i--) {
+    const int own = i - (out->rank - in->rank);
+    strides[i] = own < 0 || in->dims[own] == 1 ? 0 : stride;
+    if (own >= 0) stride *= in->dims[own];
+  }
+}
+
+static void fill_shape(const tir_exec_prepare *q, matmul_params *p) {
+  const tir_attrs_matmul *const attrs = q->attrs;
+  const tir_ir_type *const a = &q->in[0], *const b = &q->in[1];
+  const tir_ir_type *const out = &q->out[0];
+  tir_exec_gemm_block *const s = &p->block;
+  const int64_t a_last = a->dims[a->rank - 1];
+  const int64_t b_last = b->dims[b->rank - 1];
+  s->m = out->dims[out->rank - 2];
+  s->n = out->dims[out->rank - 1];
+  s->k = attrs->transpose_a ? a->dims[a->rank - 2] : a_last;
+  s->a_row = attrs->transpose_a ? 1 : a_last;
+  s->a_column = attrs->transpose_a ? a_last : 1;
+  s->b_row = attrs->transpose_b ? 1 : b_last;
+  s->b_column = attrs->transpose_b ? b_last : 1;
+  s->c_row = s->n;
+  p->elem_size = tir_dtype_size(out->dtype);
+  p->rank = out->rank - 2;
+  p->n_batches = 1;
+  for (int i = 0; i < p->rank; i++) {
+    p->dims[i] = out->dims[i];
+    p->n_batches *= out->dims[i];
+  }
+  batch_strides(a, out, p->a_strides);
+  batch_strides(b, out, p->b_strides);
+  p->c_bytes = (size_t)(s->m * s->n) * p->elem_size;
+}
+
+// One b for all batches: the rows of all of a's matrices are one matrix.
+static void merge_batches(matmul_params *p, bool transpose_a) {
+  if (transpose_a) return;
+  for (int i = 0; i < p->rank; i++)
+    if (p->dims[i] != 1 && (p->b_strides[i] != 0 || p->a_strides[i] == 0))
+      return;
+  p->block.m *= p->n_batches;
+  p->n_batches = 1;
+  p->rank = 0;
+}
+
+// With one row or column of c the product is turned around where that makes
+// b dense along its rows: cᵀ = bᵀ·aᵀ. True if operands change places.
+static bool turn(tir_exec_gemm_block *s) {
+  const bool column = s->n == 1 && s->a_column != 1;
+  const bool row = s->m == 1 && s->n != 1 && s->b_column != 1;
+  if (!column && !row) return false;
+  const tir_exec_gemm_block old = *s;
+  s->m = old.n;
+  s->n = old.m;
+  s->a_row = old.b_column;
+  s->a_column = old.b_row;
+  s->b_row = old.a_column;
+  s->b_column = old.a_row;
+  s->c_row = s->n;
+  return true;
+}
+
+// --- choosing ---------------------------------------------------------------
+
+// Own loops serve thin products, which BLAS packs for nothing, and those of up
+// to so many multiplications. With FMA they keep up with BLAS until operands
+// outgrow the caches, so that most graphs never open it.
+static bool is_small(const tir_exec_gemm_block *s, int cpu_level) {
+  const double limit =
+      cpu_level >= TIR_CPU_AVX2 ? 64.0 * (1 << 20) : 48.0 * 48.0 * 48.0;
+  if (s->m < 16 || s->n < 16 || s->k < 4) return true;
+  return (double)s->m * (double)s->n * (double)s->k <= limit;
+}
+
+static bool fits_blas(const tir_exec_gemm_block *s) {
+  return s->m <= INT_MAX && s->n <= INT_MAX && s->k <= INT_MAX &&
+         s->a_row <= INT_MAX && s->a_column <= INT_MAX && s->b_row <= INT_MAX &&
+         s->b_column <= INT_MAX;
+}
+
+static double tile_flops(int64_t m, int64_t n, int64_t k) {
+  return 2.0 * (double)m * (double)n * (double)k;
+}
+
+// Half a side, in whole registers of BLAS's kernels where it is long enough.
+static int64_t half_side(int64_t side) {
+  const int64_t half = (side + 1) / 2;
+  return half > 16 ? (half + 15) / 16 * 16 : half;
+}
+
+void tir_exec_gemm_grid(int64_t m, int64_t n, int64_t k, int64_t *tile_m,
+                        int64_t *tile_n) {
+  *tile_m = m;
+  *tile_n = n;
+  for (;;) {
+    const double flops = tile_flops(*tile_m, *tile_n, k);
+    const int64_t n_tiles =
+        ((m + *tile_m - 1) / *tile_m) * ((n + *tile_n - 1) / *tile_n);
+    int64_t *const side = *tile_m >= *tile_n ? tile_m : tile_n;
+    const bool must = flops > TIR_EXEC_MAX_CALL_FLOPS && *side > 1;
+    const bool may = n_tiles < TIR_EXEC_MAX_TILES &&
+                     flops >= 2 * TIR_EXEC_MIN_TILE_FLOPS &&
+                     *side >= 2 * TIR_EXEC_MIN_TILE_SIDE;
+    if (!must && !may) return;
+    *side = half_side(*side);
+  }
+}
+
+static void use_blas(tir_exec_prepare *q, matmul_params *p) {
+  const tir_attrs_matmul *const attrs = q->attrs;
+  tir_exec_gemm_call *const call = &p->call;
+  const tir_exec_gemm_block *const s = &p->block;
+  p->gemm = NULL;
+  p->blas = q->in[0].dtype == TIR_DTYPE_F32 ? tir_exec_blas_sgemm
+                                            : tir_exec_blas_dgemm;
+  call->transpose_a = attrs->transpose_a != 0;
+  call->transpose_b = attrs->transpose_b != 0;
+  call->k = (int)s->k;
+  call->lda = (int)(attrs->transpose_a ? s->a_column : s->a_row);
+  call->ldb = (int)(attrs->transpose_b ? s->b_column : s->b_row);
+  call->ldc = (int)s->c_row;
+  tir_exec_gemm_grid(s->m, s->n, s->k, &p->tile_m, &p->tile_n);
+  q->uses_blas = true;
+  q->run = matmul_run;
+}
+
+// Operands of a turned product: the same entries in the other order.
+static tir_status turned_run(const tir_exec_call *call) {
+  const uint32_t arg[3] = {call->arg[1], call->arg[0], call->arg[2]};
+  tir_exec_call turned = *call;
+  turned.arg = arg;
+  return matmul_run(&turned);
+}
+
+static void swap_batches(matmul_params *p) {
+  for (int i = 0; i < p->rank; i++) {
+    const int64_t stride = p->a_strides[i];
+    p->a_strides[i] = p->b_strides[i];
+    p->b_strides[i] = stride;
+  }
+}
+
+static tir_status matmul_prepare(tir_exec_prepare *q) {
+  const tir_attrs_matmul *const attrs = q->attrs;
+  const tir_dtype dtype = q->in[0].dtype;
+  const tir_exec_level_gemm *const level =
+      TIR_AT_LEVEL(tir_exec_gemm, q->cpu_level);
+  if (!level->gemm[dtype]) return tir_exec_kernel_missing(q);
+  matmul_params *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  q->params = p;
+  p->gemm = level->gemm[dtype];
+  fill_shape(q, p);
+  merge_batches(p, attrs->transpose_a != 0);
+  if (tir_ir_type_numel(&q->out[0]) == 0) {
+    q->run = tir_exec_kernel_nothing;
+    return TIR_OK;
+  }
+  const bool is_float = dtype == TIR_DTYPE_F32 || dtype == TIR_DTYPE_F64;
+  if (is_float && !is_small(&p->block, q->cpu_level) && fits_blas(&p->block) &&
+      tir_exec_blas_load()) {
+    use_blas(q, p);
+    return TIR_OK;
+  }
+  q->run = p->n_batches == 1 ? single_run : matmul_run;
+  if (is_float && turn(&p->block)) {
+    swap_batches(p);
+    q->run = turned_run;
+  }
+  q->scratch_bytes = tir_exec_gemm_pack_bytes(p->block.k);
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_matmul = {.prepare = matmul_prepare};

@@ -1,0 +1,175 @@
+// Kernels that move elements and compute none: each is one or more boxes of
+// strides.
+#include "exec/kernels/strided.h"
+
+// --- transpose and broadcast ------------------------------------------------
+
+static tir_status transpose_prepare(tir_exec_prepare *q) {
+  const tir_attrs_axes *const attrs = q->attrs;
+  const tir_ir_type *const in = &q->in[0];
+  const tir_ir_type *const out = &q->out[0];
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  if (!p) return TIR_ERR_MEMORY;
+  tir_exec_box *const box = &p->box[0];
+  int64_t strides[TIR_MAX_RANK];
+  tir_exec_dense_strides(in, strides);
+  tir_exec_dense_strides(out, box->to_strides);
+  box->rank = out->rank;
+  for (int i = 0; i < out->rank; i++) {
+    int from = in->rank - 1 - i;
+    if (attrs->axes.n > 0 && !tir_ir_axis(attrs->axes.v[i], in->rank, &from))
+      return tir_base_fail(q->error, TIR_ERR_ARGUMENT,
+                           "transpose: axis out of range");
+    box->dims[i] = out->dims[i];
+    box->from_strides[i] = strides[from];
+  }
+  tir_exec_box_finish(box);
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_transpose = {.prepare =
+                                                       transpose_prepare};
+
+static tir_status broadcast_prepare(tir_exec_prepare *q) {
+  const tir_ir_type *const in = &q->in[0];
+  const tir_ir_type *const out = &q->out[0];
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  if (!p) return TIR_ERR_MEMORY;
+  tir_exec_box *const box = &p->box[0];
+  int64_t strides[TIR_MAX_RANK];
+  tir_exec_dense_strides(in, strides);
+  tir_exec_dense_strides(out, box->to_strides);
+  box->rank = out->rank;
+  for (int i = 0; i < out->rank; i++) {
+    const int own = i - (out->rank - in->rank);
+    const bool kept = own >= 0 && in->dims[own] == out->dims[i];
+    box->dims[i] = out->dims[i];
+    box->from_strides[i] = kept ? strides[own] : 0;
+  }
+  tir_exec_box_finish(box);
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_broadcast_to = {.prepare =
+                                                          broadcast_prepare};
+const tir_exec_kernel_desc tir_kernel_broadcast_like = {.prepare =
+                                                            broadcast_prepare};
+
+// --- concat -----------------------------------------------------------------
+
+// `part` of the shape `part`, `offset` places from the start of `axis` in
+// `whole`: fills the strides of the whole.
+static void place_part(const tir_ir_type *part, const tir_ir_type *whole,
+                       int axis, int64_t offset, tir_exec_box *box,
+                       bool whole_is_source) {
+  int64_t strides[TIR_MAX_RANK];
+  int64_t part_strides[TIR_MAX_RANK];
+  tir_exec_dense_strides(whole, strides);
+  tir_exec_dense_strides(part, part_strides);
+  box->rank = part->rank;
+  for (int i = 0; i < part->rank; i++) {
+    box->dims[i] = part->dims[i];
+    box->from_strides[i] = whole_is_source ? strides[i] : part_strides[i];
+    box->to_strides[i] = whole_is_source ? part_strides[i] : strides[i];
+  }
+  if (whole_is_source)
+    box->from_offset = offset * strides[axis];
+  else
+    box->to_offset = offset * strides[axis];
+  tir_exec_box_finish(box);
+}
+
+static tir_status concat_prepare(tir_exec_prepare *q) {
+  const tir_attrs_axis *const attrs = q->attrs;
+  int axis = 0;
+  if (!tir_ir_axis(attrs->axis, q->out[0].rank, &axis))
+    return tir_base_fail(q->error, TIR_ERR_ARGUMENT,
+                         "concat: axis out of range");
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, q->n_in);
+  if (!p) return TIR_ERR_MEMORY;
+  int64_t offset = 0;
+  for (size_t i = 0; i < q->n_in; i++) {
+    p->box[i].from_arg = (uint32_t)i;
+    place_part(&q->in[i], &q->out[0], axis, offset, &p->box[i], false);
+    offset += q->in[i].dims[axis];
+  }
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_concat = {.prepare = concat_prepare};
+
+// whole, parts…: where part `index` stands in the concatenation of the parts.
+static tir_status concat_part_prepare(tir_exec_prepare *q) {
+  const tir_attrs_concat_part *const attrs = q->attrs;
+  int axis = 0;
+  if (!tir_ir_axis(attrs->axis, q->in[0].rank, &axis) || attrs->index < 0 ||
+      (uint64_t)attrs->index >= q->n_in - 1)
+    return tir_base_fail(q->error, TIR_ERR_ARGUMENT,
+                         "concat_part: axis or index out of range");
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  if (!p) return TIR_ERR_MEMORY;
+  int64_t offset = 0;
+  for (int64_t i = 0; i < attrs->index; i++) offset += q->in[i + 1].dims[axis];
+  place_part(&q->out[0], &q->in[0], axis, offset, &p->box[0], true);
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_concat_part = {.prepare =
+                                                         concat_part_prepare};
+
+// --- slice ------------------------------------------------------------------
+
+static int64_t clamp_start(int64_t start, int64_t dim) {
+  if (start < 0) start += dim;
+  return start < 0 ? 0 : start > dim ? dim : start;
+}
+
+// The part of `whole` that a slice takes, `part` being its shape.
+static void place_slice(const tir_attrs_slice *attrs, const tir_ir_type *part,
+                        const tir_ir_type *whole, tir_exec_box *box,
+                        bool whole_is_source) {
+  int64_t strides[TIR_MAX_RANK];
+  int64_t part_strides[TIR_MAX_RANK];
+  tir_exec_dense_strides(whole, strides);
+  tir_exec_dense_strides(part, part_strides);
+  int64_t offset = 0;
+  box->rank = part->rank;
+  for (int i = 0; i < part->rank; i++) {
+    int64_t stride = strides[i];
+    // A part of at most one place needs no step, which may be huge.
+    if (i < attrs->starts.n) {
+      if (part->dims[i] > 0)
+        offset += clamp_start(attrs->starts.v[i], whole->dims[i]) * strides[i];
+      if (attrs->steps.n > 0 && part->dims[i] > 1) stride *= attrs->steps.v[i];
+    }
+    box->dims[i] = part->dims[i];
+    box->from_strides[i] = whole_is_source ? stride : part_strides[i];
+    box->to_strides[i] = whole_is_source ? part_strides[i] : stride;
+  }
+  if (whole_is_source)
+    box->from_offset = offset;
+  else
+    box->to_offset = offset;
+  tir_exec_box_finish(box);
+}
+
+static tir_status slice_prepare(tir_exec_prepare *q) {
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  if (!p) return TIR_ERR_MEMORY;
+  place_slice(q->attrs, &q->out[0], &q->in[0], &p->box[0], true);
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_slice = {.prepare = slice_prepare};
+
+// part, like: zeros, with the part where the slice took it from.
+static tir_status unslice_prepare(tir_exec_prepare *q) {
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  if (!p) return TIR_ERR_MEMORY;
+  place_slice(q->attrs, &q->in[0], &q->out[0], &p->box[0], false);
+  if (p->box[0].n < tir_ir_type_numel(&q->out[0]))
+    p->clear_bytes = tir_ir_type_bytes(&q->out[0]);
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_unslice = {.prepare = unslice_prepare};

@@ -1,0 +1,27 @@
+// Optimiser steps: parameters; the loops are in levels/optim.c.
+#include "exec/kernels/optim.h"
+
+#include "exec/kernels/levels.h"
+
+static tir_status prepare_step(tir_exec_prepare *q, tir_exec_kernel_fn run) {
+  if (!run) return tir_exec_kernel_missing(q);
+  tir_exec_optim_params *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  p->n = tir_ir_type_numel(&q->out[0]);
+  p->step_dtype = q->in[q->n_in - 1].dtype;
+  q->params = p;
+  q->run = run;
+  return TIR_OK;
+}
+
+#define TIR_OPTIM_KERNEL(name)                            \
+  static tir_status name##_prepare(tir_exec_prepare *q) { \
+    const tir_exec_level_optim *const level =             \
+        TIR_AT_LEVEL(tir_exec_optim, q->cpu_level);       \
+    return prepare_step(q, level->name[q->in[0].dtype]);  \
+  }                                                       \
+  const tir_exec_kernel_desc tir_kernel_##name = {.prepare = name##_prepare};
+
+TIR_OPTIM_KERNEL(sgd)
+TIR_OPTIM_KERNEL(momentum)
+TIR_OPTIM_KERNEL(adam)

@@ -1,0 +1,282 @@
+// Reductions: axes are merged once, the loops are in levels/reduce.c.
+#include <math.h>
+#include <string.h>
+
+#include "exec/kernels/levels.h"
+
+// --- axes -------------------------------------------------------------------
+
+typedef struct dim {
+  int64_t size, stride;
+  bool reduced;
+} dim;
+
+// Dims of more than one element, neighbours of the same kind merged.
+static int merge_dims(const tir_ir_type *x, const bool *reduced, dim *dims) {
+  int n = 0;
+  int64_t stride = 1;
+  // From the last to the first, so strides of dense neighbours always fit.
+  for (int i = x->rank - 1; i >= 0; i--) {
+    const int64_t size = x->dims[i];
+    if (size != 1) {
+      if (n > 0 && dims[n - 1].reduced == reduced[i])
+        dims[n - 1].size *= size;
+      else
+        dims[n++] = (dim){size, stride, reduced[i]};
+    }
+    stride *= size;
+  }
+  return n;
+}
+
+static void append(dim from, int64_t *dims, int64_t *strides, int32_t *n,
+                   int64_t *count) {
+  dims[*n] = from.size;
+  strides[*n] = from.stride;
+  *count *= from.size;
+  ++*n;
+}
+
+static void fill_axes(const tir_ir_type *x, const bool *reduced,
+                      tir_exec_axes *p) {
+  dim dims[TIR_MAX_RANK];
+  const int n = merge_dims(x, reduced, dims);
+  p->kept_count = 1;
+  p->reduced_count = 1;
+  // dims[0] is the innermost; without any, fold the single element as a row.
+  p->inner = n > 0 ? dims[0].size : 1;
+  p->inner_reduced = n > 0 ? dims[0].reduced : true;
+  for (int i = n - 1; i >= 1; i--) {
+    if (dims[i].reduced)
+      append(dims[i], p->reduced_dims, p->reduced_strides, &p->n_reduced,
+             &p->reduced_count);
+    else
+      append(dims[i], p->kept_dims, p->kept_strides, &p->n_kept,
+             &p->kept_count);
+  }
+  p->count = 1;
+  for (int i = 0; i < x->rank; i++)
+    if (reduced[i]) p->count *= x->dims[i];
+}
+
+static tir_status read_axes(tir_exec_prepare *q, bool *reduced) {
+  const tir_attrs_reduce *const attrs = q->attrs;
+  const int rank = q->in[0].rank;
+  for (int i = 0; i < rank; i++) reduced[i] = attrs->axes.n == 0;
+  for (int64_t i = 0; i < attrs->axes.n; i++) {
+    int axis = 0;
+    if (!tir_ir_axis(attrs->axes.v[i], rank, &axis))
+      return tir_base_fail(q->error, TIR_ERR_ARGUMENT, "%s: axis out of range",
+                           q->desc->name);
+    reduced[axis] = true;
+  }
+  return TIR_OK;
+}
+
+// The kernel of the level, or for dtypes it leaves out that of the baseline.
+#define TIR_REDUCE_KERNEL(q, name)                               \
+  kernel_of(TIR_AT_LEVEL(tir_exec_reduce, (q)->cpu_level)->name, \
+            tir_exec_reduce_baseline.name, (q)->in[0].dtype)
+
+static tir_exec_kernel_fn kernel_of(const tir_exec_kernel_fn *level,
+                                    const tir_exec_kernel_fn *baseline,
+                                    tir_dtype dtype) {
+  return level[dtype] ? level[dtype] : baseline[dtype];
+}
+
+// --- special cases ----------------------------------------------------------
+
+typedef struct fill_params {
+  double value;
+  tir_dtype dtype;
+  uint32_t out_arg;
+  int64_t n;
+} fill_params;
+
+// What a fold of nothing gives.
+static tir_status fill_run(const tir_exec_call *call) {
+  const fill_params *const p = call->params;
+  const size_t size = tir_dtype_size(p->dtype);
+  char *out = tir_exec_arg(call, p->out_arg);
+  for (int64_t i = 0; i < p->n; i++, out += size)
+    tir_ir_store_f64(p->dtype, out, p->value);
+  return TIR_OK;
+}
+
+static tir_status prepare_fill(tir_exec_prepare *q, double value) {
+  fill_params *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  p->value = value;
+  p->dtype = q->out[0].dtype;
+  p->out_arg = (uint32_t)q->n_in;
+  p->n = tir_ir_type_numel(&q->out[0]);
+  q->run = fill_run;
+  q->params = p;
+  return TIR_OK;
+}
+
+static tir_status empty_max_run(const tir_exec_call *call) {
+  return tir_exec_kernel_fault(call, "no maximum over an empty axis");
+}
+
+// --- sum, mean, max ---------------------------------------------------------
+
+// Scratch for the tree of a tile of columns, accumulators of up to 8 bytes.
+static size_t column_scratch(const tir_exec_axes *p) {
+  if (p->inner_reduced) return 0;
+  size_t levels = 2;
+  for (int64_t n = p->reduced_count / TIR_EXEC_COLUMN_BLOCK; n > 0; n /= 2)
+    levels++;
+  return levels * TIR_EXEC_COLUMN_TILE * 8;
+}
+
+static tir_status prepare_fold(tir_exec_prepare *q, const bool *reduced,
+                               tir_exec_kernel_fn run, bool divide) {
+  if (!run) return tir_exec_kernel_missing(q);
+  tir_exec_axes *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  fill_axes(&q->in[0], reduced, p);
+  p->divide = divide;
+  p->out_arg = (uint32_t)q->n_in;
+  if (p->count == 0) return prepare_fill(q, divide ? (double)NAN : 0.0);
+  q->run = tir_ir_type_numel(&q->out[0]) == 0 ? tir_exec_kernel_nothing : run;
+  q->params = p;
+  q->scratch_bytes = column_scratch(p);
+  return TIR_OK;
+}
+
+static tir_status reduce_sum_prepare(tir_exec_prepare *q) {
+  bool reduced[TIR_MAX_RANK];
+  TIR_TRY(read_axes(q, reduced));
+  return prepare_fold(q, reduced, TIR_REDUCE_KERNEL(q, sum), false);
+}
+
+const tir_exec_kernel_desc tir_kernel_reduce_sum = {.prepare =
+                                                        reduce_sum_prepare};
+
+static tir_status reduce_mean_prepare(tir_exec_prepare *q) {
+  bool reduced[TIR_MAX_RANK];
+  TIR_TRY(read_axes(q, reduced));
+  return prepare_fold(q, reduced, TIR_REDUCE_KERNEL(q, sum), true);
+}
+
+const tir_exec_kernel_desc tir_kernel_reduce_mean = {.prepare =
+                                                         reduce_mean_prepare};
+
+static tir_status reduce_max_prepare(tir_exec_prepare *q) {
+  bool reduced[TIR_MAX_RANK];
+  TIR_TRY(read_axes(q, reduced));
+  TIR_TRY(prepare_fold(q, reduced, TIR_REDUCE_KERNEL(q, max), false));
+  if (q->run == fill_run && tir_ir_type_numel(&q->out[0]) > 0)
+    q->run = empty_max_run;
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_reduce_max = {.prepare =
+                                                        reduce_max_prepare};
+
+// x, like: sums over the axes along which `like` would be repeated.
+static tir_status reduce_to_prepare(tir_exec_prepare *q) {
+  const tir_ir_type *const x = &q->in[0];
+  const tir_ir_type *const like = &q->out[0];
+  bool reduced[TIR_MAX_RANK];
+  for (int i = 0; i < x->rank; i++) {
+    const int own = i - (x->rank - like->rank);
+    reduced[i] = own < 0 || like->dims[own] == 1;
+  }
+  return prepare_fold(q, reduced, TIR_REDUCE_KERNEL(q, sum), false);
+}
+
+const tir_exec_kernel_desc tir_kernel_reduce_to = {.prepare =
+                                                       reduce_to_prepare};
+
+// --- norm -------------------------------------------------------------------
+
+// Σ(x · scale)², or with scale 0 the largest |x| (NaN wins).
+static double fold_scaled(const tir_exec_axes *p, const double *x,
+                          double scale) {
+  const int64_t inner = p->inner_reduced ? p->inner : 1;
+  int64_t at[TIR_MAX_RANK] = {0};
+  int64_t offset = 0;
+  double result = 0;
+  for (int64_t r = 0; r < p->reduced_count; r++) {
+    for (int64_t i = 0; i < inner; i++) {
+      const double y = fabs(x[offset + i]);
+      if (scale != 0)
+        result += y * scale * (y * scale);
+      else if (y > result || y != y)
+        result = y;
+      if (result != result) return result;
+    }
+    tir_exec_advance(p->n_reduced, p->reduced_dims, p->reduced_strides, at,
+                     &offset);
+  }
+  return result;
+}
+
+// Scaled by a power of two, which is exact, so that no square overflows or
+// vanishes.
+static double norm_of(const tir_exec_axes *p, const double *x) {
+  const double largest = fold_scaled(p, x, 0);
+  if (largest == 0 || largest != largest || isinf(largest)) return largest;
+  int exponent = 0;
+  (void)frexp(largest, &exponent);
+  // 2^1074, needed for the smallest numbers, is no double.
+  if (exponent < -1000) exponent = -1000;
+  const double sum = fold_scaled(p, x, ldexp(1.0, -exponent));
+  return ldexp(sqrt(sum), exponent);
+}
+
+static tir_status norm_f64_run(const tir_exec_call *call) {
+  const tir_exec_axes *const p = call->params;
+  const double *const x = tir_exec_arg(call, 0);
+  double *out = tir_exec_arg(call, p->out_arg);
+  const int64_t inner = p->inner_reduced ? 1 : p->inner;
+  int64_t at[TIR_MAX_RANK] = {0};
+  int64_t offset = 0;
+  for (int64_t k = 0; k < p->kept_count; k++) {
+    for (int64_t j = 0; j < inner; j++) *out++ = norm_of(p, x + offset + j);
+    tir_exec_advance(p->n_kept, p->kept_dims, p->kept_strides, at, &offset);
+  }
+  return TIR_OK;
+}
+
+static tir_status norm_prepare(tir_exec_prepare *q) {
+  bool reduced[TIR_MAX_RANK];
+  TIR_TRY(read_axes(q, reduced));
+  const tir_exec_level_reduce *const level =
+      TIR_AT_LEVEL(tir_exec_reduce, q->cpu_level);
+  return prepare_fold(q, reduced,
+                      q->in[0].dtype == TIR_DTYPE_F64
+                          ? norm_f64_run
+                          : level->norm[q->in[0].dtype],
+                      false);
+}
+
+const tir_exec_kernel_desc tir_kernel_norm = {.prepare = norm_prepare};
+
+// --- argmax -----------------------------------------------------------------
+
+static tir_status argmax_prepare(tir_exec_prepare *q) {
+  const tir_attrs_argmax *const attrs = q->attrs;
+  const tir_ir_type *const in = &q->in[0];
+  int axis = 0;
+  if (!tir_ir_axis(attrs->axis, in->rank, &axis))
+    return tir_base_fail(q->error, TIR_ERR_ARGUMENT,
+                         "argmax: axis out of range");
+  const tir_exec_kernel_fn run = TIR_REDUCE_KERNEL(q, argmax);
+  if (!run) return tir_exec_kernel_missing(q);
+  tir_exec_rows *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  p->n = in->dims[axis];
+  tir_exec_split_axis(in, axis, &p->outer, &p->inner);
+  q->params = p;
+  q->run = run;
+  if (tir_ir_type_numel(&q->out[0]) == 0)
+    q->run = tir_exec_kernel_nothing;
+  else if (p->n == 0)
+    q->run = empty_max_run;
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_argmax = {.prepare = argmax_prepare};

@@ -1,0 +1,55 @@
+// softmax, log_softmax, cross_entropy: parameters; the loops are in
+// levels/softmax.c.
+#include "exec/kernels/softmax.h"
+
+#include "exec/kernels/levels.h"
+
+static tir_status prepare_rows(tir_exec_prepare *q, tir_exec_kernel_fn run) {
+  const tir_attrs_axis *const attrs = q->attrs;
+  const tir_ir_type *const in = &q->in[0];
+  int axis = 0;
+  if (!tir_ir_axis(attrs->axis, in->rank, &axis))
+    return tir_base_fail(q->error, TIR_ERR_ARGUMENT, "%s: axis out of range",
+                         q->desc->name);
+  if (!run) return tir_exec_kernel_missing(q);
+  tir_exec_rows *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  p->n = in->dims[axis];
+  tir_exec_split_axis(in, axis, &p->outer, &p->inner);
+  q->params = p;
+  q->run = tir_ir_type_numel(in) == 0 ? tir_exec_kernel_nothing : run;
+  return TIR_OK;
+}
+
+static tir_status softmax_prepare(tir_exec_prepare *q) {
+  return prepare_rows(
+      q, TIR_AT_LEVEL(tir_exec_softmax, q->cpu_level)->softmax[q->in[0].dtype]);
+}
+
+const tir_exec_kernel_desc tir_kernel_softmax = {.prepare = softmax_prepare};
+
+static tir_status log_softmax_prepare(tir_exec_prepare *q) {
+  return prepare_rows(q, TIR_AT_LEVEL(tir_exec_softmax, q->cpu_level)
+                             ->log_softmax[q->in[0].dtype]);
+}
+
+const tir_exec_kernel_desc tir_kernel_log_softmax = {.prepare =
+                                                         log_softmax_prepare};
+
+// --- cross_entropy ----------------------------------------------------------
+
+static tir_status cross_entropy_prepare(tir_exec_prepare *q) {
+  const tir_ir_type *const logits = &q->in[0];
+  const tir_exec_kernel_fn run = TIR_AT_LEVEL(tir_exec_softmax, q->cpu_level)
+                                     ->cross_entropy[logits->dtype];
+  if (!run) return tir_exec_kernel_missing(q);
+  tir_exec_cross_entropy *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  tir_exec_fill_indices(&q->in[1], logits->dims[logits->rank - 1], &p->targets);
+  q->params = p;
+  q->run = run;
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_cross_entropy = {
+    .prepare = cross_entropy_prepare};

@@ -1,0 +1,214 @@
+// Copies between strided views.
+//
+// Dims are merged, then the innermost decides: a run of bytes (memcpy), one
+// element repeated, a transposition (in square tiles, so that both sides use
+// whole cache lines), or single elements.
+#include "exec/kernels/strided.h"
+
+#include <string.h>
+
+#include "ir/base/checked.h"
+
+enum { FORM_RUN, FORM_REPEAT, FORM_TRANSPOSE, FORM_ELEMENTS };
+enum { TILE = 16 };  // elements a side; 16 · 8 bytes is two lines
+
+void tir_exec_dense_strides(const tir_ir_type *type,
+                            int64_t strides[TIR_MAX_RANK]) {
+  int64_t stride = (int64_t)tir_dtype_size(type->dtype);
+  for (int i = type->rank - 1; i >= 0; i--) {
+    strides[i] = stride;
+    stride *= type->dims[i];
+  }
+}
+
+// --- preparing ---------------------------------------------------------------
+
+static void merge_dims(tir_exec_box *box) {
+  int rank = 0;
+  for (int i = 0; i < box->rank; i++) {
+    const int64_t size = box->dims[i];
+    if (size == 1) continue;
+    const int64_t from = box->from_strides[i];
+    const int64_t to = box->to_strides[i];
+    const bool merge = rank > 0 && box->from_strides[rank - 1] == from * size &&
+                       box->to_strides[rank - 1] == to * size;
+    const int d = merge ? rank - 1 : rank++;
+    box->dims[d] = merge ? box->dims[d] * size : size;
+    box->from_strides[d] = from;
+    box->to_strides[d] = to;
+  }
+  if (rank == 0) {
+    rank = 1;
+    box->dims[0] = 1;
+    box->from_strides[0] = (int64_t)box->elem_size;
+    box->to_strides[0] = (int64_t)box->elem_size;
+  }
+  box->rank = rank;
+}
+
+// The dim along which the source is dense while the target's dense one is the
+// last; −1 if there is none.
+static int dense_column(const tir_exec_box *box) {
+  for (int i = box->rank - 2; i >= 0; i--)
+    if (box->from_strides[i] == (int64_t)box->elem_size) return i;
+  return -1;
+}
+
+void tir_exec_box_finish(tir_exec_box *box) {
+  box->n = 1;
+  for (int i = 0; i < box->rank; i++) box->n *= box->dims[i];
+  merge_dims(box);
+  const int last = box->rank - 1;
+  const int64_t size = (int64_t)box->elem_size;
+  const bool to_dense = box->to_strides[last] == size;
+  box->form = FORM_ELEMENTS;
+  if (!to_dense) return;
+  if (box->from_strides[last] == size) {
+    box->form = FORM_RUN;
+  } else if (box->from_strides[last] == 0) {
+    box->form = FORM_REPEAT;
+  } else {
+    box->column = dense_column(box);
+    if (box->column >= 0) box->form = FORM_TRANSPOSE;
+  }
+}
+
+// --- innermost loops --------------------------------------------------------
+
+// Makes a loop per element size, so that each element is one load and store.
+#define TIR_BY_SIZE(size, function, ...) \
+  do {                                   \
+    switch (size) {                      \
+      case 1:                            \
+        function##_1(__VA_ARGS__);       \
+        break;                           \
+      case 2:                            \
+        function##_2(__VA_ARGS__);       \
+        break;                           \
+      case 4:                            \
+        function##_4(__VA_ARGS__);       \
+        break;                           \
+      default:                           \
+        function##_8(__VA_ARGS__);       \
+    }                                    \
+  } while (0)
+
+#define TIR_STRIDED_LOOPS(BYTES)                                              \
+  static void repeat_##BYTES(char *to, const char *from, int64_t n) {         \
+    char x[BYTES];                                                            \
+    memcpy(x, from, BYTES);                                                   \
+    for (int64_t i = 0; i < n; i++) memcpy(to + i * (BYTES), x, BYTES);       \
+  }                                                                           \
+  static void elements_##BYTES(char *to, int64_t to_stride, const char *from, \
+                               int64_t from_stride, int64_t n) {              \
+    for (int64_t i = 0; i < n; i++)                                           \
+      memcpy(to + i * to_stride, from + i * from_stride, BYTES);              \
+  }                                                                           \
+  /* to[r][c] = from[c][r], strides of rows. */                               \
+  static void tile_##BYTES(char *to, int64_t to_row, const char *from,        \
+                           int64_t from_row, int64_t rows, int64_t columns) { \
+    for (int64_t r = 0; r < rows; r++)                                        \
+      for (int64_t c = 0; c < columns; c++)                                   \
+        memcpy(to + r * to_row + c * (BYTES),                                 \
+               from + c * from_row + r * (BYTES), BYTES);                     \
+  }
+TIR_STRIDED_LOOPS(1)
+TIR_STRIDED_LOOPS(2)
+TIR_STRIDED_LOOPS(4)
+TIR_STRIDED_LOOPS(8)
+#undef TIR_STRIDED_LOOPS
+
+// A plane of dims [column, last].
+static void transpose_plane(const tir_exec_box *box, const char *from,
+                            char *to) {
+  const int last = box->rank - 1;
+  const int64_t rows = box->dims[box->column];
+  const int64_t columns = box->dims[last];
+  const int64_t to_row = box->to_strides[box->column];
+  const int64_t from_row = box->from_strides[last];
+  const int64_t size = (int64_t)box->elem_size;
+  for (int64_t r = 0; r < rows; r += TILE) {
+    const int64_t n_rows = rows - r < TILE ? rows - r : TILE;
+    for (int64_t c = 0; c < columns; c += TILE) {
+      const int64_t n_columns = columns - c < TILE ? columns - c : TILE;
+      TIR_BY_SIZE(size, tile, to + r * to_row + c * size, to_row,
+                  from + c * from_row + r * size, from_row, n_rows, n_columns);
+    }
+  }
+}
+
+static void copy_innermost(const tir_exec_box *box, const char *from,
+                           char *to) {
+  const int last = box->rank - 1;
+  const int64_t n = box->dims[last];
+  switch (box->form) {
+    case FORM_RUN:
+      memcpy(to, from, (size_t)n * box->elem_size);
+      return;
+    case FORM_REPEAT:
+      TIR_BY_SIZE(box->elem_size, repeat, to, from, n);
+      return;
+    case FORM_TRANSPOSE:
+      transpose_plane(box, from, to);
+      return;
+    default:
+      TIR_BY_SIZE(box->elem_size, elements, to, box->to_strides[last], from,
+                  box->from_strides[last], n);
+  }
+}
+
+// --- copying ----------------------------------------------------------------
+
+void tir_exec_box_copy(const tir_exec_box *box, const char *from, char *to) {
+  if (box->n == 0) return;
+  from += box->from_offset;
+  to += box->to_offset;
+  const bool plane = box->form == FORM_TRANSPOSE;
+  int64_t at[TIR_MAX_RANK] = {0};
+  for (;;) {
+    copy_innermost(box, from, to);
+    int d = box->rank - 2;
+    for (; d >= 0; d--) {
+      if (plane && d == box->column) continue;
+      from += box->from_strides[d];
+      to += box->to_strides[d];
+      if (++at[d] < box->dims[d]) break;
+      at[d] = 0;
+      from -= box->from_strides[d] * box->dims[d];
+      to -= box->to_strides[d] * box->dims[d];
+    }
+    if (d < 0) return;
+  }
+}
+
+tir_exec_boxes *tir_exec_boxes_params(tir_exec_prepare *q, size_t n) {
+  size_t size = 0;
+  if (!tir_base_size_mul(n, sizeof(tir_exec_box), &size) ||
+      !tir_base_size_add(size, sizeof(tir_exec_boxes), &size)) {
+    tir_base_fail_memory(q->error, SIZE_MAX);
+    return NULL;
+  }
+  tir_exec_boxes *const p = tir_exec_kernel_params(q, size);
+  if (!p) return NULL;
+  p->n = n;
+  p->clear_arg = (uint32_t)q->n_in;
+  for (size_t i = 0; i < n; i++) {
+    p->box[i].to_arg = (uint32_t)q->n_in;
+    p->box[i].elem_size = tir_dtype_size(q->out[0].dtype);
+  }
+  q->params = p;
+  q->run = tir_exec_boxes_run;
+  return p;
+}
+
+tir_status tir_exec_boxes_run(const tir_exec_call *call) {
+  const tir_exec_boxes *const p = call->params;
+  if (p->clear_bytes > 0)
+    memset(tir_exec_arg(call, p->clear_arg), 0, p->clear_bytes);
+  for (size_t i = 0; i < p->n; i++) {
+    const tir_exec_box *const box = &p->box[i];
+    tir_exec_box_copy(box, tir_exec_arg(call, box->from_arg),
+                      tir_exec_arg(call, box->to_arg));
+  }
+  return TIR_OK;
+}

@@ -1,0 +1,51 @@
+// Structure ops and views. What is bound from outside never executes; views
+// copy where the planner could not alias them.
+#include <string.h>
+
+#include "exec/kernels/call.h"
+
+const tir_exec_kernel_desc tir_kernel_input = {.prepare = NULL};
+const tir_exec_kernel_desc tir_kernel_param = {.prepare = NULL};
+const tir_exec_kernel_desc tir_kernel_constant = {.prepare = NULL};
+const tir_exec_kernel_desc tir_kernel_gradient = {.prepare = NULL};
+
+typedef struct copy_params {
+  uint32_t from;
+  uint32_t to;
+  size_t size_bytes;
+} copy_params;
+
+static tir_status copy_run(const tir_exec_call *call) {
+  const copy_params *const p = call->params;
+  tir_exec_copy_bytes(tir_exec_arg(call, p->to), tir_exec_arg(call, p->from),
+                      p->size_bytes);
+  return TIR_OK;
+}
+
+static tir_status prepare_copy(tir_exec_prepare *q, uint32_t from) {
+  copy_params *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  p->from = from;
+  p->to = (uint32_t)q->n_in;
+  p->size_bytes = tir_ir_type_bytes(&q->out[0]);
+  q->run = copy_run;
+  q->params = p;
+  return TIR_OK;
+}
+
+static tir_status view_prepare(tir_exec_prepare *q) {
+  return prepare_copy(q, 0);
+}
+
+const tir_exec_kernel_desc tir_kernel_stop_gradient = {.prepare = view_prepare};
+const tir_exec_kernel_desc tir_kernel_cut = {.prepare = view_prepare};
+const tir_exec_kernel_desc tir_kernel_reshape = {.prepare = view_prepare};
+const tir_exec_kernel_desc tir_kernel_reshape_like = {.prepare = view_prepare};
+const tir_exec_kernel_desc tir_kernel_expand_dims = {.prepare = view_prepare};
+
+// target, value: the new version is the value.
+static tir_status assign_prepare(tir_exec_prepare *q) {
+  return prepare_copy(q, 1);
+}
+
+const tir_exec_kernel_desc tir_kernel_assign = {.prepare = assign_prepare};

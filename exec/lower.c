@@ -1,0 +1,362 @@
+// From the plan to what a run walks: pointer table, args, steps, copies.
+//
+// One table entry per piece of memory: views share their root's entry, and all
+// values bound to one input, param or output share its base entry. Constants
+// get their data here; a splat is written out, because kernels read dense
+// memory only.
+#include <string.h>
+
+#include "exec/program.h"
+#include "ir/base/checked.h"
+
+typedef struct lowering {
+  tir_program *program;
+  const tir_ir_graph *graph;
+  const tir_place *places;
+  uint32_t *entry;  // by value id, 0 = nowhere
+  size_t n_entry;
+  uint32_t n_internal;  // entries of the table filled so far
+  tir_ir_type *types;   // room for the operands and outputs of one node
+  bool *used;
+  size_t max_types;
+  tir_error *error;
+} lowering;
+
+static void *arena_array(lowering *l, size_t count, size_t elem_size) {
+  size_t bytes = 0;
+  void *array = NULL;
+  if (tir_base_size_mul(count + 1, elem_size, &bytes))
+    array = tir_base_arena_alloc(&l->program->arena, bytes, 8);
+  if (!array) tir_base_fail_memory(l->error, bytes);
+  return array;
+}
+
+static bool is_internal(const tir_place *place) {
+  return place->kind == TIR_PLACE_ARENA || place->kind == TIR_PLACE_CONSTANT;
+}
+
+// A view that starts where its root starts needs no entry of its own.
+static bool shares_root(const lowering *l, uint32_t v) {
+  const tir_place *place = &l->places[v];
+  const tir_place *root = &l->places[place->root];
+  return place->is_view && place->root < v && root->kind == place->kind &&
+         root->index == place->index && root->offset == place->offset;
+}
+
+static bool at_base(const tir_place *place) { return place->offset == 0; }
+
+static uint32_t base_entry(const tir_program *program, tir_place_kind kind,
+                           uint32_t index) {
+  uint32_t entry = program->first_external + index;
+  if (kind == TIR_PLACE_INPUT) return entry;
+  entry += program->n_inputs;
+  if (kind == TIR_PLACE_PARAM) return entry;
+  return entry + program->n_params;
+}
+
+// --- constants -------------------------------------------------------------
+
+// `size` bytes repeating the low `elem_size` bytes of `bits`.
+static void fill_splat(uint8_t *data, size_t size, uint64_t bits,
+                       size_t elem_size) {
+  if (size == 0) return;
+  for (size_t i = 0; i < elem_size; i++) data[i] = (uint8_t)(bits >> (8 * i));
+  for (size_t done = elem_size; done < size;) {
+    const size_t part = done < size - done ? done : size - done;
+    memcpy(data + done, data, part);
+    done += part;
+  }
+}
+
+static tir_status make_constant(lowering *l, uint32_t v,
+                                tir_tensor **out_tensor) {
+  const tir_ir_node node = tir_ir_producer(l->graph, (tir_ir_value){v});
+  const tir_attrs_constant *attrs = tir_ir_attrs(l->graph, node);
+  if (attrs->tensor > 0) {
+    *out_tensor = tir_tensor_retain(l->graph->tensors.data[attrs->tensor - 1]);
+    return TIR_OK;
+  }
+  tir_ir_type type;
+  tir_ir_type_of(l->graph, (tir_ir_value){v}, &type);
+  TIR_TRY(tir_tensor_create(l->program->context, type.dtype, type.dims,
+                            type.rank, out_tensor, l->error));
+  if (attrs->bits != 0)
+    fill_splat((*out_tensor)->data, (*out_tensor)->size_bytes, attrs->bits,
+               tir_dtype_size(type.dtype));
+  return TIR_OK;
+}
+
+// --- pointer table ---------------------------------------------------------
+
+// Copies that go through the arena get entries of their own.
+static size_t n_saved(const tir_plan_copy *copy) {
+  return (size_t)(copy->kind == TIR_PLACE_ARENA) + copy->from_saved;
+}
+
+static void count_entries(const lowering *l, size_t *out_internal,
+                          size_t *out_offsets, size_t *out_constants) {
+  size_t internal = 1, offsets = 0, constants = 0;  // entry 0 is NULL
+  for (uint32_t v = 1; v < l->n_entry; v++) {
+    const tir_place *place = &l->places[v];
+    if (place->kind == TIR_PLACE_NONE || shares_root(l, v)) continue;
+    if (is_internal(place))
+      internal++;
+    else if (!at_base(place))
+      offsets++;
+    if (place->kind == TIR_PLACE_CONSTANT && !place->is_view) constants++;
+  }
+  const tir_plan *plan = &l->program->plan;
+  for (size_t i = 0; i < plan->copies.count; i++)
+    internal += n_saved(&plan->copies.data[i]);
+  *out_internal = internal;
+  *out_offsets = offsets;
+  *out_constants = constants;
+}
+
+static tir_status add_internal(lowering *l, uint32_t v) {
+  tir_program *program = l->program;
+  const tir_place *place = &l->places[v];
+  tir_exec_pointer pointer = {.kind = place->kind, .offset = place->offset};
+  if (place->kind == TIR_PLACE_CONSTANT) {
+    // The program numbers its constants itself; a view finds its root's.
+    if (place->is_view) {
+      pointer.index = program->pointers[l->entry[place->root]].index;
+    } else {
+      TIR_TRY(make_constant(l, v, &program->constants[program->n_constants]));
+      pointer.index = program->n_constants++;
+      pointer.offset = 0;
+    }
+  }
+  l->entry[v] = l->n_internal;
+  program->pointers[l->n_internal++] = pointer;
+  return TIR_OK;
+}
+
+static void add_bases(tir_program *program) {
+  tir_exec_pointer *p = program->pointers + program->first_external;
+  for (uint32_t i = 0; i < program->n_inputs; i++)
+    *p++ = (tir_exec_pointer){.kind = TIR_PLACE_INPUT, .index = i};
+  for (uint32_t i = 0; i < program->n_params; i++)
+    *p++ = (tir_exec_pointer){.kind = TIR_PLACE_PARAM, .index = i};
+  for (uint32_t i = 0; i < program->n_outputs; i++)
+    *p++ = (tir_exec_pointer){.kind = TIR_PLACE_OUTPUT, .index = i};
+}
+
+static tir_status make_pointers(lowering *l) {
+  tir_program *program = l->program;
+  size_t n_internal = 0, n_offsets = 0, n_constants = 0, n_pointers = 0;
+  count_entries(l, &n_internal, &n_offsets, &n_constants);
+  n_pointers = n_internal + program->n_inputs + program->n_params +
+               program->n_outputs + n_offsets;
+  if (n_pointers > UINT32_MAX)
+    return tir_base_fail(l->error, TIR_ERR_LIMIT,
+                         "compile: %zu table entries, the limit is %u",
+                         n_pointers, UINT32_MAX);
+  program->pointers = arena_array(l, n_pointers, sizeof *program->pointers);
+  program->constants = arena_array(l, n_constants, sizeof *program->constants);
+  if (!program->pointers || !program->constants) return TIR_ERR_MEMORY;
+  program->n_pointers = (uint32_t)n_pointers;
+  program->first_external = (uint32_t)n_internal;
+  program->first_offset = (uint32_t)(n_pointers - n_offsets);
+
+  program->pointers[0] = (tir_exec_pointer){0};
+  uint32_t offset = program->first_offset;
+  l->n_internal = 1;
+  for (uint32_t v = 1; v < l->n_entry; v++) {
+    const tir_place *place = &l->places[v];
+    if (place->kind == TIR_PLACE_NONE) continue;
+    if (shares_root(l, v)) {
+      l->entry[v] = l->entry[place->root];
+    } else if (is_internal(place)) {
+      TIR_TRY(add_internal(l, v));
+    } else if (at_base(place)) {
+      l->entry[v] = base_entry(program, place->kind, place->index);
+    } else {
+      l->entry[v] = offset;
+      program->pointers[offset++] = (tir_exec_pointer){
+          .kind = place->kind, .index = place->index, .offset = place->offset};
+    }
+  }
+  add_bases(program);
+  return TIR_OK;
+}
+
+// --- steps -----------------------------------------------------------------
+
+// A run reads the memory of this entry: which input is that?
+static void note_read(tir_program *program, uint32_t entry) {
+  const tir_exec_pointer *pointer = &program->pointers[entry];
+  if (entry != 0 && pointer->kind == TIR_PLACE_INPUT)
+    program->input_read[pointer->index] = true;
+}
+
+static tir_status prepare_step(lowering *l, tir_ir_node node,
+                               tir_exec_step *step) {
+  tir_program *program = l->program;
+  const uint32_t n_in = tir_ir_n_in(l->graph, node);
+  const uint32_t n_out = tir_ir_n_out(l->graph, node);
+  for (uint32_t i = 0; i < n_in; i++)
+    tir_ir_type_of(l->graph, tir_ir_in(l->graph, node, i), &l->types[i]);
+  for (uint32_t i = 0; i < n_out; i++) {
+    const tir_ir_value out = tir_ir_out(l->graph, node, i);
+    tir_ir_type_of(l->graph, out, &l->types[n_in + i]);
+    l->used[i] = l->entry[out.id] != 0;
+  }
+  tir_exec_prepare query = {
+      .desc = tir_ir_desc(l->graph, node),
+      .attrs = tir_ir_attrs(l->graph, node),
+      .in = l->types,
+      .n_in = n_in,
+      .out = l->types + n_in,
+      .n_out = n_out,
+      .out_used = l->used,
+      .cpu_level = program->context->cpu_level,
+      .arena = &program->arena,
+      .error = l->error,
+  };
+  const tir_exec_kernel_desc *kernel =
+      tir_exec_kernel(tir_ir_op(l->graph, node));
+  tir_status status = TIR_OK;
+  if (kernel->prepare) status = kernel->prepare(&query);
+  if (status == TIR_OK && !query.run)
+    status =
+        tir_base_fail(l->error, TIR_ERR_UNSUPPORTED, "%s: has no kernel for %s",
+                      query.desc->name, tir_dtype_name(l->types[n_in].dtype));
+  if (status != TIR_OK) {
+    tir_exec_append_node(l->graph, node.id, NULL, l->error);
+    return status;
+  }
+  step->run = query.run;
+  step->params = query.params;
+  step->node = node.id;
+  if (query.scratch_bytes > program->scratch_bytes)
+    program->scratch_bytes = query.scratch_bytes;
+  program->uses_blas |= query.uses_blas;
+  return TIR_OK;
+}
+
+static tir_status fill_args(lowering *l, tir_ir_node node, uint32_t *args) {
+  const tir_op_desc *desc = tir_ir_desc(l->graph, node);
+  const uint32_t n_in = tir_ir_n_in(l->graph, node);
+  for (uint32_t i = 0; i < n_in; i++) {
+    args[i] = 0;
+    if (tir_ir_op_shape_only(desc, i)) continue;
+    const tir_ir_value in = tir_ir_in(l->graph, node, i);
+    args[i] = l->entry[in.id];
+    note_read(l->program, args[i]);
+    if (args[i] == 0 && l->places[in.id].size > 0)
+      return tir_base_fail(l->error, TIR_ERR_STATE,
+                           "compile: operand %u of node %%%u (%s) was given no "
+                           "memory",
+                           i, node.id, desc->name);
+  }
+  for (uint32_t i = 0; i < tir_ir_n_out(l->graph, node); i++)
+    args[n_in + i] = l->entry[tir_ir_out(l->graph, node, i).id];
+  return TIR_OK;
+}
+
+static tir_status make_steps(lowering *l) {
+  tir_program *program = l->program;
+  const uint32_t *order = program->plan.order.data;
+  const size_t n_steps = program->plan.order.count;
+  size_t n_args = 0;
+  for (size_t i = 0; i < n_steps; i++)
+    n_args += l->graph->nodes.data[order[i]].n_in +
+              l->graph->nodes.data[order[i]].n_out;
+  if (n_args > UINT32_MAX)
+    return tir_base_fail(l->error, TIR_ERR_LIMIT,
+                         "compile: %zu arguments, the limit is %u", n_args,
+                         UINT32_MAX);
+  program->steps = arena_array(l, n_steps, sizeof *program->steps);
+  program->args = arena_array(l, n_args, sizeof *program->args);
+  if (!program->steps || !program->args) return TIR_ERR_MEMORY;
+  program->n_steps = (uint32_t)n_steps;
+  program->commit = program->plan.commit;
+
+  uint32_t arg = 0;
+  for (size_t i = 0; i < n_steps; i++) {
+    const tir_ir_node node = {order[i]};
+    tir_exec_step *step = &program->steps[i];
+    *step = (tir_exec_step){.arg = arg};
+    TIR_TRY(fill_args(l, node, program->args + arg));
+    TIR_TRY(prepare_step(l, node, step));
+    arg += tir_ir_n_in(l->graph, node) + tir_ir_n_out(l->graph, node);
+  }
+  return TIR_OK;
+}
+
+static uint32_t saved_entry(lowering *l, const tir_plan_copy *copy) {
+  l->program->pointers[l->n_internal] =
+      (tir_exec_pointer){.kind = TIR_PLACE_ARENA, .offset = copy->saved};
+  return l->n_internal++;
+}
+
+static tir_exec_copy resolve_copy(lowering *l, const tir_plan_copy *copy) {
+  return (tir_exec_copy){
+      .from = copy->from_saved ? saved_entry(l, copy) : l->entry[copy->value],
+      .to = copy->kind == TIR_PLACE_ARENA
+                ? saved_entry(l, copy)
+                : base_entry(l->program, copy->kind, copy->index),
+      .size_bytes = l->places[copy->value].size,
+  };
+}
+
+static tir_status make_copies(lowering *l) {
+  tir_program *program = l->program;
+  const tir_plan_copy *copies = program->plan.copies.data;
+  const size_t n = program->plan.copies.count;
+  program->copies = arena_array(l, n, sizeof *program->copies);
+  if (!program->copies) return TIR_ERR_MEMORY;
+  for (size_t i = 0; i < n; i++) {
+    const tir_exec_copy copy = resolve_copy(l, &copies[i]);
+    if (copy.size_bytes == 0) continue;
+    if (copy.from == 0)
+      return tir_base_fail(l->error, TIR_ERR_STATE,
+                           "compile: copied value %u was given no memory",
+                           copies[i].value);
+    note_read(program, copy.from);
+    program->copies[program->n_copies++] = copy;
+  }
+  return TIR_OK;
+}
+
+// --- all of it -------------------------------------------------------------
+
+static tir_status lower(lowering *l) {
+  TIR_TRY(make_pointers(l));
+  TIR_TRY(make_steps(l));
+  return make_copies(l);
+}
+
+tir_status tir_exec_lower(tir_program *program, tir_error *error) {
+  lowering l = {
+      .program = program,
+      .graph = program->graph,
+      .places = program->plan.places,
+      .n_entry = program->plan.n_places,
+      .error = error,
+  };
+  const tir_plan *plan = &program->plan;
+  size_t max_out = 1;
+  l.max_types = 1;
+  for (size_t i = 0; i < plan->order.count; i++) {
+    const tir_ir_node_data *node = &l.graph->nodes.data[plan->order.data[i]];
+    const size_t n = (size_t)node->n_in + node->n_out;
+    if (n > l.max_types) l.max_types = n;
+    if (node->n_out > max_out) max_out = node->n_out;
+  }
+  tir_context *context = program->context;
+  const size_t types_bytes = l.max_types * sizeof *l.types;
+  const size_t entry_bytes = l.n_entry * sizeof *l.entry;
+  l.entry = tir_base_alloc_zero(context, entry_bytes, _Alignof(uint32_t));
+  l.types = tir_base_alloc(context, types_bytes, _Alignof(tir_ir_type));
+  l.used = tir_base_alloc(context, max_out, 1);
+
+  const tir_status status = l.entry && l.types && l.used
+                                ? lower(&l)
+                                : tir_base_fail_memory(error, types_bytes);
+  tir_base_free(context, l.entry, entry_bytes, _Alignof(uint32_t));
+  tir_base_free(context, l.types, types_bytes, _Alignof(tir_ir_type));
+  tir_base_free(context, l.used, max_out, 1);
+  return status;
+}

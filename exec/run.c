@@ -1,0 +1,261 @@
+// Running: walk the steps of a program over a pointer table.
+//
+// A run allocates nothing and looks nothing up. Cancelling is polled between
+// steps up to the commit point, the first step that overwrites state; from
+// there on a run goes to its end, so that state is never half written. All
+// steps that can fail on data stand before it.
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "exec/blas.h"
+#include "exec/float_control.h"
+#include "exec/program.h"
+
+// What the loops share.
+typedef struct run {
+  const tir_program *program;
+  tir_exec_call call;
+  const tir_run_options *options;
+  tir_exec_float_control host;
+  tir_exec_failure *failure;
+  uint32_t at;  // position of the step running
+} run;
+
+void tir_exec_resolve_internal(const tir_program *program, void *arena,
+                               void **ptr) {
+  uint8_t *base = arena;
+  ptr[0] = NULL;
+  for (uint32_t i = 1; i < program->first_external; i++) {
+    const tir_exec_pointer *pointer = &program->pointers[i];
+    ptr[i] = pointer->kind == TIR_PLACE_ARENA
+                 ? base + pointer->offset
+                 : (uint8_t *)program->constants[pointer->index]->data +
+                       pointer->offset;
+  }
+}
+
+static void *base_of(const tir_exec_binding *binding,
+                     const tir_exec_pointer *pointer) {
+  switch (pointer->kind) {
+    case TIR_PLACE_INPUT:
+      return binding->inputs[pointer->index];
+    case TIR_PLACE_PARAM:
+      return binding->params[pointer->index];
+    default:
+      return binding->outputs[pointer->index];
+  }
+}
+
+void tir_exec_resolve_external(const tir_program *program,
+                               const tir_exec_binding *binding, void **ptr) {
+  void **out = ptr + program->first_external;
+  for (uint32_t i = 0; i < program->n_inputs; i++) *out++ = binding->inputs[i];
+  for (uint32_t i = 0; i < program->n_params; i++) *out++ = binding->params[i];
+  for (uint32_t i = 0; i < program->n_outputs; i++)
+    *out++ = binding->outputs[i];
+  for (uint32_t i = program->first_offset; i < program->n_pointers; i++) {
+    uint8_t *base = base_of(binding, &program->pointers[i]);
+    ptr[i] = base ? base + program->pointers[i].offset : NULL;
+  }
+}
+
+// --- looking for NaN -------------------------------------------------------
+
+static int64_t first_nan_f32(const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++)
+    if (x[i] != x[i]) return i;
+  return -1;
+}
+
+static int64_t first_nan_f64(const double *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++)
+    if (x[i] != x[i]) return i;
+  return -1;
+}
+
+// `infinity` is the bit pattern of +Inf: what is above it is NaN.
+static int64_t first_nan_16(const uint16_t *x, int64_t n, uint16_t infinity) {
+  for (int64_t i = 0; i < n; i++)
+    if ((x[i] & 0x7fffu) > infinity) return i;
+  return -1;
+}
+
+static int64_t first_nan(const tir_ir_type *type, const void *data) {
+  const int64_t n = tir_ir_type_numel(type);
+  switch (type->dtype) {
+    case TIR_DTYPE_F32:
+      return first_nan_f32(data, n);
+    case TIR_DTYPE_F64:
+      return first_nan_f64(data, n);
+    case TIR_DTYPE_F16:
+      return first_nan_16(data, n, 0x7c00);
+    case TIR_DTYPE_BF16:
+      return first_nan_16(data, n, 0x7f80);
+    default:
+      return -1;
+  }
+}
+
+// Did the step just made leave a NaN in one of its outputs?
+static tir_status check_nan(run *r, const tir_exec_step *step) {
+  const tir_ir_graph *graph = r->program->graph;
+  const tir_ir_node node = {step->node};
+  const uint32_t n_in = tir_ir_n_in(graph, node);
+  for (uint32_t i = 0; i < tir_ir_n_out(graph, node); i++) {
+    const void *data = r->call.ptr[r->call.arg[n_in + i]];
+    if (!data) continue;
+    tir_ir_type type;
+    tir_ir_type_of(graph, tir_ir_out(graph, node, i), &type);
+    const int64_t at = first_nan(&type, data);
+    if (at < 0) continue;
+    const bool backward =
+        tir_ir_node_at(graph, node)->flags & TIR_NODE_BACKWARD;
+    snprintf(r->call.fault->message, sizeof r->call.fault->message,
+             "NaN at position %lld of its result in the %s direction",
+             (long long)at, backward ? "backward" : "forward");
+    return TIR_ERR_VALUE;
+  }
+  return TIR_OK;
+}
+
+// --- stopping --------------------------------------------------------------
+
+static bool past_deadline(int64_t deadline_ns) {
+  struct timespec now;
+  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return false;
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec >= deadline_ns;
+}
+
+static tir_status poll(run *r) {
+  const tir_run_options *options = r->options;
+  const char *why = NULL;
+  if (options->cancel) {
+    // The callback is the host's code: it runs under the host's environment.
+    tir_exec_float_leave(&r->host);
+    if (options->cancel(options->cancel_user)) why = "cancelled";
+    r->host = tir_exec_float_enter();
+  }
+  if (!why && options->deadline_ns != 0 && past_deadline(options->deadline_ns))
+    why = "past its deadline";
+  if (!why) return TIR_OK;
+  snprintf(r->failure->fault.message, sizeof r->failure->fault.message,
+           "%s before step %u of %u", why, r->at + 1, r->program->n_steps);
+  return TIR_ERR_CANCELLED;
+}
+
+// --- the loops -------------------------------------------------------------
+
+static tir_status fail_step(run *r, const tir_exec_step *step,
+                            tir_status status) {
+  r->at = (uint32_t)(step - r->program->steps);
+  r->failure->node = step->node;
+  r->failure->torn = r->at >= r->program->commit && r->program->writes_state;
+  return status;
+}
+
+// Steps first … end − 1 and nothing else between them.
+static tir_status run_plain(run *r, uint32_t first, uint32_t end) {
+  const tir_program *program = r->program;
+  const uint32_t *args = program->args;
+  const tir_exec_step *last = program->steps + end;
+  for (const tir_exec_step *step = program->steps + first; step < last;
+       step++) {
+    r->call.arg = args + step->arg;
+    r->call.params = step->params;
+    const tir_status status = step->run(&r->call);
+    if (__builtin_expect(status != TIR_OK, 0))
+      return fail_step(r, step, status);
+  }
+  return TIR_OK;
+}
+
+static tir_status run_watched(run *r, uint32_t first, uint32_t end,
+                              bool polled) {
+  for (r->at = first; r->at < end; r->at++) {
+    if (polled) TIR_TRY(poll(r));
+    TIR_TRY(run_plain(r, r->at, r->at + 1));
+    if (!r->program->check_nan) continue;
+    const tir_exec_step *step = &r->program->steps[r->at];
+    const tir_status status = check_nan(r, step);
+    if (status != TIR_OK) return fail_step(r, step, status);
+  }
+  return TIR_OK;
+}
+
+static tir_status run_steps(run *r) {
+  const tir_program *program = r->program;
+  const bool polled =
+      r->options && (r->options->cancel || r->options->deadline_ns != 0);
+  const uint32_t commit = program->commit;
+  if (!polled && !program->check_nan) return run_plain(r, 0, program->n_steps);
+  TIR_TRY(run_watched(r, 0, commit, polled));
+  // Also once before the first overwrite, be it by a step or by a copy.
+  if (polled) TIR_TRY(poll(r));
+  return run_watched(r, commit, program->n_steps, false);
+}
+
+static void make_copies(const tir_program *program, void *const *ptr) {
+  for (uint32_t i = 0; i < program->n_copies; i++) {
+    const tir_exec_copy *copy = &program->copies[i];
+    if (ptr[copy->to] != ptr[copy->from])
+      memcpy(ptr[copy->to], ptr[copy->from], copy->size_bytes);
+  }
+}
+
+tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
+                              void *scratch, const tir_run_options *options,
+                              tir_exec_failure *failure) {
+  failure->node = 0;
+  failure->torn = false;
+  failure->fault.message[0] = '\0';
+  run r = {
+      .program = program,
+      .call = {.ptr = ptr, .scratch = scratch, .fault = &failure->fault},
+      .options = options,
+      .host = tir_exec_float_enter(),
+      .failure = failure,
+  };
+  tir_exec_blas_guard guard;
+  if (program->uses_blas) tir_exec_blas_begin(&guard);
+  const tir_status status = run_steps(&r);
+  if (status == TIR_OK) make_copies(program, ptr);
+  if (program->uses_blas) tir_exec_blas_end(&guard);
+  tir_exec_float_leave(&r.host);
+  return status;
+}
+
+// --- telling what failed ---------------------------------------------------
+
+void tir_exec_append_node(const tir_ir_graph *graph, uint32_t node,
+                          const char *site, tir_error *error) {
+  if (!error || node == 0) return;
+  const tir_ir_node_data *data = &graph->nodes.data[node];
+  const char *name = "";
+  for (uint32_t i = 0; i < data->n_out && name[0] == '\0'; i++)
+    name = tir_ir_value_name(graph, (tir_ir_value){data->out_first + i});
+  char quoted[TIR_QUOTED_MAX];
+  tir_base_error_append(error, ": node %%%u", node);
+  if (name[0] != '\0')
+    tir_base_error_append(error, " %s", tir_base_quote(name, quoted));
+  if (!site) site = data->site;
+  if (site) tir_base_error_append(error, " (%s)", site);
+  error->node = node;
+}
+
+tir_status tir_exec_report_failure(const tir_program *program,
+                                   tir_status status,
+                                   const tir_exec_failure *failure,
+                                   const char *site, tir_error *error) {
+  if (failure->node == 0)
+    return tir_base_fail(error, status, "run: %s", failure->fault.message);
+  const tir_ir_node node = {failure->node};
+  tir_base_fail(error, status, "%s: %s",
+                tir_ir_desc(program->graph, node)->name,
+                failure->fault.message);
+  tir_exec_append_node(program->graph, node.id, site, error);
+  if (failure->torn)
+    tir_base_error_append(error,
+                          "; state is half written, load the module again");
+  return status;
+}

@@ -1,0 +1,163 @@
+/// Static graphs and modules: capturing, text form, named parameters.
+#ifndef TAPEIR_GRAPH_H
+#define TAPEIR_GRAPH_H
+
+#include "tapeir/base.h"
+#include "tapeir/tape.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// One frozen static function. Immutable, shared by threads.
+typedef struct tir_graph tir_graph;
+/// Named graphs that share named parameters and state, plus metadata: what a
+/// .tir file holds.
+typedef struct tir_module tir_module;
+
+// --- modules ---------------------------------------------------------------
+
+TIR_API tir_status tir_module_create(tir_context *context,
+                                     tir_module **out_module,
+                                     tir_error *error);
+TIR_API void tir_module_destroy(tir_module *module);
+
+/// What a named tensor of a module is for.
+typedef enum tir_param_kind {
+  TIR_PARAM_TRAINABLE = 0,  ///< weights: what optimisers update
+  TIR_PARAM_STATE,          ///< statistics, counters, optimiser state
+} tir_param_kind;
+
+/// Adds a named tensor holding a copy of `initial`'s data.
+/// Errors  ARGUMENT if the name is empty, too long (1,024 bytes), not UTF-8
+///         or taken.
+TIR_API tir_status tir_module_add_param(tir_module *module, const char *name,
+                                        tir_param_kind kind,
+                                        const tir_tensor *initial,
+                                        tir_error *error);
+TIR_API size_t tir_module_n_params(const tir_module *module);
+/// Borrowed name, NULL past the end.
+TIR_API const char *tir_module_param_name(const tir_module *module,
+                                          size_t index);
+TIR_API tir_param_kind tir_module_param_kind(const tir_module *module,
+                                             size_t index);
+/// −1 if there is none of that name.
+TIR_API int64_t tir_module_find_param(const tir_module *module,
+                                      const char *name);
+/// Copy of a parameter's data as a new tensor. Errors: ARGUMENT, BUSY, TORN.
+TIR_API tir_status tir_module_get_param(tir_module *module, const char *name,
+                                        tir_tensor **out_tensor,
+                                        tir_error *error);
+/// Overwrites a parameter; dtype and shape must match.
+TIR_API tir_status tir_module_set_param(tir_module *module, const char *name,
+                                        const tir_tensor *value,
+                                        tir_error *error);
+
+TIR_API size_t tir_module_n_graphs(const tir_module *module);
+/// Borrowed, NULL past the end.
+TIR_API tir_graph *tir_module_graph_at(tir_module *module, size_t index);
+/// Borrowed, NULL if there is none of that name.
+TIR_API tir_graph *tir_module_graph(tir_module *module, const char *name);
+
+/// Metadata: UTF-8 keys and values. A NULL value removes the key.
+TIR_API tir_status tir_module_set_metadata(tir_module *module,
+                                           const char *key, const char *value,
+                                           tir_error *error);
+TIR_API const char *tir_module_get_metadata(const tir_module *module,
+                                            const char *key);
+TIR_API size_t tir_module_n_metadata(const tir_module *module);
+TIR_API const char *tir_module_metadata_key(const tir_module *module,
+                                            size_t index);
+
+// --- capturing -------------------------------------------------------------
+
+/// Starts capturing a graph named `name` into `module`. Op calls on the tape
+/// go to the graph until tir_capture_end; values of the live tape may not be
+/// used in it. Recording is on for gradients inside a capture if the tape's
+/// modes say so.
+TIR_API void tir_capture_begin(tir_tape *tape, tir_module *module,
+                               const char *name);
+/// Input of the captured graph.
+TIR_API tir_value tir_input(tir_tape *tape, const char *name, tir_dtype dtype,
+                            const int64_t *dims, int rank);
+/// Input with named dims: dim_names[i] NULL for a fixed one, else the symbol,
+/// with dims[i] its size while capturing.
+TIR_API tir_value tir_input_symbolic(tir_tape *tape, const char *name,
+                                     tir_dtype dtype, const int64_t *dims,
+                                     const char *const *dim_names, int rank);
+/// A module's parameter or state as a value: in a capture it must be the
+/// module being captured into; on a live tape it is the module's own storage.
+TIR_API tir_value tir_param(tir_tape *tape, tir_module *module,
+                            const char *name);
+/// Constant of the captured graph (or leaf of a live tape).
+TIR_API tir_value tir_constant(tir_tape *tape, tir_tensor *tensor);
+/// Declares an output of the captured graph.
+TIR_API void tir_output(tir_tape *tape, const char *name, tir_value value);
+/// Ends the capture: expands gradients, verifies, and adds the graph to the
+/// module. On an error the graph is dropped and the tape is live again.
+TIR_API tir_status tir_capture_end(tir_tape *tape, tir_graph **out_graph,
+                                   tir_error *error);
+
+// --- graphs ----------------------------------------------------------------
+
+typedef struct tir_port {
+  const char *name;  ///< borrowed
+  tir_dtype dtype;
+  int rank;
+  int64_t dims[TIR_MAX_RANK];
+  const char *dim_names[TIR_MAX_RANK];  ///< NULL where the dim is fixed
+} tir_port;
+
+TIR_API const char *tir_graph_name(const tir_graph *graph);
+TIR_API size_t tir_graph_n_inputs(const tir_graph *graph);
+TIR_API size_t tir_graph_n_outputs(const tir_graph *graph);
+TIR_API size_t tir_graph_n_params(const tir_graph *graph);
+TIR_API size_t tir_graph_n_nodes(const tir_graph *graph);
+/// Each returns ARGUMENT past the end.
+TIR_API tir_status tir_graph_input(const tir_graph *graph, size_t index,
+                                   tir_port *out_port);
+TIR_API tir_status tir_graph_output(const tir_graph *graph, size_t index,
+                                    tir_port *out_port);
+TIR_API tir_status tir_graph_param(const tir_graph *graph, size_t index,
+                                   tir_port *out_port);
+
+/// Op names and how often each occurs, by falling count. Returns the number
+/// of distinct ops and fills up to n_max entries.
+TIR_API size_t tir_graph_op_counts(const tir_graph *graph,
+                                   const char **out_names, size_t *out_counts,
+                                   size_t n_max);
+
+/// Text form of a graph or a whole module, NUL-terminated, in memory of the
+/// context; free it with tir_text_free.
+TIR_API tir_status tir_graph_to_text(const tir_graph *graph, char **out_text,
+                                     tir_error *error);
+TIR_API tir_status tir_module_to_text(const tir_module *module,
+                                      char **out_text, tir_error *error);
+TIR_API void tir_text_free(tir_context *context, char *text);
+/// Parses a text of one or more graphs with their parameters' data.
+TIR_API tir_status tir_module_from_text(tir_context *context,
+                                        const char *text, size_t size,
+                                        tir_module **out_module,
+                                        tir_error *error);
+
+/// Runs passes on a copy of a graph: `passes` is a comma-separated list of
+/// pass or pipeline names ("basic", "full", "fold-constants,eliminate-dead").
+/// Owner  the caller, ends with tir_graph_destroy.
+TIR_API tir_status tir_graph_optimize(const tir_graph *graph,
+                                      const char *passes,
+                                      tir_graph **out_graph, tir_error *error);
+/// The graph with gradient outputs: for every float input and parameter (or
+/// those named in `wrt`) an output "NAME.grad", for every head an input
+/// "NAME.head" unless `default_heads` (ones).
+TIR_API tir_status tir_graph_differentiate(const tir_graph *graph,
+                                           const char *const *wrt,
+                                           size_t n_wrt, bool default_heads,
+                                           tir_graph **out_graph,
+                                           tir_error *error);
+/// For graphs the caller owns; a module's graphs end with the module.
+TIR_API void tir_graph_destroy(tir_graph *graph);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,74 @@
+/// Looking inside: the op table, passes, and the nodes of a graph. What the
+/// `tapeir` command is written with.
+#ifndef TAPEIR_INSPECT_H
+#define TAPEIR_INSPECT_H
+
+#include "tapeir/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// --- ops -------------------------------------------------------------------
+
+typedef struct tir_op_info {
+  const char *name;
+  const char *family;
+  const char *summary;
+  const char *operands;     ///< names, comma-separated; "x..." repeats
+  int min_inputs;
+  int max_inputs;           ///< −1: any number
+  int n_outputs;            ///< 0: as many as the call asks for
+  int n_attributes;
+  const char *no_gradient;  ///< NULL if it has one, else the reason
+  uint32_t dtypes;          ///< bit tir_dtype d: takes d as operand or result
+} tir_op_info;
+
+typedef struct tir_attribute_info {
+  const char *name;
+  const char *kind;         ///< "int", "float", "bool", "dtype", "ints"
+  bool required;            ///< has no default
+  int64_t default_int;
+  double default_float;
+} tir_attribute_info;
+
+TIR_API size_t tir_op_count(void);
+/// ARGUMENT past the end. All strings are static.
+TIR_API tir_status tir_op_at(size_t index, tir_op_info *out_info);
+TIR_API tir_status tir_op_attribute(size_t op, size_t index,
+                                    tir_attribute_info *out_info);
+
+// --- passes ----------------------------------------------------------------
+
+TIR_API size_t tir_inspect_n_passes(void);
+/// Name and one-line summary, static; NULL past the end.
+TIR_API const char *tir_inspect_pass_name(size_t index);
+TIR_API const char *tir_inspect_pass_summary(size_t index);
+/// Pass number `index` of a pipeline ("none", "basic", "full"); NULL past its
+/// end and for other names.
+TIR_API const char *tir_inspect_pipeline(const char *pipeline, size_t index);
+
+// --- nodes of a graph ------------------------------------------------------
+
+typedef struct tir_node_info {
+  const char *op;
+  const char *site;     ///< where it was recorded, NULL if unknown
+  size_t n_inputs;
+  size_t n_outputs;
+  size_t first_output;  ///< value number; the others follow
+} tir_node_info;
+
+/// Nodes are numbered from 0 in topological order. ARGUMENT past the end.
+TIR_API tir_status tir_graph_node(const tir_graph *graph, size_t node,
+                                  tir_node_info *out_info);
+/// Value number of an operand, SIZE_MAX past the end.
+TIR_API size_t tir_graph_operand(const tir_graph *graph, size_t node,
+                                 size_t i);
+/// Type and name ("" if it has none) of a value.
+TIR_API tir_status tir_graph_value(const tir_graph *graph, size_t value,
+                                   tir_port *out_port);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,61 @@
+/// Indexing along an axis.
+///
+/// Indices are i32 or i64 values of -n … n-1, negative counting from the end.
+/// Any other index makes the run fail with TIR_ERR_VALUE: the message names
+/// the op, the position, the index and the bound.
+#ifndef TAPEIR_OPS_INDEX_H
+#define TAPEIR_OPS_INDEX_H
+
+#include "tapeir/tape.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// The rows of a value at given positions along an axis.
+///
+///   x        [p..., n, q...]         any dtype; n is the size of `axis`
+///   indices  [i...]                  i32 or i64
+///   returns  [p..., i..., q...]      dtype of `x`
+///
+/// Gradient  dx = g added up where it was taken from, in index order; x's
+///           data is not needed.
+/// Errors    TIR_ERR_SHAPE for an axis out of range or a rank above 8,
+///           TIR_ERR_DTYPE if `indices` are neither i32 nor i64.
+/// Source    NumPy take; ONNX Gather. An embedding is axis 0.
+TIR_API tir_value tir_gather(tir_tape *tape, tir_value x, tir_value indices,
+                             int axis);
+
+/// `base` with `updates` added at positions along an axis, in the order of
+/// the positions.
+///
+///   base     [p..., n, q...]         f32, f64 or an integer
+///   indices  [i...]                  i32 or i64; repeated ones add up
+///   updates  [p..., i..., q...]      dtype of `base`
+///   returns  [p..., n, q...]         same type as `base`
+///
+/// Gradient  dbase = g, dupdates = g gathered at the indices.
+/// Errors    as tir_gather; TIR_ERR_SHAPE or TIR_ERR_DTYPE if `updates` do
+///           not fit.
+/// Source    PyTorch index_add.
+TIR_API tir_value tir_scatter_add(tir_tape *tape, tir_value base,
+                                  tir_value indices, tir_value updates,
+                                  int axis);
+
+/// A new last axis that is 1 at each index and 0 elsewhere.
+///
+///   indices  [i...]          i32 or i64
+///   depth    size of the new axis, 0 or more
+///   returns  [i..., depth]   of `dtype`, any dtype
+///
+/// Gradient  zero.
+/// Errors    TIR_ERR_DTYPE for other indices, TIR_ERR_ARGUMENT for a negative
+///           depth or a bad `dtype`, TIR_ERR_SHAPE if the rank would exceed 8.
+/// Source    ONNX OneHot with values 0 and 1 and axis -1.
+TIR_API tir_value tir_one_hot(tir_tape *tape, tir_value indices, int64_t depth,
+                              tir_dtype dtype);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,108 @@
+/// Recording places: include this after tapeir.h and every op call stamps its
+/// node with "file:line", which error messages and dumps then show.
+///
+/// A function-like macro of the same name is not expanded again inside its own
+/// expansion, so function pointers, dlsym and C++ use the plain names.
+/// Define TIR_NO_SITES before including to turn it off.
+#ifndef TAPEIR_SITES_H
+#define TAPEIR_SITES_H
+
+#include "tapeir/tapeir.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Stamps the node just made (or the pending error) through the owner in the
+/// handle; returns `value`. `site` must be a string literal.
+TIR_API tir_value tir_site(tir_value value, const char *site);
+/// The same for calls without a result.
+TIR_API void tir_site_void(tir_tape *tape, const char *site);
+
+#ifdef __cplusplus
+}
+#endif
+
+#ifndef TIR_NO_SITES
+#define TIR_SITE_TEXT_(x) #x
+#define TIR_SITE_TEXT(x) TIR_SITE_TEXT_(x)
+#define TIR_SITE __FILE__ ":" TIR_SITE_TEXT(__LINE__)
+
+#define tir_value_from_data(...) tir_site(tir_value_from_data(__VA_ARGS__), TIR_SITE)
+#define tir_value_from_tensor(...) tir_site(tir_value_from_tensor(__VA_ARGS__), TIR_SITE)
+#define tir_scalar(...) tir_site(tir_scalar(__VA_ARGS__), TIR_SITE)
+#define tir_detach(...) tir_site(tir_detach(__VA_ARGS__), TIR_SITE)
+#define tir_input(...) tir_site(tir_input(__VA_ARGS__), TIR_SITE)
+#define tir_input_symbolic(...) tir_site(tir_input_symbolic(__VA_ARGS__), TIR_SITE)
+#define tir_param(...) tir_site(tir_param(__VA_ARGS__), TIR_SITE)
+#define tir_constant(...) tir_site(tir_constant(__VA_ARGS__), TIR_SITE)
+#define tir_zeros(...) tir_site(tir_zeros(__VA_ARGS__), TIR_SITE)
+#define tir_ones(...) tir_site(tir_ones(__VA_ARGS__), TIR_SITE)
+#define tir_full(...) tir_site(tir_full(__VA_ARGS__), TIR_SITE)
+#define tir_zeros_like(...) tir_site(tir_zeros_like(__VA_ARGS__), TIR_SITE)
+#define tir_ones_like(...) tir_site(tir_ones_like(__VA_ARGS__), TIR_SITE)
+#define tir_full_like(...) tir_site(tir_full_like(__VA_ARGS__), TIR_SITE)
+#define tir_arange(...) tir_site(tir_arange(__VA_ARGS__), TIR_SITE)
+#define tir_neg(...) tir_site(tir_neg(__VA_ARGS__), TIR_SITE)
+#define tir_abs(...) tir_site(tir_abs(__VA_ARGS__), TIR_SITE)
+#define tir_square(...) tir_site(tir_square(__VA_ARGS__), TIR_SITE)
+#define tir_sqrt(...) tir_site(tir_sqrt(__VA_ARGS__), TIR_SITE)
+#define tir_exp(...) tir_site(tir_exp(__VA_ARGS__), TIR_SITE)
+#define tir_log(...) tir_site(tir_log(__VA_ARGS__), TIR_SITE)
+#define tir_tanh(...) tir_site(tir_tanh(__VA_ARGS__), TIR_SITE)
+#define tir_sigmoid(...) tir_site(tir_sigmoid(__VA_ARGS__), TIR_SITE)
+#define tir_relu(...) tir_site(tir_relu(__VA_ARGS__), TIR_SITE)
+#define tir_cast(...) tir_site(tir_cast(__VA_ARGS__), TIR_SITE)
+#define tir_add(...) tir_site(tir_add(__VA_ARGS__), TIR_SITE)
+#define tir_sub(...) tir_site(tir_sub(__VA_ARGS__), TIR_SITE)
+#define tir_mul(...) tir_site(tir_mul(__VA_ARGS__), TIR_SITE)
+#define tir_div(...) tir_site(tir_div(__VA_ARGS__), TIR_SITE)
+#define tir_pow(...) tir_site(tir_pow(__VA_ARGS__), TIR_SITE)
+#define tir_maximum(...) tir_site(tir_maximum(__VA_ARGS__), TIR_SITE)
+#define tir_add_scalar(...) tir_site(tir_add_scalar(__VA_ARGS__), TIR_SITE)
+#define tir_sub_scalar(...) tir_site(tir_sub_scalar(__VA_ARGS__), TIR_SITE)
+#define tir_mul_scalar(...) tir_site(tir_mul_scalar(__VA_ARGS__), TIR_SITE)
+#define tir_div_scalar(...) tir_site(tir_div_scalar(__VA_ARGS__), TIR_SITE)
+#define tir_pow_scalar(...) tir_site(tir_pow_scalar(__VA_ARGS__), TIR_SITE)
+#define tir_maximum_scalar(...) tir_site(tir_maximum_scalar(__VA_ARGS__), TIR_SITE)
+#define tir_rsub_scalar(...) tir_site(tir_rsub_scalar(__VA_ARGS__), TIR_SITE)
+#define tir_rdiv_scalar(...) tir_site(tir_rdiv_scalar(__VA_ARGS__), TIR_SITE)
+#define tir_equal(...) tir_site(tir_equal(__VA_ARGS__), TIR_SITE)
+#define tir_not_equal(...) tir_site(tir_not_equal(__VA_ARGS__), TIR_SITE)
+#define tir_less(...) tir_site(tir_less(__VA_ARGS__), TIR_SITE)
+#define tir_less_equal(...) tir_site(tir_less_equal(__VA_ARGS__), TIR_SITE)
+#define tir_greater(...) tir_site(tir_greater(__VA_ARGS__), TIR_SITE)
+#define tir_greater_equal(...) tir_site(tir_greater_equal(__VA_ARGS__), TIR_SITE)
+#define tir_where(...) tir_site(tir_where(__VA_ARGS__), TIR_SITE)
+#define tir_sum(...) tir_site(tir_sum(__VA_ARGS__), TIR_SITE)
+#define tir_mean(...) tir_site(tir_mean(__VA_ARGS__), TIR_SITE)
+#define tir_max(...) tir_site(tir_max(__VA_ARGS__), TIR_SITE)
+#define tir_norm(...) tir_site(tir_norm(__VA_ARGS__), TIR_SITE)
+#define tir_argmax(...) tir_site(tir_argmax(__VA_ARGS__), TIR_SITE)
+#define tir_matmul(...) tir_site(tir_matmul(__VA_ARGS__), TIR_SITE)
+#define tir_matmul_t(...) tir_site(tir_matmul_t(__VA_ARGS__), TIR_SITE)
+#define tir_dot(...) tir_site(tir_dot(__VA_ARGS__), TIR_SITE)
+#define tir_reshape(...) tir_site(tir_reshape(__VA_ARGS__), TIR_SITE)
+#define tir_reshape_like(...) tir_site(tir_reshape_like(__VA_ARGS__), TIR_SITE)
+#define tir_expand_dims(...) tir_site(tir_expand_dims(__VA_ARGS__), TIR_SITE)
+#define tir_transpose(...) tir_site(tir_transpose(__VA_ARGS__), TIR_SITE)
+#define tir_broadcast_to(...) tir_site(tir_broadcast_to(__VA_ARGS__), TIR_SITE)
+#define tir_broadcast_like(...) tir_site(tir_broadcast_like(__VA_ARGS__), TIR_SITE)
+#define tir_reduce_to(...) tir_site(tir_reduce_to(__VA_ARGS__), TIR_SITE)
+#define tir_concat(...) tir_site(tir_concat(__VA_ARGS__), TIR_SITE)
+#define tir_slice(...) tir_site(tir_slice(__VA_ARGS__), TIR_SITE)
+#define tir_gather(...) tir_site(tir_gather(__VA_ARGS__), TIR_SITE)
+#define tir_scatter_add(...) tir_site(tir_scatter_add(__VA_ARGS__), TIR_SITE)
+#define tir_one_hot(...) tir_site(tir_one_hot(__VA_ARGS__), TIR_SITE)
+#define tir_softmax(...) tir_site(tir_softmax(__VA_ARGS__), TIR_SITE)
+#define tir_log_softmax(...) tir_site(tir_log_softmax(__VA_ARGS__), TIR_SITE)
+#define tir_cross_entropy(...) tir_site(tir_cross_entropy(__VA_ARGS__), TIR_SITE)
+#define tir_mse(...) tir_site(tir_mse(__VA_ARGS__), TIR_SITE)
+#define tir_uniform(...) tir_site(tir_uniform(__VA_ARGS__), TIR_SITE)
+#define tir_normal(...) tir_site(tir_normal(__VA_ARGS__), TIR_SITE)
+#define tir_dropout(...) tir_site(tir_dropout(__VA_ARGS__), TIR_SITE)
+#define tir_assign(...) tir_site(tir_assign(__VA_ARGS__), TIR_SITE)
+#define tir_stop_gradient(...) tir_site(tir_stop_gradient(__VA_ARGS__), TIR_SITE)
+#endif
+
+#endif

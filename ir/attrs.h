@@ -1,0 +1,99 @@
+// Attribute structs of the ops that have any.
+//
+// Every field is an 8-byte word or a tir_ir_ints, so a struct has no padding
+// and may be hashed, compared and copied as bytes. Attributes are structural:
+// numbers that change from run to run are operands, not attributes.
+#ifndef TAPEIR_IR_ATTRS_H
+#define TAPEIR_IR_ATTRS_H
+
+#include <stdint.h>
+
+#include "tapeir/base.h"
+
+typedef struct tir_ir_ints {
+  int64_t n;
+  int64_t v[TIR_MAX_RANK];
+} tir_ir_ints;
+
+typedef struct tir_attrs_param {
+  int64_t kind;  // tir_param_kind
+} tir_attrs_param;
+
+// A constant is one element repeated (tensor = 0, `bits` are the element's
+// bytes, zero-extended), or graph tensor number tensor − 1.
+typedef struct tir_attrs_constant {
+  uint64_t bits;
+  int64_t tensor;
+} tir_attrs_constant;
+
+// Operands are heads, head gradients (as many), then wrt; outputs as wrt.
+typedef struct tir_attrs_gradient {
+  int64_t n_heads;
+  int64_t create_graph;
+} tir_attrs_gradient;
+
+typedef struct tir_attrs_dtype {  // cast, arange is {dtype, n}
+  int64_t dtype;
+} tir_attrs_dtype;
+
+typedef struct tir_attrs_arange {
+  int64_t dtype;
+  int64_t n;
+} tir_attrs_arange;
+
+typedef struct tir_attrs_dim_product {
+  int64_t dtype;
+  tir_ir_ints axes;  // none: all
+} tir_attrs_dim_product;
+
+// Reductions: axes empty means all axes.
+typedef struct tir_attrs_reduce {
+  tir_ir_ints axes;
+  int64_t keep_dims;
+} tir_attrs_reduce;
+
+typedef struct tir_attrs_argmax {
+  int64_t axis;
+  int64_t keep_dims;
+} tir_attrs_argmax;
+
+typedef struct tir_attrs_matmul {
+  int64_t transpose_a;
+  int64_t transpose_b;
+} tir_attrs_matmul;
+
+typedef struct tir_attrs_dims {  // reshape, broadcast_to
+  tir_ir_ints dims;
+} tir_attrs_dims;
+
+typedef struct tir_attrs_axes {  // expand_dims, transpose (perm)
+  tir_ir_ints axes;
+} tir_attrs_axes;
+
+typedef struct tir_attrs_axis {  // concat, gather, softmax, …
+  int64_t axis;
+} tir_attrs_axis;
+
+typedef struct tir_attrs_concat_part {
+  int64_t axis;
+  int64_t index;
+} tir_attrs_concat_part;
+
+// slice, unslice: one entry per leading axis.
+typedef struct tir_attrs_slice {
+  tir_ir_ints starts;
+  tir_ir_ints stops;
+  tir_ir_ints steps;  // empty: all 1
+} tir_attrs_slice;
+
+typedef struct tir_attrs_one_hot {
+  int64_t depth;
+  int64_t dtype;
+} tir_attrs_one_hot;
+
+typedef struct tir_attrs_random {
+  int64_t dtype;
+  tir_ir_ints dims;  // when there is no `like` operand
+} tir_attrs_random;
+
+#endif

@@ -1,0 +1,166 @@
+// Filling tir_error. Text is made in a buffer of its own first, because the
+// arguments may point into the message that is replaced.
+#include "ir/base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MESSAGE_MAX = sizeof(((tir_error *)0)->message) };
+
+_Static_assert(sizeof(tir_error) == 512, "tir_error is 512 bytes");
+
+const char *tir_status_name(tir_status status) {
+  switch (status) {
+#define TIR_STATUS_CASE(code, name, meaning) \
+  case code:                                 \
+    return name;
+    TIR_STATUS_LIST(TIR_STATUS_CASE)
+#undef TIR_STATUS_CASE
+    default:
+      return "unknown";
+  }
+}
+
+// --- UTF-8 -----------------------------------------------------------------
+
+// Bytes a sequence takes by its first byte; 0 if none begins with it.
+static size_t utf8_length(unsigned char lead) {
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return 2;
+  if (lead >= 0xE0 && lead <= 0xEF) return 3;
+  if (lead >= 0xF0 && lead <= 0xF4) return 4;
+  return 0;
+}
+
+static bool is_continuation(unsigned char byte) {
+  return (byte & 0xC0) == 0x80;
+}
+
+// Length of the valid UTF-8 sequence at s (NUL-terminated), 0 if there is
+// none. Over-long forms and surrogates are not valid.
+static size_t utf8_sequence(const unsigned char *s) {
+  const size_t n = utf8_length(s[0]);
+  for (size_t i = 1; i < n; i++)
+    if (!is_continuation(s[i])) return 0;
+  if (n == 3 && ((s[0] == 0xE0 && s[1] < 0xA0) ||
+                 (s[0] == 0xED && s[1] >= 0xA0)))
+    return 0;
+  if (n == 4 && ((s[0] == 0xF0 && s[1] < 0x90) ||
+                 (s[0] == 0xF4 && s[1] >= 0x90)))
+    return 0;
+  return n;
+}
+
+// Takes away a sequence that was cut in the middle at the end of the text.
+static void cut_at_boundary(char *text, size_t size) {
+  size_t lead = size;
+  for (int i = 0; i < 4 && lead > 0; i++) {
+    lead--;
+    if (!is_continuation((unsigned char)text[lead])) break;
+  }
+  if (size > 0 && lead + utf8_length((unsigned char)text[lead]) > size)
+    text[lead] = '\0';
+}
+
+// --- messages --------------------------------------------------------------
+
+static void format_v(char out[MESSAGE_MAX], const char *format, va_list args)
+    TIR_PRINTF(2, 0);
+static void format_v(char out[MESSAGE_MAX], const char *format,
+                     va_list args) {
+  const int wanted = vsnprintf(out, MESSAGE_MAX, format, args);
+  if (wanted < 0) out[0] = '\0';
+  if (wanted >= MESSAGE_MAX) cut_at_boundary(out, strlen(out));
+}
+
+static void format_into(char out[MESSAGE_MAX], const char *format, ...)
+    TIR_PRINTF(2, 3);
+static void format_into(char out[MESSAGE_MAX], const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  format_v(out, format, args);
+  va_end(args);
+}
+
+tir_status tir_base_fail_v(tir_error *error, tir_status status,
+                           const char *format, va_list args) {
+  if (!error) return status;
+  char text[MESSAGE_MAX];
+  format_v(text, format, args);
+  *error = (tir_error){.status = status, .byte_offset = UINT64_MAX};
+  memcpy(error->message, text, strlen(text) + 1);
+  return status;
+}
+
+tir_status tir_base_fail(tir_error *error, tir_status status,
+                         const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  tir_base_fail_v(error, status, format, args);
+  va_end(args);
+  return status;
+}
+
+tir_status tir_base_fail_memory(tir_error *error, size_t size) {
+  return tir_base_fail(error, TIR_ERR_MEMORY, "out of memory: %zu bytes asked",
+                       size);
+}
+
+void tir_base_error_prefix(tir_error *error, const char *prefix) {
+  if (!error) return;
+  char text[MESSAGE_MAX];
+  format_into(text, "%s: %s", prefix, error->message);
+  memcpy(error->message, text, strlen(text) + 1);
+}
+
+void tir_base_error_append(tir_error *error, const char *format, ...) {
+  if (!error) return;
+  char added[MESSAGE_MAX], text[MESSAGE_MAX];
+  va_list args;
+  va_start(args, format);
+  format_v(added, format, args);
+  va_end(args);
+  format_into(text, "%s%s", error->message, added);
+  memcpy(error->message, text, strlen(text) + 1);
+}
+
+// --- quoting ---------------------------------------------------------------
+
+// May the sequence stand in a message as it is? Controls (C0, DEL, C1) would
+// reach a terminal; a backslash would look like one of our escapes.
+static bool is_plain(const unsigned char *s, size_t n) {
+  if (n == 0 || s[0] < 0x20 || s[0] == 0x7F) return false;
+  if (s[0] == '"' || s[0] == '\\') return false;
+  return !(s[0] == 0xC2 && s[1] < 0xA0);
+}
+
+const char *tir_base_quote(const char *name, char buffer[TIR_QUOTED_MAX]) {
+  enum { CONTENT_MAX = 48 };
+  static const char digits[] = "0123456789abcdef";
+  const unsigned char *s = (const unsigned char *)(name ? name : "");
+  char *out = buffer;
+  *out++ = '"';
+  size_t used = 0;
+  while (*s) {
+    const size_t n = utf8_sequence(s);
+    const bool plain = is_plain(s, n);
+    const size_t taken = plain ? n : 1, written = plain ? n : 4;
+    if (used + written > CONTENT_MAX) {
+      memcpy(out, "…", 3);
+      out += 3;
+      break;
+    }
+    if (plain) {
+      memcpy(out, s, n);
+    } else {
+      const char escape[4] = {'\\', 'x', digits[*s >> 4], digits[*s & 15]};
+      memcpy(out, escape, sizeof escape);
+    }
+    out += written;
+    used += written;
+    s += taken;
+  }
+  *out++ = '"';
+  *out = '\0';
+  return buffer;
+}

@@ -1,0 +1,40 @@
+// Filling tir_error. No heap, no thread-local, no global.
+#ifndef TAPEIR_IR_BASE_ERROR_H
+#define TAPEIR_IR_BASE_ERROR_H
+
+#include <stdarg.h>
+
+#include "tapeir/base.h"
+
+#define TIR_PRINTF(text, first) \
+  __attribute__((__format__(__printf__, text, first)))
+
+// Returns early with the status of `expr` unless it is TIR_OK.
+#define TIR_TRY(expr)                          \
+  do {                                         \
+    const tir_status tir_try_status_ = (expr); \
+    if (tir_try_status_ != TIR_OK) return tir_try_status_; \
+  } while (0)
+
+// Bytes a quoted user name may take in a message, NUL included.
+#define TIR_QUOTED_MAX 64
+
+// Writes status and message (cut at a UTF-8 boundary) and returns `status`.
+// `error` may be NULL. Line, node and byte offset are reset to "none".
+tir_status tir_base_fail(tir_error *error, tir_status status,
+                         const char *format, ...) TIR_PRINTF(3, 4);
+tir_status tir_base_fail_v(tir_error *error, tir_status status,
+                           const char *format, va_list args)
+    TIR_PRINTF(3, 0);
+// "out of memory" with the size asked for.
+tir_status tir_base_fail_memory(tir_error *error, size_t size);
+// Puts "prefix: " before, or adds text after, the message already there.
+void tir_base_error_prefix(tir_error *error, const char *prefix);
+void tir_base_error_append(tir_error *error, const char *format, ...)
+    TIR_PRINTF(2, 3);
+
+// A user's name for a message: quoted, control bytes, quotes and invalid
+// UTF-8 escaped as \xNN, cut to 48 bytes. Returns `buffer`.
+const char *tir_base_quote(const char *name, char buffer[TIR_QUOTED_MAX]);
+
+#endif

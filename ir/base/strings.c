@@ -1,0 +1,129 @@
+// String table: an open-addressing hash set of ids over texts in an arena.
+// Each text stands behind a small header with its size and hash, so strings
+// with NUL bytes inside are told apart and growing needs no rehash.
+#include "ir/base/strings.h"
+
+#include <string.h>
+
+#include "ir/base/checked.h"
+#include "ir/base/hash.h"
+
+typedef struct entry {
+  uint32_t size;
+  uint32_t hash;
+} entry;
+
+enum { MIN_BUCKETS = 16 };
+
+void tir_base_strings_init(tir_base_strings *strings, tir_context *context) {
+  *strings = (tir_base_strings){0};
+  tir_base_arena_init(&strings->arena, context);
+}
+
+void tir_base_strings_free(tir_base_strings *strings) {
+  tir_context *context = strings->arena.context;
+  tir_base_free(context, strings->buckets,
+                strings->n_buckets * sizeof *strings->buckets,
+                _Alignof(max_align_t));
+  TIR_VEC_FREE(context, &strings->texts);
+  tir_base_arena_free(&strings->arena);
+  tir_base_strings_init(strings, context);
+}
+
+static entry entry_of(const char *text) {
+  entry e;
+  memcpy(&e, text - sizeof e, sizeof e);
+  return e;
+}
+
+// The bucket that holds the string, or the free one where it would go. There
+// always is one: the table is never full.
+static size_t find_bucket(const tir_base_strings *strings, const char *text,
+                          size_t size, uint32_t hash) {
+  const size_t mask = strings->n_buckets - 1;
+  for (size_t b = hash & mask;; b = (b + 1) & mask) {
+    const uint32_t id = strings->buckets[b];
+    if (id == 0) return b;
+    const char *there = strings->texts.data[id];
+    const entry e = entry_of(there);
+    if (e.hash == hash && e.size == size && memcmp(there, text, size) == 0)
+      return b;
+  }
+}
+
+// Twice as many buckets, half of them free at least.
+static bool grow_buckets(tir_base_strings *strings) {
+  tir_context *context = strings->arena.context;
+  size_t n = MIN_BUCKETS, bytes = 0;
+  if (strings->n_buckets > 0 &&
+      !tir_base_size_mul(strings->n_buckets, 2, &n))
+    return false;
+  if (!tir_base_size_mul(n, sizeof(uint32_t), &bytes)) return false;
+  uint32_t *buckets =
+      tir_base_alloc_zero(context, bytes, _Alignof(max_align_t));
+  if (!buckets) return false;
+  for (size_t i = 1; i < strings->texts.count; i++) {
+    size_t b = entry_of(strings->texts.data[i]).hash & (n - 1);
+    while (buckets[b] != 0) b = (b + 1) & (n - 1);
+    buckets[b] = (uint32_t)i;
+  }
+  tir_base_free(context, strings->buckets,
+                strings->n_buckets * sizeof *strings->buckets,
+                _Alignof(max_align_t));
+  strings->buckets = buckets;
+  strings->n_buckets = n;
+  return true;
+}
+
+static const char *copy_text(tir_base_strings *strings, const char *text,
+                             size_t size, uint32_t hash) {
+  const entry e = {.size = (uint32_t)size, .hash = hash};
+  char *p = tir_base_arena_alloc(&strings->arena, sizeof e + size + 1, 1);
+  if (!p) return NULL;
+  memcpy(p, &e, sizeof e);
+  memcpy(p + sizeof e, text, size);
+  p[sizeof e + size] = '\0';
+  return p + sizeof e;
+}
+
+bool tir_base_strings_intern(tir_base_strings *strings, const char *text,
+                             size_t size, uint32_t *out_id) {
+  *out_id = 0;
+  if (size == 0) return true;
+  if (size >= UINT32_MAX) return false;
+  tir_context *context = strings->arena.context;
+  if (strings->texts.count == 0 &&
+      !TIR_VEC_PUSH(context, &strings->texts, ""))
+    return false;
+  if (strings->texts.count >= strings->n_buckets / 2 &&
+      !grow_buckets(strings))
+    return false;
+
+  const uint32_t hash = (uint32_t)tir_base_hash(text, size);
+  const size_t bucket = find_bucket(strings, text, size, hash);
+  if (strings->buckets[bucket] != 0) {
+    *out_id = strings->buckets[bucket];
+    return true;
+  }
+  const size_t id = strings->texts.count;
+  if (id >= UINT32_MAX || !TIR_VEC_RESERVE(context, &strings->texts, 1))
+    return false;
+  const char *copy = copy_text(strings, text, size, hash);
+  if (!copy) return false;
+  strings->texts.data[strings->texts.count++] = copy;
+  strings->buckets[bucket] = (uint32_t)id;
+  *out_id = (uint32_t)id;
+  return true;
+}
+
+uint32_t tir_base_strings_find(const tir_base_strings *strings,
+                               const char *text, size_t size) {
+  if (size == 0 || strings->n_buckets == 0) return 0;
+  const uint32_t hash = (uint32_t)tir_base_hash(text, size);
+  return strings->buckets[find_bucket(strings, text, size, hash)];
+}
+
+const char *tir_base_strings_text(const tir_base_strings *strings,
+                                  uint32_t id) {
+  return id < strings->texts.count ? strings->texts.data[id] : "";
+}

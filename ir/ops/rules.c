@@ -1,0 +1,139 @@
+// What gradient rules and builders of several families share.
+
+#include "ir/ops/rules.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+void tir_ir_vjp_zero(const tir_ir_vjp *q) { (void)q; }
+
+// Equal dims with equal symbols: equal at every size of the symbols.
+static bool same_dims(const tir_tape *tape, tir_value x, tir_value y) {
+  tir_ir_type a, b;
+  tir_ir_value_type(tape, x, &a);
+  tir_ir_value_type(tape, y, &b);
+  if (a.rank != b.rank) return false;
+  for (int i = 0; i < a.rank; i++)
+    if (a.dims[i] != b.dims[i] || a.symbols[i] != b.symbols[i]) return false;
+  return true;
+}
+
+tir_value tir_ir_grad_reduce(tir_tape *tape, tir_value g, tir_value like) {
+  return same_dims(tape, g, like) ? g : tir_reduce_to(tape, g, like);
+}
+
+tir_value tir_ir_grad_reshape(tir_tape *tape, tir_value g, tir_value like) {
+  return same_dims(tape, g, like) ? g : tir_reshape_like(tape, g, like);
+}
+
+tir_value tir_ir_zero(tir_tape *tape, tir_value x) {
+  return tir_ir_scalar_like(tape, x, 0.0);
+}
+
+bool tir_ir_usable(tir_tape *tape, tir_value x, const char *op,
+                   const char *operand) {
+  return tir_ir_value_valid(tir_ir_use(tape, x, op, operand));
+}
+
+tir_value tir_ir_refused(tir_tape *tape, const char *op) {
+  return tir_ir_keep_error(tape, op, TIR_ERR_STATE, "an operand is invalid");
+}
+
+const char *tir_ir_value_text(const tir_tape *tape, tir_value x,
+                              char buffer[TIR_OPERAND_TEXT_MAX]) {
+  const tir_ir_value id = tir_ir_peek(tape, x);
+  tir_ir_type type;
+  char text[TIR_TYPE_TEXT_MAX], quoted[TIR_QUOTED_MAX];
+  tir_ir_value_type(tape, x, &type);
+  tir_ir_type_text(&type, text);
+  const char *name = id.id ? tir_ir_value_name(tape->graph, id) : "";
+  snprintf(buffer, TIR_OPERAND_TEXT_MAX, "%s%s%s",
+           *name ? tir_base_quote(name, quoted) : "", *name ? " " : "", text);
+  return buffer;
+}
+
+bool tir_ir_is_element(tir_tape *tape, const char *op, tir_dtype dtype,
+                       double value) {
+  if (!tir_ir_dtype_is_integer(dtype)) return true;
+  // In the range of int64 the conversion below is defined.
+  if (value >= -0x1p63 && value < 0x1p63 && floor(value) == value) {
+    int64_t element = 0;
+    tir_ir_store_i64(dtype, &element, (int64_t)value);
+    if (tir_ir_load_i64(dtype, &element) == (int64_t)value) return true;
+  }
+  tir_ir_keep_error(tape, op, TIR_ERR_DTYPE,
+                    "%.17g is not a number of dtype %s", value,
+                    tir_dtype_name(dtype));
+  return false;
+}
+
+tir_value tir_ir_literal(tir_tape *tape, const char *op, tir_value x,
+                         double value) {
+  tir_ir_type type;
+  tir_ir_value_type(tape, x, &type);
+  if (!tir_ir_is_element(tape, op, type.dtype, value))
+    return tir_ir_refused(tape, op);
+  return tir_ir_scalar_like(tape, x, value);
+}
+
+int64_t tir_ir_axis_attr(const tir_tape *tape, tir_value x, int axis) {
+  tir_ir_type type;
+  tir_ir_value_type(tape, x, &type);
+  int normal = 0;
+  return tir_ir_axis(axis, type.rank, &normal) ? normal : axis;
+}
+
+// A list argument of a builder: not too long, and there at all.
+static bool list_is_usable(tir_tape *tape, const char *op, const char *name,
+                           const void *list, int n) {
+  if (n < 0 || n > TIR_MAX_RANK) {
+    tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
+                      "%s has %d entries, expected 0 to %d", name, n,
+                      TIR_MAX_RANK);
+    return false;
+  }
+  if (n > 0 && !list) {
+    tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
+                      "%s is NULL, expected %d entries", name, n);
+    return false;
+  }
+  return true;
+}
+
+bool tir_ir_axes_attr(tir_tape *tape, const char *op, const char *name,
+                      int rank, const int *axes, int n_axes,
+                      tir_ir_ints *out_axes) {
+  memset(out_axes, 0, sizeof *out_axes);
+  if (!list_is_usable(tape, op, name, axes, n_axes)) return false;
+  out_axes->n = n_axes;
+  for (int i = 0; i < n_axes; i++) {
+    int normal = 0;
+    const bool fits = tir_ir_axis(axes[i], rank, &normal);
+    out_axes->v[i] = fits ? normal : axes[i];
+  }
+  return true;
+}
+
+bool tir_ir_list_attr(tir_tape *tape, const char *op, const char *name,
+                      const int64_t *list, int n, tir_ir_ints *out_list) {
+  memset(out_list, 0, sizeof *out_list);
+  if (!list_is_usable(tape, op, name, list, n)) return false;
+  out_list->n = n;
+  for (int i = 0; i < n; i++) out_list->v[i] = list[i];
+  return true;
+}
+
+bool tir_ir_type_arg(tir_tape *tape, const char *op, tir_dtype dtype,
+                     const int64_t *dims, int rank, tir_ir_type *out_type) {
+  memset(out_type, 0, sizeof *out_type);
+  tir_ir_ints list;
+  if (!tir_ir_list_attr(tape, op, "dims", dims, rank, &list)) return false;
+  out_type->dtype = dtype;
+  out_type->rank = rank;
+  memcpy(out_type->dims, list.v, sizeof out_type->dims);
+  tir_error error;
+  if (tir_ir_type_check(out_type, &error) == TIR_OK) return true;
+  tir_ir_keep_error(tape, op, error.status, "%s", error.message);
+  return false;
+}

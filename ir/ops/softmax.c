@@ -1,0 +1,202 @@
+// Softmax and the losses. Kept whole for their stable kernels and gradients;
+// the gradients are written from the outputs, so logits need not be kept.
+
+#include <stddef.h>
+
+#include "ir/ops/checks.h"
+#include "ir/ops/rules.h"
+
+static const tir_ir_attr axis_attrs[] = {
+    {.name = "axis",
+     .kind = TIR_ATTR_I64,
+     .offset = offsetof(tir_attrs_axis, axis),
+     .default_i64 = -1},
+};
+
+static tir_status infer_along_axis(const tir_ir_infer_query *q) {
+  const tir_attrs_axis *attrs = q->attrs;
+  int axis = 0;
+  TIR_TRY(tir_ir_check_float(q, 0));
+  TIR_TRY(tir_ir_check_axis(q, 0, attrs->axis, &axis));
+  q->out[0] = q->in[0];
+  return TIR_OK;
+}
+
+static tir_value record_along_axis(tir_tape *tape, tir_op op, tir_value x,
+                                   int axis) {
+  const tir_attrs_axis attrs = {.axis = tir_ir_axis_attr(tape, x, axis)};
+  return tir_ir_record(tape, op, &x, 1, &attrs);
+}
+
+// Sum along one axis, kept with size 1.
+static tir_value sum_along(tir_tape *tape, tir_value x, int64_t axis) {
+  const tir_attrs_reduce attrs = {.axes = {.n = 1, .v = {axis}},
+                                  .keep_dims = 1};
+  return tir_ir_record(tape, TIR_OP_REDUCE_SUM, &x, 1, &attrs);
+}
+
+// y * (g - sum(g * y)), the rule of softmax.
+static tir_value through_softmax(tir_tape *tape, tir_value y, tir_value g,
+                                 int64_t axis) {
+  const tir_value sum = sum_along(tape, tir_mul(tape, g, y), axis);
+  return tir_mul(tape, y, tir_sub(tape, g, sum));
+}
+
+// --- softmax ---------------------------------------------------------------
+
+static void softmax_vjp(const tir_ir_vjp *q) {
+  const tir_attrs_axis *attrs = q->attrs;
+  q->in_grad[0] =
+      through_softmax(q->tape, q->out[0], q->out_grad[0], attrs->axis);
+}
+
+const tir_op_desc tir_op_softmax = {
+    .name = "softmax",
+    .family = "softmax",
+    .summary = "Exponentials along an axis, divided by their sum.",
+    .operands = "x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .attrs = axis_attrs,
+    .n_attrs = 1,
+    .attrs_size = sizeof(tir_attrs_axis),
+    .infer = infer_along_axis,
+    .vjp = softmax_vjp,
+    .needs = {{.out = 1 << 0}},
+};
+
+tir_value tir_softmax(tir_tape *tape, tir_value x, int axis) {
+  return record_along_axis(tape, TIR_OP_SOFTMAX, x, axis);
+}
+
+// --- log_softmax -----------------------------------------------------------
+
+// dx = g - exp(y) * sum(g).
+static void log_softmax_vjp(const tir_ir_vjp *q) {
+  tir_tape *t = q->tape;
+  const tir_attrs_axis *attrs = q->attrs;
+  const tir_value g = q->out_grad[0];
+  const tir_value sum = sum_along(t, g, attrs->axis);
+  q->in_grad[0] = tir_sub(t, g, tir_mul(t, tir_exp(t, q->out[0]), sum));
+}
+
+const tir_op_desc tir_op_log_softmax = {
+    .name = "log_softmax",
+    .family = "softmax",
+    .summary = "Logarithm of softmax along an axis.",
+    .operands = "x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .attrs = axis_attrs,
+    .n_attrs = 1,
+    .attrs_size = sizeof(tir_attrs_axis),
+    .infer = infer_along_axis,
+    .vjp = log_softmax_vjp,
+    .needs = {{.out = 1 << 0}},
+};
+
+tir_value tir_log_softmax(tir_tape *tape, tir_value x, int axis) {
+  return record_along_axis(tape, TIR_OP_LOG_SOFTMAX, x, axis);
+}
+
+// --- cross_entropy ---------------------------------------------------------
+
+static tir_status cross_entropy_infer(const tir_ir_infer_query *q) {
+  const tir_ir_type *logits = &q->in[0], *target = &q->in[1];
+  char a[TIR_OPERAND_TEXT_MAX], b[TIR_OPERAND_TEXT_MAX];
+  TIR_TRY(tir_ir_check_float(q, 0));
+  TIR_TRY(tir_ir_check_index(q, 1));
+  if (logits->rank < 1)
+    return tir_ir_fail(q, TIR_ERR_SHAPE, "%s has no axis of classes",
+                       tir_ir_operand_text(q, 0, a));
+  tir_ir_type rows = *logits;
+  rows.rank--;
+  if (!tir_ir_same_shape(&rows, target))
+    return tir_ir_fail(
+        q, TIR_ERR_SHAPE, "%s does not name a class for each row of %s",
+        tir_ir_operand_text(q, 1, b), tir_ir_operand_text(q, 0, a));
+  q->out[1] = *logits;
+  q->out[0] = rows;
+  q->out[0].dims[rows.rank] = 0;
+  q->out[0].symbols[rows.rank] = 0;
+  return TIR_OK;
+}
+
+// From the losses: (p - onehot(target)) * g, with g along the classes. The
+// depth of the one-hot is an attribute, hence the fixed number of classes.
+static tir_value loss_grad(const tir_ir_vjp *q) {
+  tir_tape *t = q->tape;
+  tir_ir_type type;
+  tir_ir_value_type(t, q->out[1], &type);
+  const int last = type.rank - 1;
+  if (type.symbols[last])
+    return tir_ir_keep_error(t, "cross_entropy", TIR_ERR_UNSUPPORTED,
+                             "the gradient needs a fixed number of classes, "
+                             "axis %d of logits is symbolic",
+                             last);
+  const tir_value hot = tir_one_hot(t, q->in[1], type.dims[last], type.dtype);
+  const tir_value g = tir_expand_dims(t, q->out_grad[0], &last, 1);
+  const tir_value dx = tir_mul(t, tir_sub(t, q->out[1], hot), g);
+  // Symbols of the target's rows may have come in: back to those of logits.
+  return tir_ir_grad_reduce(t, dx, q->in[0]);
+}
+
+static void cross_entropy_vjp(const tir_ir_vjp *q) {
+  tir_tape *t = q->tape;
+  if (!q->wants[0]) return;
+  tir_value from_loss = {0}, from_p = {0};
+  if (tir_ir_has(q->out_grad[0])) from_loss = loss_grad(q);
+  if (tir_ir_has(q->out_grad[1]))
+    from_p = through_softmax(t, q->out[1], q->out_grad[1], -1);
+  if (tir_ir_has(from_loss) && tir_ir_has(from_p))
+    q->in_grad[0] = tir_add(t, from_loss, from_p);
+  else
+    q->in_grad[0] = tir_ir_has(from_loss) ? from_loss : from_p;
+}
+
+const tir_op_desc tir_op_cross_entropy = {
+    .name = "cross_entropy",
+    .family = "softmax",
+    .summary =
+        "The loss -log(softmax(logits)[target]) of each row, and the "
+        "softmax itself.",
+    .operands = "logits, target",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .n_outputs = 2,
+    .traits = TIR_TRAIT_FALLIBLE,
+    .infer = cross_entropy_infer,
+    .vjp = cross_entropy_vjp,
+    .needs = {{.in = 1 << 1, .out = 1 << 1}},
+};
+
+tir_value tir_cross_entropy(tir_tape *tape, tir_value logits,
+                            tir_value target) {
+  const tir_value in[] = {logits, target};
+  const tir_value loss = tir_ir_record(tape, TIR_OP_CROSS_ENTROPY, in, 2, NULL);
+  return tir_mean(tape, loss, NULL, 0, false);
+}
+
+// --- mse -------------------------------------------------------------------
+
+// Shapes must agree: [n] against [n, 1] would broadcast to [n, n], which is
+// never what a loss wants.
+tir_value tir_mse(tir_tape *tape, tir_value a, tir_value b) {
+  if (!tir_ir_usable(tape, a, "mse", "a") ||
+      !tir_ir_usable(tape, b, "mse", "b"))
+    return tir_ir_refused(tape, "mse");
+  tir_ir_type a_type, b_type;
+  tir_ir_value_type(tape, a, &a_type);
+  tir_ir_value_type(tape, b, &b_type);
+  char a_text[TIR_OPERAND_TEXT_MAX], b_text[TIR_OPERAND_TEXT_MAX];
+  if (a_type.dtype != b_type.dtype || !tir_ir_same_shape(&a_type, &b_type))
+    return tir_ir_keep_error(
+        tape, "mse",
+        a_type.dtype != b_type.dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
+        "types differ: a %s, b %s", tir_ir_value_text(tape, a, a_text),
+        tir_ir_value_text(tape, b, b_text));
+  const tir_value error = tir_sub(tape, a, b);
+  return tir_mean(tape, tir_square(tape, error), NULL, 0, false);
+}

@@ -1,0 +1,111 @@
+// What the optimiser steps share.
+//
+// A step is recorded in two phases, so that a mistake in the third variable
+// does not leave the first two updated.
+
+#include "ir/optim/update.h"
+
+#include "ir/base/checked.h"
+#include "ir/ops/checks.h"
+#include "ir/ops/rules.h"
+
+enum { MAX_OPERANDS = 9 };
+
+tir_status tir_ir_infer_update(const tir_ir_infer_query *q, size_t n_tensors,
+                               size_t n_scalars) {
+  TIR_TRY(tir_ir_check_float(q, 0));
+  for (size_t i = 1; i < n_tensors; i++)
+    TIR_TRY(tir_ir_check_same_type(q, 0, i));
+  for (size_t i = 0; i < n_scalars; i++)
+    TIR_TRY(tir_ir_check_scalar(q, n_tensors + i, q->in[0].dtype));
+  for (size_t i = 0; i < q->n_out; i++) q->out[i] = q->in[i];
+  return TIR_OK;
+}
+
+// The gradient of variable i; false with an error kept if it has none.
+static bool find_gradient(const tir_ir_update *u, size_t i,
+                          tir_value *out_gradient) {
+  tir_tape *t = u->tape;
+  const tir_value w = u->lists[0][i];
+  if (!tir_ir_usable(t, w, u->name, u->list_names[0])) return false;
+  if (tir_has_grad(t, w)) {
+    *out_gradient = tir_grad_of(t, w);
+    return true;
+  }
+  char text[TIR_OPERAND_TEXT_MAX];
+  tir_ir_keep_error(t, u->name, TIR_ERR_STATE,
+                    "%s[%zu] %s has no gradient: attach one first",
+                    u->list_names[0], i, tir_ir_value_text(t, w, text));
+  return false;
+}
+
+// Would an assign be refused? Asked before anything is recorded.
+static bool may_assign(const tir_ir_update *u) {
+  if (!u->tape->mode.recording) return true;
+  for (size_t k = 0; k < u->n_lists; k++)
+    for (size_t i = 0; i < u->n; i++)
+      if (tir_ir_in_history(u->tape, u->lists[k][i])) {
+        char text[TIR_OPERAND_TEXT_MAX];
+        tir_ir_keep_error(
+            u->tape, u->name, TIR_ERR_STATE,
+            "%s[%zu] %s is part of a recorded history: update it outside "
+            "recording",
+            u->list_names[k], i,
+            tir_ir_value_text(u->tape, u->lists[k][i], text));
+        return false;
+      }
+  return true;
+}
+
+// Records the op for variable i into results[0 … n_lists-1].
+static bool record_one(const tir_ir_update *u, size_t i, tir_value *results) {
+  tir_value in[MAX_OPERANDS];
+  size_t n_in = 0;
+  for (size_t k = 0; k < u->n_lists; k++) in[n_in++] = u->lists[k][i];
+  // Operands: w, its state, the gradient, the scalars. sgd has no state.
+  if (!find_gradient(u, i, &in[n_in++])) return false;
+  for (size_t k = 0; k < u->n_scalars; k++) in[n_in++] = u->scalars[k];
+  const tir_value first = tir_ir_record(u->tape, u->op, in, n_in, NULL);
+  for (size_t k = 0; k < u->n_lists; k++)
+    results[k] = tir_ir_result(u->tape, first, (uint32_t)k);
+  return tir_ir_ready(u->tape);
+}
+
+static void assign_all(const tir_ir_update *u, const tir_value *results) {
+  for (size_t i = 0; i < u->n; i++) {
+    if (!u->keep_grad) tir_take_grad(u->tape, u->lists[0][i]);
+    for (size_t k = 0; k < u->n_lists; k++)
+      tir_assign(u->tape, u->lists[k][i], results[i * u->n_lists + k]);
+  }
+}
+
+void tir_ir_update_all(const tir_ir_update *u) {
+  tir_tape *t = u->tape;
+  if (!t || !tir_ir_ready(t) || u->n == 0) return;
+  for (size_t k = 0; k < u->n_lists; k++)
+    if (!u->lists[k]) {
+      tir_ir_keep_error(t, u->name, TIR_ERR_ARGUMENT,
+                        "%s is NULL, expected %zu values", u->list_names[k],
+                        u->n);
+      return;
+    }
+  if (!may_assign(u)) return;
+  size_t bytes = 0;
+  tir_value *results = NULL;
+  if (tir_base_size_mul(u->n, u->n_lists * sizeof *results, &bytes))
+    results = tir_base_alloc(t->context, bytes, _Alignof(tir_value));
+  if (!results) {
+    tir_ir_keep_error(t, u->name, TIR_ERR_MEMORY,
+                      "out of memory for %zu variables", u->n);
+    return;
+  }
+  // An update is no part of what is differentiated.
+  const bool recording = t->mode.recording;
+  t->mode.recording = false;
+  bool good = true;
+  for (size_t i = 0; i < u->n && good; i++)
+    good = record_one(u, i, results + i * u->n_lists);
+  if (good) assign_all(u, results);
+  t->mode.recording = recording;
+  tir_base_free(t->context, results, bytes, _Alignof(tir_value));
+}

@@ -1,0 +1,184 @@
+// Parsing attributes, by the schema of the op; those of a constant by its
+// type.
+#include <string.h>
+
+#include "ir/parse.h"
+
+static const char *const kind_texts[] = {
+    [TIR_ATTR_I64] = "an integer",
+    [TIR_ATTR_F64] = "a number",
+    [TIR_ATTR_BOOL] = "true or false",
+    [TIR_ATTR_DTYPE] = "a dtype",
+    [TIR_ATTR_INTS] = "'[' before the integers",
+};
+
+static tir_status parse_ints(tir_ir_parser *p, tir_ir_ints *out) {
+  TIR_TRY(tir_ir_lex_punct(&p->lex, '[', "before the integers"));
+  bool more = !tir_ir_lex_is_punct(&p->lex, ']');
+  while (more) {
+    if (out->n == TIR_MAX_RANK)
+      return tir_ir_lex_fail(&p->lex, TIR_ERR_FORMAT,
+                             "list has more than %d integers", TIR_MAX_RANK);
+    TIR_TRY(tir_ir_parse_i64(p, "an integer", &out->v[out->n]));
+    out->n++;
+    TIR_TRY(tir_ir_lex_try(&p->lex, ',', &more));
+  }
+  return tir_ir_lex_punct(&p->lex, ']', "after the integers");
+}
+
+// A field other than a list, as its 8 bytes.
+static bool read_field(const tir_ir_lexer *l, tir_ir_attr_kind kind,
+                       void *out) {
+  int64_t value = 0;
+  bool good = false;
+  if (kind == TIR_ATTR_F64)
+    return (l->kind == TIR_TOKEN_NUMBER || l->kind == TIR_TOKEN_WORD) &&
+           tir_ir_read_element(l->text, l->size, TIR_DTYPE_F64, out);
+  if (kind == TIR_ATTR_I64) {
+    good = l->kind == TIR_TOKEN_NUMBER &&
+           tir_ir_read_i64(l->text, l->size, &value);
+  } else if (kind == TIR_ATTR_BOOL) {
+    value = tir_ir_lex_is(l, TIR_TOKEN_WORD, "true");
+    good = value || tir_ir_lex_is(l, TIR_TOKEN_WORD, "false");
+  } else if (kind == TIR_ATTR_DTYPE && l->kind == TIR_TOKEN_WORD) {
+    value = (int64_t)tir_ir_dtype_parse(l->text, l->size);
+    good = value != TIR_DTYPE_INVALID;
+  }
+  memcpy(out, &value, sizeof value);
+  return good;
+}
+
+static tir_status parse_value(tir_ir_parser *p, const tir_ir_attr *attr,
+                              tir_ir_any_attrs *attrs) {
+  char *field = (char *)attrs + attr->offset;
+  if (attr->kind == TIR_ATTR_INTS) {
+    tir_ir_ints ints = {0};
+    TIR_TRY(parse_ints(p, &ints));
+    memcpy(field, &ints, sizeof ints);
+    return TIR_OK;
+  }
+  if (!read_field(&p->lex, attr->kind, field))
+    return tir_ir_lex_expected(&p->lex, kind_texts[attr->kind]);
+  return tir_ir_lex(&p->lex);
+}
+
+static tir_status find_attr(const tir_ir_parser *p, const tir_op_desc *desc,
+                            uint32_t given, const tir_ir_attr **out_attr) {
+  const tir_ir_lexer *l = &p->lex;
+  if (l->kind != TIR_TOKEN_WORD)
+    return tir_ir_lex_expected(l, "the name of an attribute");
+  *out_attr = tir_ir_attr_find(desc, l->text, l->size);
+  const int size = l->size < 48 ? (int)l->size : 48;
+  if (!*out_attr)
+    return tir_ir_lex_fail(l, TIR_ERR_FORMAT,
+                           "%s: there is no attribute named %.*s", desc->name,
+                           size, l->text);
+  if (given >> (*out_attr - desc->attrs) & 1)
+    return tir_ir_lex_fail(l, TIR_ERR_FORMAT, "%s: %s is given twice",
+                           desc->name, (*out_attr)->name);
+  return TIR_OK;
+}
+
+tir_status tir_ir_parse_attrs(tir_ir_parser *p, const tir_op_desc *desc,
+                              tir_ir_any_attrs *out_attrs) {
+  if (desc->attrs_size > sizeof *out_attrs || desc->n_attrs > 32)
+    return tir_ir_lex_fail(&p->lex, TIR_ERR_UNSUPPORTED,
+                           "%s: its attributes take %u bytes", desc->name,
+                           desc->attrs_size);
+  tir_ir_attrs_default(desc, out_attrs);
+  uint32_t given = 0;
+  if (tir_ir_lex_is_punct(&p->lex, '{')) {
+    TIR_TRY(tir_ir_lex(&p->lex));
+    bool more = !tir_ir_lex_is_punct(&p->lex, '}');
+    while (more) {
+      const tir_ir_attr *attr = NULL;
+      TIR_TRY(find_attr(p, desc, given, &attr));
+      given |= (uint32_t)1 << (attr - desc->attrs);
+      TIR_TRY(tir_ir_lex(&p->lex));
+      TIR_TRY(tir_ir_lex_punct(&p->lex, '=', "after the attribute"));
+      TIR_TRY(parse_value(p, attr, out_attrs));
+      TIR_TRY(tir_ir_lex_try(&p->lex, ',', &more));
+    }
+    TIR_TRY(tir_ir_lex_punct(&p->lex, '}', "after the attributes"));
+  }
+  for (size_t i = 0; i < desc->n_attrs; i++)
+    if (desc->attrs[i].required && !(given >> i & 1))
+      return tir_ir_lex_fail(&p->lex, TIR_ERR_FORMAT, "%s: %s is missing",
+                             desc->name, desc->attrs[i].name);
+  return TIR_OK;
+}
+
+// --- constants -------------------------------------------------------------
+
+tir_status tir_ir_parse_skip_braces(tir_ir_parser *p) {
+  TIR_TRY(tir_ir_lex_punct(&p->lex, '{', "before the value of a constant"));
+  while (!tir_ir_lex_is_punct(&p->lex, '}')) {
+    if (p->lex.kind == TIR_TOKEN_END)
+      return tir_ir_lex_expected(&p->lex, "'}' after the value");
+    TIR_TRY(tir_ir_lex(&p->lex));
+  }
+  return tir_ir_lex(&p->lex);
+}
+
+static tir_status parse_splat(tir_ir_parser *p, const tir_ir_type *type,
+                              tir_attrs_constant *attrs) {
+  const tir_ir_lexer *l = &p->lex;
+  uint64_t bits = 0, buffer[1] = {0};
+  if ((l->kind != TIR_TOKEN_NUMBER && l->kind != TIR_TOKEN_WORD) ||
+      !tir_ir_read_element(l->text, l->size, type->dtype, buffer)) {
+    return tir_ir_parse_no_element(p, type->dtype);
+  }
+  memcpy(&bits, buffer, sizeof bits);
+  attrs->bits = bits;
+  return tir_ir_lex(&p->lex);
+}
+
+// "name" of a data section, whose type must be the constant's.
+static tir_status parse_named_data(tir_ir_parser *p, const tir_ir_type *type,
+                                   tir_tensor **out_tensor) {
+  const tir_ir_lexer start = p->lex;
+  tir_tensor *tensor = NULL;
+  TIR_TRY(tir_ir_parse_string(p, "the name of the data"));
+  TIR_TRY(tir_ir_parse_find_data(p, p->string.data, p->string.count, &tensor));
+  tir_ir_type is = {.dtype = tensor->dtype, .rank = tensor->rank};
+  memcpy(is.dims, tensor->dims, sizeof is.dims);
+  char a[TIR_TYPE_TEXT_MAX], b[TIR_TYPE_TEXT_MAX];
+  if (is.dtype != type->dtype || !tir_ir_same_shape(&is, type))
+    return tir_ir_lex_fail(
+        &start, is.dtype != type->dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
+        "constant: its data section is %s, the constant %s",
+        tir_ir_type_text(&is, a), tir_ir_type_text(type, b));
+  *out_tensor = tir_tensor_retain(tensor);
+  return TIR_OK;
+}
+
+static tir_status parse_tensor(tir_ir_parser *p, const tir_ir_type *type,
+                               tir_attrs_constant *attrs) {
+  tir_tensor *tensor = NULL;
+  if (p->lex.kind == TIR_TOKEN_STRING)
+    TIR_TRY(parse_named_data(p, type, &tensor));
+  else
+    TIR_TRY(tir_ir_parse_contents(p, type, &tensor));
+  uint32_t index = 0;
+  const tir_status status =
+      tir_ir_add_tensor(p->graph, tensor, &index, p->error);
+  tir_tensor_release(tensor);
+  attrs->tensor = (int64_t)index + 1;
+  return status;
+}
+
+tir_status tir_ir_parse_constant(tir_ir_parser *p, const tir_ir_type *type,
+                                 tir_attrs_constant *out_attrs) {
+  *out_attrs = (tir_attrs_constant){0};
+  TIR_TRY(tir_ir_lex_punct(&p->lex, '{', "before the value of a constant"));
+  const bool is_splat = tir_ir_lex_is(&p->lex, TIR_TOKEN_WORD, "value");
+  if (!is_splat && !tir_ir_lex_is(&p->lex, TIR_TOKEN_WORD, "data"))
+    return tir_ir_lex_expected(&p->lex, "value or data");
+  TIR_TRY(tir_ir_lex(&p->lex));
+  TIR_TRY(tir_ir_lex_punct(&p->lex, '=', "after value or data"));
+  if (is_splat)
+    TIR_TRY(parse_splat(p, type, out_attrs));
+  else
+    TIR_TRY(parse_tensor(p, type, out_attrs));
+  return tir_ir_lex_punct(&p->lex, '}', "after the value");
+}

@@ -1,0 +1,97 @@
+// The recorder's first error, failed calls, and recording places.
+#include "ir/record.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TIR_NO_SITES
+#include "tapeir/sites.h"
+
+bool tir_ir_ready(tir_tape *tape) { return tape->error.status == TIR_OK; }
+
+// Remembers the call, so that a use of its result can name it.
+static tir_value failed_call(tir_tape *tape, const char *op) {
+  const uint32_t serial = ++tape->n_failed;
+  tape->failed[serial % TIR_N_FAILED_CALLS] = (tir_ir_failed_call){
+      .op = op ? op : "an op",
+      .serial = serial,
+  };
+  return (tir_value){tape, 0, serial};
+}
+
+// The op's name before the colon of a message, as a descriptor's own string
+// (messages of infer begin with it).
+static const char *op_of_message(const char *message) {
+  const size_t n = strcspn(message, ":");
+  const tir_op op = tir_ir_op_find(message, n);
+  return op ? tir_ir_op_desc(op)->name : NULL;
+}
+
+tir_value tir_ir_keep_error(tir_tape *tape, const char *op,
+                            tir_status status, const char *format, ...) {
+  if (!tape) return (tir_value){0};
+  if (tape->error.status == TIR_OK) {
+    va_list args;
+    va_start(args, format);
+    tir_base_fail_v(&tape->error, status, format, args);
+    va_end(args);
+    if (op)
+      tir_base_error_prefix(&tape->error, op);
+    else
+      op = op_of_message(tape->error.message);
+    tape->error_wants_site = true;
+    tir_base_diagnose(tape->context, status, tape->error.message);
+  }
+  return failed_call(tape, op);
+}
+
+tir_status tir_tape_check(tir_tape *tape, tir_error *error) {
+  if (!tape)
+    return tir_base_fail(error, TIR_ERR_ARGUMENT, "tape_check: tape is NULL");
+  const tir_status status = tape->error.status;
+  if (status != TIR_OK && error) *error = tape->error;
+  tape->error.status = TIR_OK;
+  tape->error_wants_site = false;
+  return status;
+}
+
+tir_status tir_tape_status(const tir_tape *tape) {
+  return tape ? tape->error.status : TIR_ERR_ARGUMENT;
+}
+
+// Adds the place to a pending error and to the failed call.
+static void site_of_failure(tir_tape *tape, uint32_t serial,
+                            const char *site) {
+  tir_ir_failed_call *call = &tape->failed[serial % TIR_N_FAILED_CALLS];
+  if (call->serial == serial && !call->site) call->site = site;
+  if (!tape->error_wants_site) return;
+  tir_base_error_append(&tape->error, " (%s)", site);
+  tape->error_wants_site = false;
+}
+
+// Places of the nodes made since the last stamp: one call may make several.
+static void stamp(tir_tape *tape, const char *site) {
+  const uint32_t n = tir_ir_n_nodes(tape->graph);
+  for (uint32_t id = tape->n_stamped + 1; id <= n; id++) {
+    tir_ir_node_data *node = &tape->graph->nodes.data[id];
+    if (!node->site) node->site = site;
+  }
+  tape->n_stamped = n;
+}
+
+tir_value tir_site(tir_value value, const char *site) {
+  tir_tape *tape = value.owner;
+  if (!tape) return value;
+  if (value.slot)
+    stamp(tape, site);
+  else
+    site_of_failure(tape, value.generation, site);
+  return value;
+}
+
+void tir_site_void(tir_tape *tape, const char *site) {
+  if (!tape) return;
+  stamp(tape, site);
+  site_of_failure(tape, tape->n_failed, site);
+}

@@ -1,0 +1,54 @@
+// Reference: optimiser steps. Each element by itself, in double, every output
+// rounded once; scalars are operands.
+
+#include <math.h>
+
+#include "ir/reference/element.h"
+
+// w, g, lr → w
+tir_status tir_reference_sgd(const tir_reference_call *call) {
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  const double lr = tir_reference_get(call, 2, 0);
+  for (int64_t e = 0; e < n; e++)
+    tir_reference_put(
+        call, 0, e,
+        tir_reference_get(call, 0, e) - lr * tir_reference_get(call, 1, e));
+  return TIR_OK;
+}
+
+// w, v, g, lr, mu → w, v
+tir_status tir_reference_momentum(const tir_reference_call *call) {
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  const double lr = tir_reference_get(call, 3, 0);
+  const double mu = tir_reference_get(call, 4, 0);
+  for (int64_t e = 0; e < n; e++) {
+    const double v =
+        mu * tir_reference_get(call, 1, e) + tir_reference_get(call, 2, e);
+    tir_reference_put(call, 0, e, tir_reference_get(call, 0, e) - lr * v);
+    tir_reference_put(call, 1, e, v);
+  }
+  return TIR_OK;
+}
+
+// w, m, v, g, lr, beta1, beta2, epsilon, step → w, m, v; `step` counts from 1.
+tir_status tir_reference_adam(const tir_reference_call *call) {
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  const double lr = tir_reference_get(call, 4, 0);
+  const double beta1 = tir_reference_get(call, 5, 0);
+  const double beta2 = tir_reference_get(call, 6, 0);
+  const double epsilon = tir_reference_get(call, 7, 0);
+  const double step = tir_reference_get(call, 8, 0);
+  const double unbias1 = 1 - pow(beta1, step);
+  const double unbias2 = 1 - pow(beta2, step);
+  for (int64_t e = 0; e < n; e++) {
+    const double g = tir_reference_get(call, 3, e);
+    const double m = beta1 * tir_reference_get(call, 1, e) + (1 - beta1) * g;
+    const double v =
+        beta2 * tir_reference_get(call, 2, e) + (1 - beta2) * g * g;
+    const double change = lr * (m / unbias1) / (sqrt(v / unbias2) + epsilon);
+    tir_reference_put(call, 0, e, tir_reference_get(call, 0, e) - change);
+    tir_reference_put(call, 1, e, m);
+    tir_reference_put(call, 2, e, v);
+  }
+  return TIR_OK;
+}

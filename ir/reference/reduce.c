@@ -1,0 +1,167 @@
+// Reference: reductions. Terms are taken in row-major order of the reduced
+// axes; float sums run in double and are rounded once, integer sums wrap.
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "ir/reference/element.h"
+
+static tir_status axes_of(const tir_reference_call *call,
+                          tir_reference_axes *out) {
+  const tir_attrs_reduce *attrs = call->attrs;
+  return tir_reference_read_axes(&call->in[0], &attrs->axes, out, call->error);
+}
+
+static double sum_group(const tir_reference_call *call,
+                        const tir_reference_axes *axes, int64_t group) {
+  tir_reference_sum sum = {0, false};
+  for (int64_t r = 0; r < axes->count; r++) {
+    const int64_t e = tir_reference_member(&call->in[0], axes, group, r);
+    tir_reference_sum_add(&sum, tir_reference_get(call, 0, e));
+  }
+  return sum.value;
+}
+
+static tir_status sum_all(const tir_reference_call *call,
+                          const tir_reference_axes *axes) {
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  for (int64_t g = 0; g < n; g++) {
+    if (tir_reference_is_float(call)) {
+      tir_reference_put(call, 0, g, sum_group(call, axes, g));
+      continue;
+    }
+    uint64_t total = 0;
+    for (int64_t r = 0; r < axes->count; r++)
+      total += (uint64_t)tir_reference_get_int(
+          call, 0, tir_reference_member(&call->in[0], axes, g, r));
+    tir_reference_put_wrapped(call, 0, g, total);
+  }
+  return TIR_OK;
+}
+
+tir_status tir_reference_reduce_sum(const tir_reference_call *call) {
+  tir_reference_axes axes;
+  TIR_TRY(axes_of(call, &axes));
+  return sum_all(call, &axes);
+}
+
+// x, like: sums over the axes along which `like` would be repeated.
+tir_status tir_reference_reduce_to(const tir_reference_call *call) {
+  const tir_ir_type *x = &call->in[0];
+  const tir_ir_type *like = &call->in[1];
+  const int missing = x->rank - like->rank;
+  tir_reference_axes axes = {.count = 1};
+  for (int a = 0; a < x->rank; a++) {
+    axes.reduced[a] = a < missing || like->dims[a - missing] == 1;
+    if (axes.reduced[a]) axes.count *= x->dims[a];
+  }
+  return sum_all(call, &axes);
+}
+
+// The mean of no elements is 0/0, NaN.
+tir_status tir_reference_reduce_mean(const tir_reference_call *call) {
+  tir_reference_axes axes;
+  TIR_TRY(axes_of(call, &axes));
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  for (int64_t g = 0; g < n; g++)
+    tir_reference_put(call, 0, g,
+                      sum_group(call, &axes, g) / (double)axes.count);
+  return TIR_OK;
+}
+
+// Does b displace a as the maximum? NaN does and stays; +0 displaces −0.
+static bool is_above(double b, double a) {
+  if (isnan(a)) return false;
+  if (isnan(b)) return true;
+  return b > a || (b == a && signbit(a) && !signbit(b));
+}
+
+static tir_status no_maximum(const tir_reference_call *call) {
+  char text[TIR_TYPE_TEXT_MAX];
+  return tir_base_fail(call->error, TIR_ERR_VALUE,
+                       "no maximum over an empty axis: operand is %s",
+                       tir_ir_type_text(&call->in[0], text));
+}
+
+tir_status tir_reference_reduce_max(const tir_reference_call *call) {
+  tir_reference_axes axes;
+  TIR_TRY(axes_of(call, &axes));
+  const tir_ir_type *in = &call->in[0];
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  if (n > 0 && axes.count == 0) return no_maximum(call);
+  for (int64_t g = 0; g < n; g++) {
+    int64_t best = tir_reference_member(in, &axes, g, 0);
+    for (int64_t r = 1; r < axes.count; r++) {
+      const int64_t e = tir_reference_member(in, &axes, g, r);
+      const bool above = tir_reference_is_float(call)
+                             ? is_above(tir_reference_get(call, 0, e),
+                                        tir_reference_get(call, 0, best))
+                             : tir_reference_get_int(call, 0, e) >
+                                   tir_reference_get_int(call, 0, best);
+      if (above) best = e;
+    }
+    tir_reference_copy(call, 0, best, g);
+  }
+  return TIR_OK;
+}
+
+// Position of the first NaN, else of the first maximum (+0 and −0 are equal).
+tir_status tir_reference_argmax(const tir_reference_call *call) {
+  const tir_attrs_argmax *attrs = call->attrs;
+  const tir_ir_type *in = &call->in[0];
+  tir_reference_axes axes;
+  int axis = 0;
+  TIR_TRY(tir_reference_read_axis(in, attrs->axis, &axes, &axis, call->error));
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  if (n > 0 && axes.count == 0) return no_maximum(call);
+  for (int64_t g = 0; g < n; g++) {
+    int64_t best = 0;
+    for (int64_t r = 1; r < axes.count; r++) {
+      const int64_t a = tir_reference_member(in, &axes, g, best);
+      const int64_t b = tir_reference_member(in, &axes, g, r);
+      const double x = tir_reference_get(call, 0, a);
+      const double y = tir_reference_get(call, 0, b);
+      const bool above = !tir_reference_is_float(call)
+                             ? tir_reference_get_int(call, 0, b) >
+                                   tir_reference_get_int(call, 0, a)
+                             : !isnan(x) && (y > x || isnan(y));
+      if (above) best = r;
+    }
+    tir_reference_put_int(call, 0, g, best);
+  }
+  return TIR_OK;
+}
+
+// √Σx², with x scaled by a power of two so that no square overflows. NaN
+// passes, and then infinity.
+static double norm_group(const tir_reference_call *call,
+                         const tir_reference_axes *axes, int64_t group) {
+  double largest = 0;
+  for (int64_t r = 0; r < axes->count; r++) {
+    const double x = fabs(tir_reference_get(
+        call, 0, tir_reference_member(&call->in[0], axes, group, r)));
+    if (isnan(x)) return x;
+    if (x > largest) largest = x;
+  }
+  if (largest == 0 || isinf(largest)) return largest;
+  const int exponent = ilogb(largest);
+  double sum = 0;
+  for (int64_t r = 0; r < axes->count; r++) {
+    const double x =
+        scalbn(tir_reference_get(
+                   call, 0, tir_reference_member(&call->in[0], axes, group, r)),
+               -exponent);
+    sum += x * x;
+  }
+  return scalbn(sqrt(sum), exponent);
+}
+
+tir_status tir_reference_norm(const tir_reference_call *call) {
+  tir_reference_axes axes;
+  TIR_TRY(axes_of(call, &axes));
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  for (int64_t g = 0; g < n; g++)
+    tir_reference_put(call, 0, g, norm_group(call, &axes, g));
+  return TIR_OK;
+}

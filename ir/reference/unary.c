@@ -1,0 +1,124 @@
+// Reference: ops of one operand, and cast.
+//
+// Floats are computed in double and rounded once. Integers wrap: neg and abs
+// of the smallest number are that number again.
+
+#include <math.h>
+
+#include "ir/reference/element.h"
+
+typedef double (*float_fn)(double x);
+typedef uint64_t (*int_fn)(int64_t x);
+
+static tir_status map(const tir_reference_call *call, float_fn on_float,
+                      int_fn on_int) {
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  const bool is_float = tir_reference_is_float(call);
+  if (!is_float && !on_int)
+    return tir_base_fail(call->error, TIR_ERR_DTYPE, "no such op on %s",
+                         tir_dtype_name(call->in[0].dtype));
+  for (int64_t e = 0; e < n; e++) {
+    if (is_float)
+      tir_reference_put(call, 0, e, on_float(tir_reference_get(call, 0, e)));
+    else
+      tir_reference_put_wrapped(call, 0, e,
+                                on_int(tir_reference_get_int(call, 0, e)));
+  }
+  return TIR_OK;
+}
+
+static double float_neg(double x) { return -x; }
+static uint64_t int_neg(int64_t x) { return 0 - (uint64_t)x; }
+
+tir_status tir_reference_neg(const tir_reference_call *call) {
+  return map(call, float_neg, int_neg);
+}
+
+static uint64_t int_abs(int64_t x) {
+  return x < 0 ? 0 - (uint64_t)x : (uint64_t)x;
+}
+
+tir_status tir_reference_abs(const tir_reference_call *call) {
+  return map(call, fabs, int_abs);
+}
+
+static double float_square(double x) { return x * x; }
+static uint64_t int_square(int64_t x) { return (uint64_t)x * (uint64_t)x; }
+
+tir_status tir_reference_square(const tir_reference_call *call) {
+  return map(call, float_square, int_square);
+}
+
+tir_status tir_reference_sqrt(const tir_reference_call *call) {
+  return map(call, sqrt, NULL);
+}
+
+tir_status tir_reference_exp(const tir_reference_call *call) {
+  return map(call, exp, NULL);
+}
+
+tir_status tir_reference_log(const tir_reference_call *call) {
+  return map(call, log, NULL);
+}
+
+tir_status tir_reference_tanh(const tir_reference_call *call) {
+  return map(call, tanh, NULL);
+}
+
+// 1/(1 + e^−x), in the form that never divides infinities.
+static double float_sigmoid(double x) {
+  if (x >= 0) return 1 / (1 + exp(-x));
+  const double e = exp(x);
+  return e / (1 + e);
+}
+
+tir_status tir_reference_sigmoid(const tir_reference_call *call) {
+  return map(call, float_sigmoid, NULL);
+}
+
+// NaN passes; −0 becomes +0, as maximum(x, +0) gives.
+static double float_relu(double x) { return x > 0 || isnan(x) ? x : 0; }
+static uint64_t int_relu(int64_t x) { return x > 0 ? (uint64_t)x : 0; }
+
+tir_status tir_reference_relu(const tir_reference_call *call) {
+  return map(call, float_relu, int_relu);
+}
+
+// Double of an int64 rounded to odd: bits that do not fit are or-ed into the
+// last one. Rounding that to any narrower float is rounding once.
+static double int_to_odd_double(int64_t x) {
+  uint64_t magnitude = int_abs(x);
+  int shift = 0;
+  while ((magnitude >> shift) >= ((uint64_t)1 << 53)) shift++;
+  const uint64_t lost = magnitude & (((uint64_t)1 << shift) - 1);
+  magnitude >>= shift;
+  if (lost != 0) magnitude |= 1;
+  const double result = ldexp((double)magnitude, shift);
+  return x < 0 ? -result : result;
+}
+
+// Float to integer truncates and saturates, NaN gives 0; integer to integer
+// saturates; anything to bool is x != 0.
+static void cast_int(const tir_reference_call *call, int64_t e) {
+  const tir_dtype to = call->out[0].dtype;
+  const int64_t x = tir_reference_get_int(call, 0, e);
+  if (to == TIR_DTYPE_BOOL)
+    tir_reference_put_int(call, 0, e, x != 0);
+  else if (to == TIR_DTYPE_F64)
+    tir_reference_put(call, 0, e, (double)x);
+  else if (tir_ir_dtype_is_float(to))
+    tir_reference_put(call, 0, e, int_to_odd_double(x));
+  else
+    tir_reference_put_int(call, 0, e, x);
+}
+
+tir_status tir_reference_cast(const tir_reference_call *call) {
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  for (int64_t e = 0; e < n; e++) {
+    if (tir_reference_is_float(call))
+      tir_reference_put(call, 0, e, tir_reference_get(call, 0, e));
+    else
+      cast_int(call, e);
+  }
+  return TIR_OK;
+}

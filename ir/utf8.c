@@ -1,0 +1,33 @@
+// UTF-8: Unicode 15, table 3-7.
+#include "ir/utf8.h"
+
+static size_t length_by_lead(unsigned char lead) {
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead <= 0xdf) return 2;
+  if (lead >= 0xe0 && lead <= 0xef) return 3;
+  if (lead >= 0xf0 && lead <= 0xf4) return 4;
+  return 0;
+}
+
+size_t tir_ir_utf8_length(const char *text, size_t room) {
+  const unsigned char *s = (const unsigned char *)text;
+  if (room == 0) return 0;
+  const size_t n = length_by_lead(s[0]);
+  if (n > room) return 0;
+  for (size_t i = 1; i < n; i++)
+    if ((s[i] & 0xc0) != 0x80) return 0;
+  if (s[0] == 0xe0 && s[1] < 0xa0) return 0;  // over-long
+  if (s[0] == 0xed && s[1] > 0x9f) return 0;  // surrogate
+  if (s[0] == 0xf0 && s[1] < 0x90) return 0;  // over-long
+  if (s[0] == 0xf4 && s[1] > 0x8f) return 0;  // above U+10FFFF
+  return n;
+}
+
+bool tir_ir_is_utf8(const char *text, size_t size) {
+  for (size_t i = 0; i < size;) {
+    const size_t n = tir_ir_utf8_length(text + i, size - i);
+    if (n == 0) return false;
+    i += n;
+  }
+  return true;
+}

@@ -1,0 +1,15 @@
+// Beginning and end of a plan.
+#include "passes/plan.h"
+
+void tir_plan_init(tir_plan *plan, tir_context *context) {
+  *plan = (tir_plan){.context = context};
+}
+
+void tir_plan_free(tir_plan *plan) {
+  if (!plan->context) return;
+  TIR_VEC_FREE(plan->context, &plan->order);
+  TIR_VEC_FREE(plan->context, &plan->copies);
+  tir_base_free(plan->context, plan->places,
+                plan->n_places * sizeof *plan->places, _Alignof(tir_place));
+  *plan = (tir_plan){.context = plan->context};
+}

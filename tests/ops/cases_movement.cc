@@ -1,0 +1,249 @@
+// Rows of movement and indexing.
+
+#include "tests/ops/cases.h"
+
+namespace tapeir_test {
+namespace {
+
+using Attrs = std::function<Words(tir_dtype)>;
+using List = std::initializer_list<int64_t>;
+
+tir_ir_ints Ints(List values) {
+  tir_ir_ints ints = {};
+  for (int64_t v : values) ints.v[ints.n++] = v;
+  return ints;
+}
+
+// tir_attrs_dims and tir_attrs_axes have one list each.
+Attrs OneList(List values) {
+  const tir_attrs_dims attrs = {Ints(values)};
+  return [attrs](tir_dtype) { return AsWords(attrs); };
+}
+
+Attrs Axis(int64_t axis) {
+  return [=](tir_dtype) { return AsWords(tir_attrs_axis{axis}); };
+}
+
+Attrs Part(int64_t axis, int64_t index) {
+  return [=](tir_dtype) { return AsWords(tir_attrs_concat_part{axis, index}); };
+}
+
+Attrs Slice(List starts, List stops, List steps = {}) {
+  const tir_attrs_slice attrs = {Ints(starts), Ints(stops), Ints(steps)};
+  return [attrs](tir_dtype) { return AsWords(attrs); };
+}
+
+std::vector<OpCase> Reshape() {
+  const tir_op op = TIR_OP_RESHAPE;
+  return {
+      {op, {T({B, 6})}, OneList({-1, 2, 3})},
+      {op, {T({2, 3})}, OneList({6})},
+      {op, {T({})}, OneList({1})},
+      {op, {T({1, 1})}, OneList({})},
+      {op, {T({0, 3})}, OneList({3, 0})},
+      {op, {T({4, 3})}, OneList({2, -1})},
+      {op, {T({24}, Fill::kSpecial)}, OneList({2, 3, 4}), kValueOnly},
+  };
+}
+
+std::vector<OpCase> ReshapeLike() {
+  const tir_op op = TIR_OP_RESHAPE_LIKE;
+  return {
+      {op, {T({B, 6}), T({B, 2, 3})}, {}},
+      {op, {T({2, 3}), T({6})}, {}},
+      {op, {T({}), T({1})}, {}},
+      {op, {T({1, 1}), T({})}, {}},
+      {op, {T({0, 3}), T({3, 0})}, {}},
+      {op, {T({24}, Fill::kSpecial), T({4, 6})}, {}, kValueOnly},
+  };
+}
+
+std::vector<OpCase> ExpandDims() {
+  const tir_op op = TIR_OP_EXPAND_DIMS;
+  return {
+      {op, {T({})}, OneList({0})},
+      {op, {T({B, 3})}, OneList({0})},
+      {op, {T({B, 3})}, OneList({1, -1})},
+      {op, {T({2, 0})}, OneList({2})},
+      {op, {T({3})}, OneList({0, 1, 3})},
+      {op, {T({17}, Fill::kSpecial)}, OneList({1}), kValueOnly},
+  };
+}
+
+std::vector<OpCase> Transpose() {
+  const tir_op op = TIR_OP_TRANSPOSE;
+  return {
+      {op, {T({})}, OneList({})},
+      {op, {T({5})}, OneList({0})},
+      {op, {T({B, 3})}, OneList({1, 0})},
+      {op, {T({B, 3})}, OneList({0, 1})},
+      {op, {T({2, 3, 2})}, OneList({2, 0, 1})},
+      {op, {T({2, 3, 2})}, OneList({0, 2, 1})},
+      {op, {T({2, 0, 3})}, OneList({1, 2, 0})},
+      {op, {T({1, 2, 1, 3})}, OneList({3, 2, 1, 0})},
+      {op, {T({67, 35})}, OneList({1, 0}), kValueOnly},
+      // One type in and out: would be wrong in place.
+      {op, {T({17, 17})}, OneList({1, 0}), kValueOnly},
+      {op, {T({5, 17, 9})}, OneList({1, 0, 2}), kValueOnly},
+  };
+}
+
+std::vector<OpCase> BroadcastTo() {
+  const tir_op op = TIR_OP_BROADCAST_TO;
+  return {
+      {op, {T({})}, OneList({2, 2})},
+      {op, {T({})}, OneList({})},
+      {op, {T({3})}, OneList({2, 3})},
+      {op, {T({B, 1})}, OneList({-1, 5})},
+      {op, {T({1, 3})}, OneList({4, -1})},
+      {op, {T({0, 1})}, OneList({0, 4})},
+      {op, {T({1})}, OneList({0})},
+      {op, {T({2, 1, 3})}, OneList({2, 2, 2, 3})},
+      {op, {T({7, 1})}, OneList({7, 67}), kValueOnly},
+  };
+}
+
+std::vector<OpCase> BroadcastLike() {
+  const tir_op op = TIR_OP_BROADCAST_LIKE;
+  return {
+      {op, {T({}), T({B, 2})}, {}},     {op, {T({}), T({})}, {}},
+      {op, {T({3}), T({B, 3})}, {}},    {op, {T({B, 1}), T({B, 5})}, {}},
+      {op, {T({1, 1}), T({2, 0})}, {}}, {op, {T({2, 1, 3}), T({2, 2, 3})}, {}},
+  };
+}
+
+std::vector<OpCase> Concat() {
+  const tir_op op = TIR_OP_CONCAT;
+  return {
+      {op, {T({B, 3})}, Axis(0)},
+      {op, {T({B, 1}), T({B, 2})}, Axis(1)},
+      {op, {T({B, 2}), T({3, 2})}, Axis(0)},
+      {op, {T({2, 1}), T({2, 0}), T({2, 2})}, Axis(-1)},
+      {op, {T({2, 1, 2}), T({2, 3, 2}), T({2, 2, 2})}, Axis(1)},
+      {op, {T({0}), T({0})}, Axis(0)},
+      {op, {T({19, 3}), T({23, 3})}, Axis(0), kValueOnly},
+  };
+}
+
+std::vector<OpCase> ConcatPart() {
+  const tir_op op = TIR_OP_CONCAT_PART;
+  return {
+      {op, {T({B, 3}), T({B, 3})}, Part(0, 0)},
+      {op, {T({B, 3}), T({B, 1}), T({B, 2})}, Part(1, 0)},
+      {op, {T({B, 3}), T({B, 1}), T({B, 2})}, Part(1, 1)},
+      {op, {T({2, 3}), T({2, 1}), T({2, 0}), T({2, 2})}, Part(-1, 2)},
+      {op, {T({2, 3}), T({2, 1}), T({2, 0}), T({2, 2})}, Part(-1, 1)},
+      {op, {T({0}), T({0}), T({0})}, Part(0, 1)},
+  };
+}
+
+std::vector<OpCase> SliceCases() {
+  const tir_op op = TIR_OP_SLICE;
+  return {
+      {op, {T({5})}, Slice({1}, {4})},
+      {op, {T({B, 5})}, Slice({0, 1}, {INT64_MAX, -1})},
+      {op, {T({5, 3})}, Slice({0}, {INT64_MAX}, {2})},
+      {op, {T({5, 4})}, Slice({-4, -3}, {-1, INT64_MAX}, {2, 2})},
+      {op, {T({3, 3})}, Slice({2}, {1})},
+      {op, {T({3})}, Slice({-100}, {100}, {5})},
+      {op, {T({0, 3})}, Slice({0}, {5})},
+      {op, {T({})}, Slice({}, {})},
+      {op, {T({2, 3, 4})}, Slice({0, 1, 1}, {2, 2, 4}, {1, 1, 2})},
+      {op, {T({67, 5})}, Slice({1, 0}, {66, 5}, {3, 2}), kValueOnly},
+  };
+}
+
+// The operands of unslice are the slice and what it was taken from.
+std::vector<OpCase> Unslice() {
+  const tir_op op = TIR_OP_UNSLICE;
+  return {
+      {op, {T({3}), T({5})}, Slice({1}, {4})},
+      {op, {T({B, 3}), T({B, 5})}, Slice({0, 1}, {INT64_MAX, -1})},
+      {op, {T({3, 3}), T({5, 3})}, Slice({0}, {INT64_MAX}, {2})},
+      {op, {T({2, 2}), T({5, 4})}, Slice({-4, -3}, {-1, INT64_MAX}, {2, 2})},
+      {op, {T({0, 3}), T({3, 3})}, Slice({2}, {1})},
+      {op, {T({1}), T({3})}, Slice({-100}, {100}, {5})},
+      {op,
+       {T({22, 3}), T({67, 5})},
+       Slice({1, 0}, {66, 5}, {3, 2}),
+       kValueOnly},
+  };
+}
+
+std::vector<OpCase> Gather() {
+  const tir_op op = TIR_OP_GATHER;
+  const Fill index = Fill::kIndex;
+  return {
+      {op, {T({5}), I64({3}, index, 5)}, Axis(0)},
+      {op, {T({5}), I64({}, index, 5)}, Axis(0)},
+      {op, {T({3, 2}), I32({B}, index, 3)}, Axis(0)},
+      {op, {T({B, 3}), I64({2, 2}, index, 3)}, Axis(1)},
+      {op, {T({2, 3, 2}), I64({2}, index, 3)}, Axis(-2)},
+      {op, {T({2, 3}), I64({0}, index, 3)}, Axis(1)},
+      {op, {T({0, 3}), I64({2}, index, 3)}, Axis(1)},
+      {op, {T({3, 0}), I64({2}, index, 3)}, Axis(0)},
+      {op, {T({19}), I64({19}, index, 19)}, Axis(0)},
+      {op, {T({9, 67}), I64({13}, index, 9)}, Axis(0), kValueOnly},
+      {op, {T({9, 67}), I32({13}, index, 67)}, Axis(1), kValueOnly},
+  };
+}
+
+std::vector<OpCase> ScatterAdd() {
+  const tir_op op = TIR_OP_SCATTER_ADD;
+  const Fill index = Fill::kIndex;
+  return {
+      {op, {T({5}), I64({3}, index, 5), T({3})}, Axis(0)},
+      {op, {T({5}), I64({}, index, 5), T({})}, Axis(0)},
+      {op, {T({3, 2}), I32({B}, index, 3), T({B, 2})}, Axis(0)},
+      {op, {T({B, 2}), I64({2, 2}, index, 2), T({B, 2, 2})}, Axis(1)},
+      {op, {T({2, 3, 2}), I64({4}, index, 3), T({2, 4, 2})}, Axis(-2)},
+      {op, {T({2, 3}), I64({0}, index, 3), T({2, 0})}, Axis(1)},
+      {op, {T({3, 0}), I64({2}, index, 3), T({2, 0})}, Axis(0)},
+      {op, {T({9, 67}), I64({13}, index, 9), T({13, 67})}, Axis(0), kValueOnly},
+      {op, {T({9, 7}), I64({40}, index, 7), T({9, 40})}, Axis(1), kValueOnly},
+  };
+}
+
+Attrs Depth(int64_t depth) {
+  return [=](tir_dtype dtype) {
+    return AsWords(tir_attrs_one_hot{depth, dtype});
+  };
+}
+
+std::vector<OpCase> OneHot() {
+  const tir_op op = TIR_OP_ONE_HOT;
+  const Fill index = Fill::kIndex;
+  return {
+      {op, {I64({}, index, 3)}, Depth(3)},
+      {op, {I64({B}, index, 4)}, Depth(4)},
+      {op, {I32({B, 2}, index, 3)}, Depth(3)},
+      {op, {I64({0}, index, 3)}, Depth(3)},
+      {op, {I64({5}, index, 1)}, Depth(1)},
+      {op, {I32({17}, index, 40)}, Depth(40)},
+  };
+}
+
+}  // namespace
+
+void AddMovementCases(std::vector<OpInfo> *ops) {
+  const auto exact = Accuracy::kExact;
+  const auto moves = [&](tir_op op, std::vector<OpCase> cases) {
+    ops->push_back({op, kAll, exact, 0, cases});
+  };
+  moves(TIR_OP_RESHAPE, Reshape());
+  moves(TIR_OP_RESHAPE_LIKE, ReshapeLike());
+  moves(TIR_OP_EXPAND_DIMS, ExpandDims());
+  moves(TIR_OP_TRANSPOSE, Transpose());
+  moves(TIR_OP_BROADCAST_TO, BroadcastTo());
+  moves(TIR_OP_BROADCAST_LIKE, BroadcastLike());
+  moves(TIR_OP_CONCAT, Concat());
+  moves(TIR_OP_CONCAT_PART, ConcatPart());
+  moves(TIR_OP_SLICE, SliceCases());
+  moves(TIR_OP_UNSLICE, Unslice());
+  moves(TIR_OP_GATHER, Gather());
+  ops->push_back(
+      {TIR_OP_SCATTER_ADD, kNumbers, Accuracy::kSum, 0, ScatterAdd()});
+  moves(TIR_OP_ONE_HOT, OneHot());
+}
+
+}  // namespace tapeir_test

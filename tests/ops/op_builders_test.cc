@@ -1,0 +1,418 @@
+// What op functions check by themselves, before anything is recorded, and
+// what the composed ones record.
+#include <limits.h>
+
+#include <functional>
+#include <utility>
+
+#include "tests/ops/op_calls.h"
+
+extern "C" {
+#include "ir/text.h"
+}
+#include "tapeir/tapeir.h"
+
+namespace {
+
+// A recorder with a few inputs: x f32[2, 3] "x", i i32[3], v f32[3], s f32[].
+class OpBuilders : public testing::Test {
+ protected:
+  std::string Error() {
+    tir_error error = {};
+    return tir_tape_check(t_, &error) == TIR_OK ? "" : error.message;
+  }
+  // The text of the nodes recorded after the inputs, one line each, without
+  // indentation.
+  std::string Recorded(tir_value out) {
+    EXPECT_EQ(Error(), "");
+    tir_error error = {};
+    EXPECT_EQ(tir_ir_add_output(graph_.ir(), tir_ir_peek(t_, out), "", &error),
+              TIR_OK);
+    tir_ir_text text;
+    tir_ir_text_init(&text, graph_.context());
+    tir_ir_print_graph(graph_.ir(), nullptr, nullptr, &text);
+    std::string all(text.bytes.data, text.bytes.count);
+    tir_ir_text_free(&text);
+    const size_t first = all.find('\n') + 1;
+    return all.substr(first, all.rfind('}') - first);
+  }
+
+  CallGraph graph_;
+  tir_tape *t_ = graph_.tape();
+  tir_value x_ = graph_.Input(F32({2, 3}), "x");
+  tir_value i_ = graph_.Input(I32({3}), "i");
+  tir_value v_ = graph_.Input(F32({3}), "v");
+  tir_value s_ = graph_.Input(F32({}), "s");
+  tir_value d_ = graph_.Input(F64({2, 3}), "d");
+};
+
+TEST_F(OpBuilders, RefuseBadShapes) {
+  const int64_t dims[] = {2, -1};
+  tir_zeros(t_, TIR_DTYPE_F32, dims, 2);
+  EXPECT_EQ(Error(), "zeros: dim 1 is -1, expected 0 or more");
+  tir_ones(t_, TIR_DTYPE_F32, dims, 9);
+  EXPECT_EQ(Error(), "ones: dims has 9 entries, expected 0 to 8");
+  tir_ones(t_, TIR_DTYPE_F32, dims, -1);
+  EXPECT_EQ(Error(), "ones: dims has -1 entries, expected 0 to 8");
+  tir_full(t_, TIR_DTYPE_F32, nullptr, 1, 2.0);
+  EXPECT_EQ(Error(), "full: dims is NULL, expected 1 entries");
+  tir_full(t_, TIR_DTYPE_INVALID, dims, 1, 2.0);
+  EXPECT_EQ(Error(), "full: dtype 0 does not exist");
+  tir_uniform(t_, static_cast<tir_dtype>(77), dims, 1, 0, 1);
+  EXPECT_EQ(Error(), "uniform: dtype 77 does not exist");
+  const int64_t big[] = {INT64_MAX, 2};
+  tir_zeros(t_, TIR_DTYPE_F32, big, 2);
+  EXPECT_EQ(Error(),
+            "zeros: f32[9223372036854775807, 2] takes more than "
+            "9223372036854775807 bytes");
+}
+
+TEST_F(OpBuilders, RefuseNumbersThatTheDtypeDoesNotHold) {
+  tir_add_scalar(t_, i_, 0.5);
+  EXPECT_EQ(Error(), "add_scalar: 0.5 is not a number of dtype i32");
+  tir_rsub_scalar(t_, i_, 2147483648.0);
+  EXPECT_EQ(Error(), "rsub_scalar: 2147483648 is not a number of dtype i32");
+  tir_mul_scalar(t_, i_, NAN);
+  EXPECT_NE(Error().find("is not a number of dtype i32"), std::string::npos);
+  tir_maximum_scalar(t_, i_, INFINITY);
+  EXPECT_EQ(Error(), "maximum_scalar: inf is not a number of dtype i32");
+  const int64_t one = 1;
+  tir_full(t_, TIR_DTYPE_U8, &one, 1, -1);
+  EXPECT_EQ(Error(), "full: -1 is not a number of dtype u8");
+  tir_full_like(t_, i_, 1e300);
+  EXPECT_EQ(Error().rfind("full_like: 1.0", 0), 0u);
+  tir_add_scalar(t_, i_, -2147483648.0);
+  EXPECT_EQ(Error(), "");
+  const tir_value n = tir_arange(t_, TIR_DTYPE_I64, 3);
+  tir_add_scalar(t_, n, -0x1p63);
+  EXPECT_EQ(Error(), "");
+  tir_add_scalar(t_, n, 0x1p63);
+  EXPECT_EQ(Error(),
+            "add_scalar: 9.2233720368547758e+18 is not a number of dtype i64");
+  tir_mul_scalar(t_, x_, NAN);
+  tir_mul_scalar(t_, x_, 1e300);
+  EXPECT_EQ(Error(), "") << "floats round";
+}
+
+TEST_F(OpBuilders, RefuseBadLists) {
+  const int axes[] = {0, 1, 0, 1, 0, 1, 0, 1, 0};
+  tir_sum(t_, x_, axes, 9, false);
+  EXPECT_EQ(Error(), "reduce_sum: axes has 9 entries, expected 0 to 8");
+  tir_sum(t_, x_, nullptr, 1, false);
+  EXPECT_EQ(Error(), "reduce_sum: axes is NULL, expected 1 entries");
+  tir_mean(t_, x_, axes, -1, false);
+  EXPECT_EQ(Error(), "reduce_mean: axes has -1 entries, expected 0 to 8");
+  tir_expand_dims(t_, x_, axes, 9);
+  EXPECT_EQ(Error(), "expand_dims: axes has 9 entries, expected 0 to 8");
+  tir_transpose(t_, x_, axes, 3);
+  EXPECT_EQ(Error(),
+            "transpose: perm has 3 entries, x \"x\" f32[2, 3] has rank 2");
+  const int64_t dims[] = {6};
+  tir_reshape(t_, x_, dims, 9);
+  EXPECT_EQ(Error(), "reshape: dims has 9 entries, expected 0 to 8");
+  tir_slice(t_, x_, dims, nullptr, nullptr, 1);
+  EXPECT_EQ(Error(), "slice: stops is NULL, expected 1 entries");
+  tir_concat(t_, nullptr, 3, 0);
+  EXPECT_EQ(Error(), "concat: values is NULL, expected 3 entries");
+  tir_concat(t_, &x_, 0, 0);
+  EXPECT_EQ(Error(), "concat: no values given, expected at least 1");
+  tir_max(t_, x_, axes, 3, false);
+  EXPECT_EQ(Error(), "reduce_max: axis 0 is given twice");
+  const int out[] = {INT_MIN};
+  tir_norm(t_, x_, out, 1, false);
+  EXPECT_EQ(Error(),
+            "norm: axis -2147483648 is out of range for x \"x\" f32[2, 3] of "
+            "rank 2");
+}
+
+TEST_F(OpBuilders, RefuseLossesOfDifferentShapes) {
+  tir_mse(t_, x_, v_);
+  EXPECT_EQ(Error(), "mse: types differ: a \"x\" f32[2, 3], b \"v\" f32[3]");
+  tir_mse(t_, x_, d_);
+  EXPECT_EQ(Error(), "mse: types differ: a \"x\" f32[2, 3], b \"d\" f64[2, 3]");
+  tir_mse(t_, i_, i_);
+  EXPECT_EQ(Error(), "reduce_mean: wrong dtype: x i32[3], expected f32 or f64");
+  tir_cross_entropy(t_, x_, i_);
+  EXPECT_EQ(Error(),
+            "cross_entropy: target \"i\" i32[3] does not name a class for each "
+            "row of logits \"x\" f32[2, 3]");
+}
+
+TEST_F(OpBuilders, DotTakesVectorsOrMatrices) {
+  tir_dot(t_, x_, v_);
+  EXPECT_EQ(Error(),
+            "dot: expected two vectors of one type: a \"x\" f32[2, 3], b "
+            "\"v\" f32[3]");
+  tir_dot(t_, v_, tir_ones(t_, TIR_DTYPE_F32, nullptr, 0));
+  EXPECT_EQ(Error(),
+            "dot: expected two vectors of one type: a \"v\" f32[3], b f32[]");
+  const int64_t one = 1;
+  tir_dot(t_, v_, tir_ones(t_, TIR_DTYPE_F32, &one, 1));
+  EXPECT_EQ(Error(),
+            "dot: expected two vectors of one type: a \"v\" f32[3], b f32[1]")
+      << "a vector of one element must not be broadcast";
+  tir_dot(t_, x_, d_);
+  EXPECT_EQ(Error().rfind("matmul: dtypes differ", 0), 0u);
+  EXPECT_EQ(Recorded(tir_dot(t_, v_, v_)).find("matmul"), std::string::npos);
+}
+
+TEST_F(OpBuilders, RandomChecksItsNumbers) {
+  const int64_t dims[] = {4};
+  tir_uniform(t_, TIR_DTYPE_F32, dims, 1, 2, 1);
+  EXPECT_EQ(Error(), "uniform: low is 2, expected at most high, 1");
+  tir_uniform(t_, TIR_DTYPE_F32, dims, 1, NAN, 1);
+  EXPECT_NE(Error(), "");
+  tir_uniform(t_, TIR_DTYPE_F32, dims, 1, -INFINITY, 1);
+  EXPECT_EQ(Error(), "uniform: the bounds -inf and 1 are not finite");
+  tir_normal(t_, TIR_DTYPE_F32, dims, 1, 0, -1);
+  EXPECT_EQ(Error(), "normal: standard deviation is -1, expected 0 or more");
+  tir_normal(t_, TIR_DTYPE_F32, dims, 1, 0, NAN);
+  EXPECT_NE(Error(), "");
+  for (double p : {1.0, -0.1, 1.5, static_cast<double>(NAN)}) {
+    tir_dropout(t_, x_, p);
+    EXPECT_EQ(Error().rfind("dropout: p is ", 0), 0u) << p;
+  }
+  tir_dropout(t_, i_, 0.5);
+  EXPECT_EQ(Error(),
+            "dropout: wrong dtype: x \"i\" i32[3], expected f32 or f64");
+}
+
+TEST_F(OpBuilders, DropoutOutsideTrainingIsItsOperand) {
+  const uint32_t n_before = tir_ir_n_nodes(graph_.ir());
+  const tir_value y = tir_dropout(t_, x_, 0.5);
+  EXPECT_EQ(tir_ir_peek(t_, y).id, tir_ir_peek(t_, x_).id);
+  EXPECT_EQ(tir_ir_n_nodes(graph_.ir()), n_before);
+}
+
+TEST_F(OpBuilders, NormaliseAxes) {
+  // Equal calls must look equal to passes, however the axis was written.
+  EXPECT_NE(Recorded(tir_softmax(t_, x_, -2)).find("{axis = 0}"),
+            std::string::npos);
+  const int axes[] = {-1};
+  EXPECT_NE(Recorded(tir_sum(t_, x_, axes, 1, true))
+                .find("{axes = [1], keep_dims = true}"),
+            std::string::npos);
+  EXPECT_NE(Recorded(tir_expand_dims(t_, v_, axes, 1)).find("{axes = [1]}"),
+            std::string::npos);
+  const int perm[] = {-1, -2};
+  EXPECT_NE(Recorded(tir_transpose(t_, x_, perm, 2)).find("{perm = [1, 0]}"),
+            std::string::npos);
+  EXPECT_NE(Recorded(tir_concat(t_, &x_, 1, -1)).find("{axis = 1}"),
+            std::string::npos);
+}
+
+TEST_F(OpBuilders, FillsOfShapesAreConstants) {
+  const int64_t dims[] = {2, 3};
+  EXPECT_EQ(Recorded(tir_full(t_, TIR_DTYPE_F32, dims, 2, -0.0)),
+            "  %0 = constant {value = -0.0} : f32[2, 3]\n  return %0\n");
+}
+
+TEST_F(OpBuilders, FillsLikeAValueFollowIt) {
+  EXPECT_EQ(Recorded(tir_ones_like(t_, x_)),
+            "  %0 = constant {value = 1} : f32[]\n"
+            "  %1 = broadcast_like %0, %x : f32[2, 3]\n"
+            "  return %1\n");
+}
+
+TEST_F(OpBuilders, AFillLikeAScalarIsTheScalar) {
+  EXPECT_EQ(Recorded(tir_zeros_like(t_, s_)),
+            "  %0 = constant {value = 0} : f32[]\n  return %0\n");
+}
+
+TEST_F(OpBuilders, AssignRebindsTheHandle) {
+  const tir_ir_value before = tir_ir_peek(t_, v_);
+  const tir_value now = tir_assign(t_, v_, tir_mul_scalar(t_, v_, 2));
+  EXPECT_EQ(Error(), "");
+  EXPECT_NE(tir_ir_peek(t_, v_).id, before.id);
+  EXPECT_EQ(tir_ir_peek(t_, v_).id, tir_ir_peek(t_, now).id);
+  tir_assign(t_, v_, x_);
+  EXPECT_EQ(Error(),
+            "assign: shapes differ: target f32[3], value \"x\" f32[2, 3]");
+  EXPECT_EQ(tir_ir_peek(t_, v_).id, tir_ir_peek(t_, now).id);
+}
+
+// Every op function with every operand invalid: an error that names it, and
+// an invalid value. With no tape at all: an invalid value.
+using Builder = std::function<tir_value(tir_tape *, tir_value)>;
+// Long because it is a table: a row for each op function.
+const std::vector<std::pair<const char *, Builder>> &Builders() {
+  static const int axis = 0;
+  static const int64_t dim = 3;
+  static const std::vector<std::pair<const char *, Builder>> all = {
+#define UNARY(name)                                                   \
+  {                                                                   \
+#name, [](tir_tape * t, tir_value x) { return tir_##name(t, x); } \
+  }
+#define BINARY(name)                                                     \
+  {                                                                      \
+#name, [](tir_tape * t, tir_value x) { return tir_##name(t, x, x); } \
+  }
+#define SCALAR(name)                                                     \
+  {                                                                      \
+#name, [](tir_tape * t, tir_value x) { return tir_##name(t, x, 2); } \
+  }
+#define REDUCE(name)                                                     \
+  {                                                                      \
+#name, [](tir_tape * t,                                              \
+              tir_value x) { return tir_##name(t, x, &axis, 1, false); } \
+  }
+      UNARY(neg),
+      UNARY(abs),
+      UNARY(square),
+      UNARY(sqrt),
+      UNARY(exp),
+      UNARY(log),
+      UNARY(tanh),
+      UNARY(sigmoid),
+      UNARY(relu),
+      UNARY(zeros_like),
+      UNARY(ones_like),
+      UNARY(stop_gradient),
+      UNARY(detach),
+      BINARY(add),
+      BINARY(sub),
+      BINARY(mul),
+      BINARY(div),
+      BINARY(pow),
+      BINARY(maximum),
+      BINARY(equal),
+      BINARY(not_equal),
+      BINARY(less),
+      BINARY(less_equal),
+      BINARY(greater),
+      BINARY(greater_equal),
+      BINARY(matmul),
+      BINARY(dot),
+      BINARY(mse),
+      BINARY(cross_entropy),
+      BINARY(reshape_like),
+      BINARY(broadcast_like),
+      BINARY(reduce_to),
+      BINARY(assign),
+      SCALAR(add_scalar),
+      SCALAR(sub_scalar),
+      SCALAR(mul_scalar),
+      SCALAR(div_scalar),
+      SCALAR(pow_scalar),
+      SCALAR(maximum_scalar),
+      SCALAR(rsub_scalar),
+      SCALAR(rdiv_scalar),
+      SCALAR(full_like),
+      REDUCE(sum),
+      REDUCE(mean),
+      REDUCE(max),
+      REDUCE(norm),
+      {"cast",
+       [](tir_tape *t, tir_value x) { return tir_cast(t, x, TIR_DTYPE_F64); }},
+      {"where", [](tir_tape *t, tir_value x) { return tir_where(t, x, x, x); }},
+      {"argmax",
+       [](tir_tape *t, tir_value x) { return tir_argmax(t, x, 0, false); }},
+      {"matmul_t",
+       [](tir_tape *t, tir_value x) {
+         return tir_matmul_t(t, x, x, true, false);
+       }},
+      {"reshape",
+       [](tir_tape *t, tir_value x) { return tir_reshape(t, x, &dim, 1); }},
+      {"expand_dims",
+       [](tir_tape *t, tir_value x) {
+         return tir_expand_dims(t, x, &axis, 1);
+       }},
+      {"transpose",
+       [](tir_tape *t, tir_value x) {
+         return tir_transpose(t, x, nullptr, 0);
+       }},
+      {"broadcast_to",
+       [](tir_tape *t, tir_value x) {
+         return tir_broadcast_to(t, x, &dim, 1);
+       }},
+      {"concat",
+       [](tir_tape *t, tir_value x) { return tir_concat(t, &x, 1, 0); }},
+      {"slice",
+       [](tir_tape *t, tir_value x) {
+         return tir_slice(t, x, &dim, &dim, nullptr, 1);
+       }},
+      {"gather",
+       [](tir_tape *t, tir_value x) { return tir_gather(t, x, x, 0); }},
+      {"scatter_add",
+       [](tir_tape *t, tir_value x) { return tir_scatter_add(t, x, x, x, 0); }},
+      {"one_hot",
+       [](tir_tape *t, tir_value x) {
+         return tir_one_hot(t, x, 3, TIR_DTYPE_F32);
+       }},
+      {"softmax",
+       [](tir_tape *t, tir_value x) { return tir_softmax(t, x, 0); }},
+      {"log_softmax",
+       [](tir_tape *t, tir_value x) { return tir_log_softmax(t, x, 0); }},
+      {"dropout",
+       [](tir_tape *t, tir_value x) { return tir_dropout(t, x, 0.5); }},
+#undef UNARY
+#undef BINARY
+#undef SCALAR
+#undef REDUCE
+  };
+  return all;
+}
+
+TEST_F(OpBuilders, RefuseInvalidHandles) {
+  CallGraph other;
+  const tir_value foreign = other.Input(F32({3}));
+  tir_value stale;
+  tir_scope_begin(t_);
+  stale = tir_neg(t_, v_);
+  tir_scope_end(t_);
+  tir_softmax(t_, s_, 0);
+  const tir_value failed = tir_softmax(t_, s_, 0);
+  EXPECT_NE(Error(), "");
+  for (const auto &[name, build] : Builders())
+    for (tir_value bad : {tir_value{}, foreign, stale, failed}) {
+      const uint32_t n_before = tir_ir_n_nodes(graph_.ir());
+      const tir_value out = build(t_, bad);
+      EXPECT_FALSE(tir_value_is_valid(t_, out)) << name;
+      const std::string message = Error();
+      EXPECT_NE(message.find(": "), std::string::npos)
+          << name << ": " << message;
+      EXPECT_EQ(tir_ir_n_nodes(graph_.ir()), n_before) << name;
+    }
+}
+
+TEST_F(OpBuilders, SayWhichCallMadeAnInvalidValue) {
+  const tir_value bad = tir_mse(t_, x_, v_);
+  EXPECT_NE(Error(), "");
+  tir_tanh(t_, bad);
+  EXPECT_EQ(Error(), "tanh: x is the result of a failed call of mse");
+  tir_add_scalar(t_, bad, 1);
+  EXPECT_EQ(Error(), "add: a is the result of a failed call of mse");
+}
+
+TEST(OpBuildersWithoutTape, GiveInvalidValues) {
+  for (const auto &[name, build] : Builders()) {
+    const tir_value out = build(nullptr, tir_value{});
+    EXPECT_EQ(out.slot, 0u) << name;
+  }
+  const int64_t dim = 3;
+  EXPECT_EQ(tir_zeros(nullptr, TIR_DTYPE_F32, &dim, 1).slot, 0u);
+  EXPECT_EQ(tir_arange(nullptr, TIR_DTYPE_F32, 3).slot, 0u);
+  EXPECT_EQ(tir_uniform(nullptr, TIR_DTYPE_F32, &dim, 1, 0, 1).slot, 0u);
+  EXPECT_EQ(tir_normal(nullptr, TIR_DTYPE_F32, &dim, 1, 0, 2).slot, 0u);
+  tir_value none = {};
+  tir_sgd(nullptr, &none, 1, none, false);
+  tir_momentum(nullptr, &none, &none, 1, none, none, false);
+  tir_adam(nullptr, &none, &none, &none, 1, {}, false);
+}
+
+TEST_F(OpBuilders, RecordNothingWhileAnErrorStands) {
+  tir_tanh(t_, tir_value{});
+  ASSERT_NE(tir_tape_status(t_), TIR_OK);
+  const uint32_t n_before = tir_ir_n_nodes(graph_.ir());
+  for (const auto &[name, build] : Builders()) {
+    const tir_value out = build(t_, v_);
+    // dropout outside training hands its operand back, recording nothing.
+    if (strcmp(name, "dropout") != 0) {
+      EXPECT_FALSE(tir_value_is_valid(t_, out)) << name;
+    }
+  }
+  EXPECT_EQ(tir_ir_n_nodes(graph_.ir()), n_before);
+  EXPECT_EQ(Error(), "tanh: x is not a value: an all-zero handle");
+}
+
+}  // namespace

@@ -1,0 +1,300 @@
+// Gradients at the points where textbooks say "undefined": the rows of
+// semantics §6 that concern gradients, through the live tape. Second
+// derivatives there must at least not turn into NaN where a gradient of zero
+// meets an infinite slope.
+#include <functional>
+#include <limits>
+
+#include "tests/semantics/tape_fixture.h"
+
+namespace {
+
+const float kNan = std::numeric_limits<float>::quiet_NaN();
+const float kInf = std::numeric_limits<float>::infinity();
+
+class SpecialPoints : public TapeTest {
+ protected:
+  using Function = std::function<tir_value(tir_tape *, tir_value)>;
+
+  // Gradient of f at x weighted by `head` (ones if empty).
+  Floats Gradient(const Function &f, tir_value x, Floats head = {}) {
+    return Read(Record(f, x, head, false));
+  }
+  // Gradient of the sum of that gradient.
+  Floats SecondGradient(const Function &f, tir_value x, Floats head = {}) {
+    const tir_value g = Record(f, x, head, true);
+    tir_value gg = {};
+    tir_backward_options options = {};
+    options.allow_unused = true;
+    tir_grad(t, &g, 1, nullptr, 0, &x, 1, &options, &gg);
+    return Read(gg);
+  }
+
+ private:
+  tir_value Record(const Function &f, tir_value x, const Floats &head,
+                   bool create_graph) {
+    tir_attach_grad(t, x, TIR_GRAD_WRITE);
+    tir_record_begin(t, true);
+    const tir_value y = f(t, x);
+    tir_value weights = {}, g = {};
+    if (!head.empty()) weights = tir_reshape_like(t, Vec(head), y);
+    tir_backward_options options = {};
+    options.create_graph = create_graph;
+    const size_t n = head.empty() ? 0 : 1;
+    tir_grad(t, &y, 1, n ? &weights : nullptr, n, &x, 1, &options, &g);
+    tir_mode_end(t);
+    return g;
+  }
+};
+
+TEST_F(SpecialPoints, KinksHaveSlopeZero) {
+  const Floats at = {-2, -0.0f, 0, 3};
+  EXPECT_EQ(Gradient(tir_relu, Vec(at)), (Floats{0, 0, 0, 1}));
+  EXPECT_EQ(Gradient(tir_abs, Vec(at)), (Floats{-1, 0, 0, 1}));
+}
+
+TEST_F(SpecialPoints, SqrtWithoutIncomingGradientIsZero) {
+  EXPECT_EQ(Gradient(tir_sqrt, Vec({0, 0, 4, 0}), {0, 1, 1, -1}),
+            (Floats{0, kInf, .25f, -kInf}));
+  EXPECT_EQ(SecondGradient(tir_sqrt, Vec({0, 4}), {0, 1}),
+            (Floats{0, -1.f / 32}));
+}
+
+// A gradient of zero at a point with a finite slope still has a derivative.
+TEST_F(SpecialPoints, SqrtKeepsTheCurvatureWhereTheGradientVanishes) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    return tir_square(tape, tir_sub_scalar(tape, tir_sqrt(tape, x), 2));
+  };
+  EXPECT_EQ(Gradient(f, Vec({4})), (Floats{0}));
+  EXPECT_EQ(SecondGradient(f, Vec({4})), (Floats{.125f}));
+}
+
+TEST_F(SpecialPoints, NormOfZerosHasGradientZero) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    return tir_norm(tape, x, nullptr, 0, false);
+  };
+  EXPECT_EQ(Gradient(f, Vec({0, 0, 0})), (Floats{0, 0, 0}));
+  EXPECT_EQ(SecondGradient(f, Vec({0, 0, 0})), (Floats{0, 0, 0}));
+  EXPECT_EQ(Gradient(f, Vec({3, 0, -4})), (Floats{.6f, 0, -.8f}));
+  // The smallest vectors: x / norm, not x / underflow.
+  const Floats tiny = Gradient(f, Vec({3e-40f, -4e-40f}));
+  EXPECT_NEAR(tiny[0], .6f, 1e-4);
+  EXPECT_NEAR(tiny[1], -.8f, 1e-4);
+  const auto rows = [](tir_tape *tape, tir_value x) {
+    const int axis = 1;
+    return tir_norm(tape, x, &axis, 1, false);
+  };
+  EXPECT_EQ(Gradient(rows, F32({0, 0, 6, 8}, {2, 2}), {1, 10}),
+            (Floats{0, 0, 6, 8}));
+}
+
+TEST_F(SpecialPoints, TiedMaximaShare) {
+  const auto all = [](tir_tape *tape, tir_value x) {
+    return tir_max(tape, x, nullptr, 0, false);
+  };
+  EXPECT_EQ(Gradient(all, Vec({1, 3, 3, -3}), {4}), (Floats{0, 2, 2, 0}));
+  EXPECT_EQ(Gradient(all, Vec({0, -0.0f})), (Floats{.5f, .5f}));
+  EXPECT_EQ(Gradient(all, Vec({-kInf, -kInf})), (Floats{.5f, .5f}));
+  for (bool keep : {false, true}) {
+    const auto columns = [keep](tir_tape *tape, tir_value x) {
+      const int axis = 0;
+      return tir_max(tape, x, &axis, 1, keep);
+    };
+    EXPECT_EQ(Gradient(columns, F32({1, 5, 1, 2}, {2, 2}), {4, 8}),
+              (Floats{2, 8, 2, 0}));
+  }
+}
+
+TEST_F(SpecialPoints, MaximumGivesHalfToEach) {
+  const tir_value b = Vec({1, 2, 2});
+  const auto f = [b](tir_tape *tape, tir_value a) {
+    return tir_maximum(tape, a, b);
+  };
+  EXPECT_EQ(Gradient(f, Vec({0, 2, 3})), (Floats{0, .5f, 1}));
+  const auto twice = [](tir_tape *tape, tir_value a) {
+    return tir_maximum(tape, a, a);
+  };
+  EXPECT_EQ(Gradient(twice, Vec({7})), (Floats{1}));
+  const auto scalar = [](tir_tape *tape, tir_value a) {
+    return tir_maximum_scalar(tape, a, 2);
+  };
+  EXPECT_EQ(Gradient(scalar, Vec({1, 2, 3})), (Floats{0, .5f, 1}));
+}
+
+// The corners of x^y. Columns: x, y, d/dx, d/dy (a NaN means NaN).
+TEST_F(SpecialPoints, PowAtItsCorners) {
+  struct Row {
+    float x, y, dx, dy;
+  };
+  const Row rows[] = {
+      {0, 0, 0, 0},          {0, 1, 1, 0},          {0, 2, 0, 0},
+      {0, .5f, kInf, 0},     {0, -1, -kInf, -kInf}, {2, 0, 0, .6931472f},
+      {1, 3, 3, 0},          {-1, 2, -2, 0},        {-2, 3, 12, -5.5451775f},
+      {-2, .5f, kNan, kNan}, {-0.0f, 2, -0.0f, 0},  {-0.0f, 0, 0, 0},
+  };
+  for (const Row &row : rows) {
+    const tir_value y = Vec({row.y}), x = Vec({row.x});
+    const Floats dx = Gradient(
+        [y](tir_tape *tape, tir_value v) { return tir_pow(tape, v, y); },
+        Vec({row.x}));
+    const Floats dy = Gradient(
+        [x](tir_tape *tape, tir_value v) { return tir_pow(tape, x, v); },
+        Vec({row.y}));
+    const auto same = [](float a, float b) {
+      return std::isnan(b) ? std::isnan(a) : a == b || std::fabs(a - b) < 1e-5f;
+    };
+    EXPECT_TRUE(same(dx[0], row.dx))
+        << row.x << "^" << row.y << ": d/dx " << dx[0];
+    EXPECT_TRUE(same(dy[0], row.dy))
+        << row.x << "^" << row.y << ": d/dy " << dy[0];
+  }
+}
+
+TEST_F(SpecialPoints, PowersOfZeroCanBeDifferentiatedAgain) {
+  const auto power = [](double y) {
+    return
+        [y](tir_tape *tape, tir_value x) { return tir_pow_scalar(tape, x, y); };
+  };
+  EXPECT_EQ(SecondGradient(power(2), Vec({0, 3})), (Floats{2, 2}));
+  EXPECT_EQ(SecondGradient(power(3), Vec({0, 2})), (Floats{0, 12}));
+  EXPECT_EQ(SecondGradient(power(1), Vec({0, 2})), (Floats{0, 0}));
+  EXPECT_EQ(SecondGradient(power(0), Vec({0, 2})), (Floats{0, 0}));
+}
+
+// d/dy of d/dx of x^y is 1/x at y = 0, where d/dx itself is 0.
+TEST_F(SpecialPoints, PowKeepsItsMixedDerivative) {
+  const tir_value x = Vec({2, 4}), y = Vec({0, 0});
+  tir_attach_grad(t, x, TIR_GRAD_WRITE);
+  tir_attach_grad(t, y, TIR_GRAD_WRITE);
+  tir_record_begin(t, true);
+  const tir_value p = tir_pow(t, x, y);
+  tir_value dx = {}, dydx = {};
+  tir_backward_options options = {};
+  options.create_graph = true;
+  tir_grad(t, &p, 1, nullptr, 0, &x, 1, &options, &dx);
+  tir_mode_end(t);
+  tir_grad(t, &dx, 1, nullptr, 0, &y, 1, nullptr, &dydx);
+  EXPECT_EQ(Read(dx), (Floats{0, 0}));
+  EXPECT_EQ(Read(dydx), (Floats{.5f, .25f}));
+}
+
+TEST_F(SpecialPoints, WhereGivesAnExactZeroToTheOther) {
+  const tir_value x = Vec({kNan, kInf, -kInf, 1});
+  const auto f = [](tir_tape *tape, tir_value v) {
+    const tir_value good =
+        tir_less(tape, tir_square(tape, v), tir_full_like(tape, v, 4));
+    return tir_where(tape, good, tir_square(tape, v), tir_zeros_like(tape, v));
+  };
+  // Through square the zero meets its operand: 0 * inf would be NaN, so the
+  // guard belongs around the operand too, as here around g alone.
+  const auto g = [](tir_tape *tape, tir_value v) {
+    const tir_value good = tir_equal(tape, v, tir_full_like(tape, v, 1));
+    return tir_where(tape, good, v, tir_zeros_like(tape, v));
+  };
+  EXPECT_EQ(Gradient(g, x, {5, 6, 7, 8}), (Floats{0, 0, 0, 8}));
+  EXPECT_EQ(Gradient(f, Vec({1, 3})), (Floats{2, 0}));
+}
+
+TEST_F(SpecialPoints, AJumpHasNoGradient) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    const tir_value whole =
+        tir_cast(tape, tir_cast(tape, x, TIR_DTYPE_I32), TIR_DTYPE_F32);
+    const tir_value sign =
+        tir_cast(tape, tir_greater(tape, x, whole), TIR_DTYPE_F32);
+    return tir_add(tape, tir_mul(tape, x, whole), sign);
+  };
+  EXPECT_EQ(Gradient(f, Vec({2.5f, -3.25f})), (Floats{2, -3}));
+}
+
+TEST_F(SpecialPoints, NarrowFloatsPassTheGradient) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    return tir_cast(tape, tir_cast(tape, x, TIR_DTYPE_F64), TIR_DTYPE_F32);
+  };
+  EXPECT_EQ(Gradient(f, Vec({1, 2}), {3, 4}), (Floats{3, 4}));
+  const auto half = [](tir_tape *tape, tir_value x) {
+    return tir_cast(tape, tir_cast(tape, x, TIR_DTYPE_F16), TIR_DTYPE_F32);
+  };
+  EXPECT_EQ(Gradient(half, Vec({1, 2}), {3, 1.f / 3}),
+            (Floats{3, .333251953125f}));
+}
+
+TEST_F(SpecialPoints, RepeatedRowsAddUpInIndexOrder) {
+  const int64_t indices[] = {1, 1, -1, 0};
+  const int64_t n = 4;
+  const tir_value i = tir_value_from_data(t, TIR_DTYPE_I64, &n, 1, indices);
+  const auto f = [i](tir_tape *tape, tir_value x) {
+    return tir_gather(tape, x, i, 0);
+  };
+  // (1e8 + 1) - 1e8 is 0 in f32; any other order gives 1.
+  EXPECT_EQ(Gradient(f, Vec({10, 20}), {1e8f, 1, -1e8f, 5}), (Floats{5, 0}));
+}
+
+TEST_F(SpecialPoints, EmptyReductions) {
+  const tir_value x = F32({}, {2, 0});
+  const int axis = 1;
+  EXPECT_EQ(Read(tir_sum(t, x, &axis, 1, false)), (Floats{0, 0}));
+  const Floats mean = Read(tir_mean(t, x, &axis, 1, false));
+  EXPECT_TRUE(std::isnan(mean[0]) && std::isnan(mean[1]));
+  tir_max(t, x, &axis, 1, false);
+  EXPECT_EQ(Error().rfind("reduce_max: no maximum over axis 1 of size 0", 0),
+            0u);
+  const auto f = [](tir_tape *tape, tir_value v) {
+    return tir_mean(tape, v, nullptr, 0, false);
+  };
+  EXPECT_EQ(Gradient(f, F32({}, {2, 0})), Floats());
+}
+
+TEST_F(SpecialPoints, SaturatedFunctionsHaveFiniteGradients) {
+  const Floats far = {-1e4f, 1e4f};
+  EXPECT_EQ(Gradient(tir_sigmoid, Vec(far)), (Floats{0, 0}));
+  EXPECT_EQ(Gradient(tir_tanh, Vec(far)), (Floats{0, 0}));
+  const auto softmax = [](tir_tape *tape, tir_value x) {
+    return tir_softmax(tape, x, 0);
+  };
+  EXPECT_EQ(Gradient(softmax, Vec(far), {1, 2}), (Floats{0, 0}));
+  const auto log_softmax = [](tir_tape *tape, tir_value x) {
+    return tir_log_softmax(tape, x, 0);
+  };
+  EXPECT_EQ(Gradient(log_softmax, Vec(far), {1, 0}), (Floats{1, -1}));
+  const int32_t target[] = {0};
+  const int64_t one = 1;
+  const tir_value i = tir_value_from_data(t, TIR_DTYPE_I32, &one, 1, target);
+  const auto loss = [i](tir_tape *tape, tir_value x) {
+    return tir_cross_entropy(tape, x, i);
+  };
+  EXPECT_EQ(Gradient(loss, F32(far, {1, 2})), (Floats{-1, 1}));
+}
+
+TEST_F(SpecialPoints, DropoutGradientsUseTheMaskOfTheForward) {
+  const int64_t n = 1000;
+  const tir_value x = tir_ones(t, TIR_DTYPE_F32, &n, 1);
+  tir_attach_grad(t, x, TIR_GRAD_WRITE);
+  tir_record_begin(t, true);
+  const tir_value y = tir_dropout(t, x, .25);
+  tir_mode_end(t);
+  tir_keep(t, y);
+  tir_backward(t, y);
+  const Floats value = Read(y), gradient = Grad(x);
+  EXPECT_EQ(value, gradient) << "of ones";
+  size_t n_kept = 0;
+  for (float v : value) {
+    EXPECT_TRUE(v == 0 || v == 1 / .75f) << v;
+    n_kept += v != 0;
+  }
+  EXPECT_GT(n_kept, 690u);
+  EXPECT_LT(n_kept, 810u);
+}
+
+TEST_F(SpecialPoints, ADroppedNanIsAnExactZero) {
+  const int64_t n = 64;
+  const tir_value x = tir_full(t, TIR_DTYPE_F32, &n, 1, kNan);
+  tir_train_begin(t);
+  const Floats y = Read(tir_dropout(t, x, .5));
+  tir_mode_end(t);
+  size_t n_zeros = 0;
+  for (float v : y) n_zeros += v == 0;
+  EXPECT_GT(n_zeros, 16u);
+  EXPECT_LT(n_zeros, 48u);
+}
+
+}  // namespace

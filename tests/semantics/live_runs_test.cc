@@ -1,0 +1,212 @@
+// Runs of the live tape: how many, how planned, what is kept.
+#include "tests/semantics/tape_fixture.h"
+
+class LiveRuns : public TapeTest {
+ protected:
+  // One training step of a tiny model; returns its loss.
+  float Step(tir_value w, tir_value x, float lr) {
+    tir_step_begin(t);
+    tir_record_begin(t, true);
+    const tir_value loss =
+        tir_mean(t, tir_square(t, tir_matmul(t, x, w)), nullptr, 0, false);
+    tir_mode_end(t);
+    tir_backward(t, loss);
+    tir_sgd(t, &w, 1, tir_scalar(t, TIR_DTYPE_F32, lr), false);
+    tir_error error;
+    EXPECT_EQ(tir_step_end(t, &loss, 1, &error), TIR_OK) << error.message;
+    const float value = Read(loss)[0];
+    tir_value_release(t, loss);
+    return value;
+  }
+};
+
+TEST_F(LiveRuns, NothingRunsBeforeARead) {
+  const tir_value x = Vec({1, 2});
+  tir_value y = x;
+  for (int i = 0; i < 10; i++) y = tir_add_scalar(t, y, 1);
+  EXPECT_EQ(Stats().n_runs, 0u);
+  EXPECT_EQ(Stats().n_pending, 10u);
+  EXPECT_EQ(Read(y), (Floats{11, 12}));
+  EXPECT_EQ(Stats().n_runs, 1u);
+}
+
+TEST_F(LiveRuns, OnlyTheConeOfWhatIsAskedRuns) {
+  const tir_value table = Vec({1, 2}), x = Vec({5});
+  const int32_t bad = 9;
+  const tir_value i =
+      tir_value_from_data(t, TIR_DTYPE_I32, nullptr, 0, &bad);
+  const tir_value broken = tir_gather(t, table, i, 0);
+  EXPECT_EQ(Read(tir_neg(t, x)), (Floats{-5}));
+  EXPECT_EQ(Stats().n_pending, 1u);
+  (void)broken;
+}
+
+TEST_F(LiveRuns, AStepIsOnePlannedProgram) {
+  const tir_value w = F32({1, 2, 3, 4}, {4, 1});
+  tir_attach_grad(t, w, TIR_GRAD_WRITE);
+  const tir_value x = F32(Floats(12, 0.5f), {3, 4});
+  float last = Step(w, x, 0.1f);
+  EXPECT_EQ(Stats().n_runs, 1u);
+  for (int i = 0; i < 20; i++) {
+    const float loss = Step(w, x, 0.1f / static_cast<float>(i + 1));
+    EXPECT_LT(loss, last);
+    last = loss;
+  }
+  // A changing learning rate does not recompile.
+  EXPECT_EQ(Stats().n_runs, 21u);
+  EXPECT_EQ(Stats().n_plan_misses, 1u);
+  EXPECT_EQ(Stats().n_plan_hits, 20u);
+}
+
+TEST_F(LiveRuns, LiteralsNeverMergeBecauseTheyAgree) {
+  const tir_value x = Vec({1, 2});
+  for (float k = 0; k < 3; k++) {
+    const tir_value y = tir_add_scalar(t, tir_mul_scalar(t, x, k), 1);
+    EXPECT_EQ(Read(y), (Floats{k + 1, 2 * k + 1}));
+  }
+  EXPECT_EQ(Stats().n_plan_misses, 1u);
+}
+
+TEST_F(LiveRuns, NewShapeMissesAndSaysWhy) {
+  for (int64_t n = 2; n < 4; n++)
+    Read(tir_exp(t, F32(Floats(static_cast<size_t>(n), 0.0f), {n})));
+  EXPECT_EQ(Stats().n_plan_misses, 2u);
+  char text[256];
+  ASSERT_GT(tir_tape_explain_miss(t, text, sizeof text), 0u);
+  EXPECT_NE(std::string(text).find("types of its inputs differ"),
+            std::string::npos)
+      << text;
+  Read(tir_tanh(t, Vec({0, 0})));
+  tir_tape_explain_miss(t, text, sizeof text);
+  EXPECT_NE(std::string(text).find("node 1 of 1, tanh ("),
+            std::string::npos)
+      << text;
+}
+
+TEST_F(LiveRuns, ValuesOfOpenScopesAreKeptAndRunOnce) {
+  const tir_value x = Vec({1, 2});
+  const tir_value y = tir_exp(t, x), z = tir_neg(t, y);
+  Read(z);
+  EXPECT_EQ(Stats().n_runs, 1u);
+  Read(y);
+  EXPECT_EQ(Stats().n_runs, 1u);
+}
+
+TEST_F(LiveRuns, RandomNodesRunOnceAndDifferByStep) {
+  const int64_t dims[] = {64};
+  const tir_value a = tir_uniform(t, TIR_DTYPE_F32, dims, 1, 0, 1);
+  const tir_value b = tir_uniform(t, TIR_DTYPE_F32, dims, 1, 0, 1);
+  const Floats first = Read(a);
+  EXPECT_EQ(Read(a), first);
+  EXPECT_NE(Read(b), first);
+  Floats steps[2];
+  for (Floats &step : steps) {
+    tir_step_begin(t);
+    const tir_value u = tir_uniform(t, TIR_DTYPE_F32, dims, 1, 0, 1);
+    step = Read(u);
+    tir_error error;
+    ASSERT_EQ(tir_step_end(t, nullptr, 0, &error), TIR_OK);
+  }
+  EXPECT_NE(steps[0], steps[1]);
+}
+
+TEST_F(LiveRuns, SameSeedSameNumbers) {
+  Floats runs[2];
+  for (Floats &run : runs) {
+    tir_tape_options options = {};
+    options.seed = 42;
+    Make(options);
+    const int64_t dims[] = {32};
+    run = Read(tir_normal(t, TIR_DTYPE_F32, dims, 1, 0, 1));
+  }
+  EXPECT_EQ(runs[0], runs[1]);
+}
+
+TEST_F(LiveRuns, EvictsUnderItsByteBound) {
+  tir_tape_options options = {};
+  options.max_cache_bytes = 64 << 10;
+  Make(options);
+  for (int64_t n = 1; n <= 200; n++) {
+    tir_scope_begin(t);
+    Read(tir_exp(t, F32(Floats(static_cast<size_t>(n), 0.0f), {n})));
+    tir_scope_end(t);
+  }
+  EXPECT_GT(Stats().n_plan_evictions, 0u);
+  EXPECT_LE(Stats().plan_bytes, 64u << 10);
+}
+
+TEST_F(LiveRuns, PendingNodesAreBounded) {
+  tir_tape_options options = {};
+  options.max_pending = 100;
+  Make(options);
+  tir_value y = Vec({0});
+  for (int i = 0; i < 1000; i++) {
+    y = tir_add_scalar(t, y, 1);
+    ASSERT_LE(Stats().n_pending, 101u);
+  }
+  EXPECT_EQ(Read(y), (Floats{1000}));
+}
+
+TEST_F(LiveRuns, NanHuntNamesOpDirectionAndPlace) {
+  tir_tape_options options = {};
+  options.flags = TIR_TAPE_NAN_HUNT;
+  Make(options);
+  const tir_value x = Vec({1, -1});
+  tir_tensor *tensor;
+  tir_error error;
+  const tir_value y = tir_log(t, x);
+  const std::string place =
+      "live_runs_test.cc:" + std::to_string(__LINE__ - 2);
+  EXPECT_EQ(tir_read(t, y, &tensor, &error), TIR_ERR_VALUE);
+  const std::string message = error.message;
+  EXPECT_NE(message.find("log: NaN at position 1"), std::string::npos)
+      << message;
+  EXPECT_NE(message.find("forward"), std::string::npos) << message;
+  EXPECT_NE(message.find(place), std::string::npos) << message;
+}
+
+TEST_F(LiveRuns, ParametersOfAModuleTrainInPlace) {
+  tir_module *m;
+  tir_tensor *tensor;
+  tir_error error;
+  const float start[] = {3, 4};
+  const int64_t dims[] = {2};
+  ASSERT_EQ(tir_module_create(c, &m, &error), TIR_OK);
+  ASSERT_EQ(tir_tensor_from_data(c, TIR_DTYPE_F32, dims, 1, start, &tensor,
+                                 &error),
+            TIR_OK);
+  ASSERT_EQ(tir_module_add_param(m, "w", TIR_PARAM_TRAINABLE, tensor, &error),
+            TIR_OK);
+  tir_tensor_release(tensor);
+  for (int i = 0; i < 3; i++) {
+    tir_step_begin(t);
+    const tir_value w = tir_param(t, m, "w");
+    // Once, and again: a new leaf of the same parameter.
+    if (i != 1) tir_attach_grad(t, w, TIR_GRAD_WRITE);
+    tir_record_begin(t, true);
+    const tir_value loss = tir_sum(t, tir_square(t, w), nullptr, 0, false);
+    tir_mode_end(t);
+    tir_backward(t, loss);
+    tir_sgd(t, &w, 1, tir_scalar(t, TIR_DTYPE_F32, 0.25), false);
+    ASSERT_EQ(tir_step_end(t, nullptr, 0, &error), TIR_OK) << error.message;
+  }
+  ASSERT_EQ(tir_module_get_param(m, "w", &tensor, &error), TIR_OK);
+  const float *w = static_cast<const float *>(tir_tensor_data(tensor));
+  EXPECT_EQ(w[0], 0.375f);
+  EXPECT_EQ(w[1], 0.5f);
+  tir_tensor_release(tensor);
+  tir_module_destroy(m);
+}
+
+TEST_F(LiveRuns, LongLoopStaysFlat) {
+  const tir_value w = F32({1, 2, 3, 4}, {4, 1});
+  tir_attach_grad(t, w, TIR_GRAD_WRITE);
+  const tir_value x = F32(Floats(12, 0.5f), {3, 4});
+  for (int i = 0; i < 1000; i++) Step(w, x, 1e-3f);
+  const tir_tape_statistics before = Stats();
+  for (int i = 0; i < 3000; i++) Step(w, x, 1e-3f);
+  const tir_tape_statistics after = Stats();
+  EXPECT_EQ(after.tape_bytes, before.tape_bytes);
+  EXPECT_EQ(after.survivor_bytes, before.survivor_bytes);
+  EXPECT_EQ(after.n_plan_misses, 1u);
+}

@@ -1,0 +1,306 @@
+// Misuse: refused before anything runs, with op, names, shapes and place.
+#include "tests/semantics/tape_fixture.h"
+#include "tests/support/internal.h"
+
+extern "C" {
+#include "ir/record.h"
+}
+
+class Misuse : public TapeTest {
+ protected:
+  tir_value Leaf(Floats data, const char *name) {
+    const tir_value x = tir_set_name(t, Vec(data), name);
+    tir_attach_grad(t, x, TIR_GRAD_WRITE);
+    return x;
+  }
+  // The error holds `text`, and nothing has been run.
+  void Expect(const std::string &text) {
+    const std::string error = Error();
+    EXPECT_NE(error.find(text), std::string::npos) << error;
+    EXPECT_EQ(Stats().n_runs, 0u);
+  }
+};
+
+TEST_F(Misuse, NoHistoryLeaf) {
+  tir_backward(t, tir_set_name(t, Vec({1}), "x"));
+  Expect("backward: head 0 \"x\" has no history: it is a leaf without");
+}
+
+TEST_F(Misuse, NoHistoryOutsideRecord) {
+  const tir_value x = Leaf({1}, "x");
+  tir_backward(t, tir_square(t, x));
+  Expect("it was computed outside tir_record_begin");
+}
+
+TEST_F(Misuse, NoHistoryPaused) {
+  const tir_value x = Leaf({1}, "x");
+  tir_record_begin(t, true);
+  tir_pause_begin(t, true);
+  const tir_value y = tir_square(t, x);
+  tir_mode_end(t);
+  tir_mode_end(t);
+  tir_backward(t, y);
+  Expect("it was recorded while recording was paused");
+}
+
+TEST_F(Misuse, NoHistoryDetached) {
+  const tir_value x = Leaf({1}, "x");
+  tir_record_begin(t, true);
+  const tir_value y = tir_detach(t, tir_square(t, x));
+  tir_mode_end(t);
+  tir_backward(t, y);
+  Expect("it was detached");
+}
+
+TEST_F(Misuse, SecondBackwardWithoutRetain) {
+  const tir_value x = Leaf({1}, "x");
+  tir_record_begin(t, true);
+  const tir_value y = tir_set_name(t, tir_square(t, x), "y");
+  tir_mode_end(t);
+  tir_backward(t, y);
+  tir_backward(t, y);
+  Expect("the graph of head 0 \"y\" was released by an earlier backward");
+}
+
+TEST_F(Misuse, SecondBackwardWithoutRetainAfterARun) {
+  const tir_value x = Leaf({1}, "x");
+  tir_step_begin(t);
+  tir_record_begin(t, true);
+  const tir_value y = tir_square(t, x);
+  tir_mode_end(t);
+  tir_backward(t, y);
+  tir_error error;
+  ASSERT_EQ(tir_step_end(t, &y, 1, &error), TIR_OK) << error.message;
+  EXPECT_EQ(Grad(x), (Floats{2}));
+  tir_backward(t, y);
+  EXPECT_NE(Error().find("released by an earlier backward"),
+            std::string::npos);
+}
+
+TEST_F(Misuse, HeadsThatShareHistory) {
+  const tir_value x = Leaf({1}, "x");
+  tir_record_begin(t, true);
+  const tir_value shared = tir_square(t, x);
+  const tir_value a = tir_neg(t, shared), b = tir_exp(t, shared);
+  tir_mode_end(t);
+  tir_backward(t, a);
+  tir_backward(t, b);
+  Expect("the heads share square (");
+}
+
+TEST_F(Misuse, AssignToARecordedArrayWhileRecording) {
+  const tir_value x = Leaf({1}, "x");
+  tir_record_begin(t, true);
+  const tir_value y = tir_square(t, x);
+  tir_assign(t, x, Vec({5}));
+  tir_mode_end(t);
+  Expect("assign");
+  EXPECT_EQ(Read(x), (Floats{1}));
+  EXPECT_EQ(Read(y), (Floats{1}));
+}
+
+TEST_F(Misuse, StaleHandleNamesOpAndArgument) {
+  tir_scope_begin(t);
+  const tir_value x = Vec({1});
+  tir_scope_end(t);
+  tir_add(t, Vec({1}), x);
+  Expect("add: b is stale");
+}
+
+TEST_F(Misuse, ForeignHandle) {
+  tir_tape *other;
+  tir_error error;
+  ASSERT_EQ(tir_tape_create(c, nullptr, &other, &error), TIR_OK);
+  const float one = 1;
+  const tir_value x =
+      tir_value_from_data(other, TIR_DTYPE_F32, nullptr, 0, &one);
+  tir_neg(t, x);
+  Expect("neg: x belongs to another tape");
+  tir_tape_destroy(other);
+}
+
+TEST_F(Misuse, AllZeroHandle) {
+  tir_neg(t, tir_value{});
+  Expect("neg: x is not a value");
+}
+
+TEST_F(Misuse, ResultOfAFailedCallNamesThatCall) {
+  const tir_value bad = tir_add(t, Vec({1, 2}), Vec({1, 2, 3}));
+  EXPECT_NE(Error().find("add: "), std::string::npos);
+  tir_neg(t, bad);
+  Expect("neg: x is the result of a failed call of add (");
+}
+
+TEST_F(Misuse, FirstErrorStaysAndNothingRuns) {
+  const tir_value x = Vec({1, 2});
+  tir_add(t, x, Vec({1, 2, 3}));
+  tir_matmul(t, x, x);
+  tir_error error;
+  tir_tensor *tensor = nullptr;
+  EXPECT_EQ(tir_read(t, x, &tensor, &error), TIR_ERR_SHAPE);
+  EXPECT_EQ(tensor, nullptr);
+  EXPECT_EQ(tir_tape_status(t), TIR_ERR_SHAPE);
+  Expect("add: ");
+  EXPECT_EQ(tir_tape_status(t), TIR_OK);
+}
+
+TEST_F(Misuse, ShapeMismatchNamesValuesShapesAndPlace) {
+  const tir_value a = tir_set_name(t, F32({1, 2, 3, 4, 5, 6}, {2, 3}), "x");
+  const tir_value b = tir_set_name(t, F32({1, 2}, {2, 1}), "w");
+  tir_matmul(t, a, b);
+  const std::string error = Error();
+  EXPECT_EQ(error.find("matmul: "), 0u) << error;
+  EXPECT_NE(error.find("\"x\""), std::string::npos) << error;
+  EXPECT_NE(error.find("\"w\""), std::string::npos) << error;
+  EXPECT_NE(error.find("misuse_test.cc:"), std::string::npos) << error;
+}
+
+TEST_F(Misuse, LiveValueInACapture) {
+  tir_module *m;
+  tir_error error;
+  ASSERT_EQ(tir_module_create(c, &m, &error), TIR_OK);
+  const tir_value x = Vec({1});
+  tir_capture_begin(t, m, "g");
+  tir_neg(t, x);
+  EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_ERR_STATE);
+  EXPECT_NE(std::string(error.message)
+                .find("neg: x is a value of the live tape"),
+            std::string::npos)
+      << error.message;
+  EXPECT_EQ(tir_module_n_graphs(m), 0u);
+  // The tape is live again.
+  EXPECT_EQ(Read(x), (Floats{1}));
+  tir_module_destroy(m);
+}
+
+TEST_F(Misuse, ReadingInACapture) {
+  tir_module *m;
+  tir_error error;
+  ASSERT_EQ(tir_module_create(c, &m, &error), TIR_OK);
+  tir_capture_begin(t, m, "g");
+  const tir_value x = tir_input(t, "x", TIR_DTYPE_F32, nullptr, 0);
+  EXPECT_TRUE(std::isnan(tir_read_scalar(t, x)));
+  EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_ERR_STATE);
+  EXPECT_NE(std::string(error.message).find("a live tape re-traces"),
+            std::string::npos)
+      << error.message;
+  tir_module_destroy(m);
+}
+
+TEST_F(Misuse, NoMarkedVariableReachable) {
+  const tir_value x = Leaf({1}, "x");
+  tir_record_begin(t, true);
+  const tir_value y = tir_set_name(t, tir_square(t, x), "y");
+  tir_mode_end(t);
+  // The mark stays but nothing may be written: no variable is left.
+  tir_attach_grad(t, x, TIR_GRAD_NULL);
+  tir_value g;
+  const tir_value other = Leaf({1}, "other");
+  tir_grad(t, &y, 1, nullptr, 0, &other, 1, nullptr, &g);
+  Expect("grad: wrt 0 \"other\" is not reached");
+}
+
+TEST_F(Misuse, NullRequestsLeaveNoVariable) {
+  const tir_value x = tir_set_name(t, Vec({1}), "x");
+  tir_attach_grad(t, x, TIR_GRAD_NULL);
+  tir_record_begin(t, true);
+  const tir_value y = tir_set_name(t, tir_square(t, x), "y");
+  tir_mode_end(t);
+  tir_backward(t, y);
+  Expect("no variable with attach_grad is reached from head 0 \"y\"");
+}
+
+TEST_F(Misuse, OpsWithoutARuleAreListedAllAtOnce) {
+  // Of all ops with float results only optimiser steps have no rule, and the
+  // public functions never record them: go through the recorder.
+  const tir_value w = Leaf({2}, "w"), lr = Scalar(0.5f);
+  tir_record_begin(t, true);
+  tir_value in[] = {w, w, lr};
+  const tir_value once = tir_ir_record(t, TIR_OP_SGD, in, 3, nullptr);
+  in[0] = once;
+  const tir_value y = tir_ir_record(t, TIR_OP_SGD, in, 3, nullptr);
+  tir_mode_end(t);
+  tir_backward(t, y);
+  Expect("backward: 2 ops on the way without a gradient: sgd, sgd");
+}
+
+TEST_F(Misuse, AnUpdateIsNotRecorded) {
+  const tir_value x = Leaf({1}, "x"), lr = Scalar(0.1f);
+  const tir_value w = Leaf({2}, "w");
+  tir_record_begin(t, true);
+  const tir_value y = tir_mul(t, w, x);
+  tir_backward(t, y);
+  tir_sgd(t, &w, 1, lr, false);
+  EXPECT_TRUE(tir_is_recording(t));
+  const tir_value z = tir_mul(t, w, x);
+  tir_mode_end(t);
+  tir_backward(t, z);
+  EXPECT_EQ(Grad(x), (Floats{1.9f}));
+}
+
+TEST_F(Misuse, HeadGradientOfAnotherShapeOrDtype) {
+  const tir_value x = Leaf({1, 2}, "x");
+  tir_record_begin(t, true);
+  const tir_value y = tir_set_name(t, tir_square(t, x), "y");
+  tir_mode_end(t);
+  const tir_value bad = Vec({1, 2, 3});
+  tir_backward_ex(t, &y, 1, &bad, 1, nullptr);
+  Expect("head gradient 0 is f32[3], head \"y\" is f32[2]");
+}
+
+TEST_F(Misuse, CountsMustAgree) {
+  const tir_value x = Leaf({1}, "x");
+  tir_record_begin(t, true);
+  const tir_value heads[] = {tir_square(t, x), tir_neg(t, x)};
+  tir_mode_end(t);
+  tir_backward_ex(t, heads, 2, heads, 1, nullptr);
+  Expect("backward: 2 heads but 1 head gradients");
+  tir_value g;
+  tir_grad(t, heads, 2, nullptr, 0, nullptr, 0, nullptr, &g);
+  Expect("grad: no wrt values");
+  tir_backward_ex(t, nullptr, 0, nullptr, 0, nullptr);
+  Expect("backward: no heads");
+}
+
+TEST_F(Misuse, TruthOfSeveralElements) {
+  EXPECT_FALSE(tir_read_bool(t, F32({1, 2}, {2})));
+  Expect("a value of shape [2] has no single element");
+}
+
+TEST_F(Misuse, RunErrorNamesThePlaceOfThePresentTrace) {
+  const tir_value table = F32({1, 2, 3}, {3});
+  const int32_t good[] = {0, 2}, bad[] = {0, 7};
+  const int64_t dims[] = {2};
+  const tir_value i = tir_value_from_data(t, TIR_DTYPE_I32, dims, 1, good);
+  EXPECT_EQ(Read(tir_gather(t, table, i, 0)), (Floats{1, 3}));
+  const tir_value j = tir_value_from_data(t, TIR_DTYPE_I32, dims, 1, bad);
+  const tir_value y = tir_gather(t, table, j, 0);
+  const std::string place =
+      "misuse_test.cc:" + std::to_string(__LINE__ - 2);
+  tir_tensor *tensor;
+  tir_error error;
+  EXPECT_EQ(tir_read(t, y, &tensor, &error), TIR_ERR_VALUE);
+  const std::string message = error.message;
+  EXPECT_NE(message.find("gather: index 7 at position 1 is out of range for "
+                         "size 3"),
+            std::string::npos)
+      << message;
+  EXPECT_NE(message.find(place), std::string::npos) << message;
+  // The plan was the cached one; the tape goes on.
+  EXPECT_EQ(Stats().n_plan_hits, 1u);
+  EXPECT_EQ(Error(), "");
+  EXPECT_EQ(Read(table), (Floats{1, 2, 3}));
+}
+
+TEST_F(Misuse, FailedRunDropsItsEffectsAsAWhole) {
+  const tir_value w = Vec({1}), table = Vec({1, 2});
+  const int32_t bad = 9;
+  const tir_value i =
+      tir_value_from_data(t, TIR_DTYPE_I32, nullptr, 0, &bad);
+  tir_assign(t, w, tir_add_scalar(t, w, 1));
+  tir_tensor *tensor;
+  tir_error error;
+  EXPECT_EQ(tir_read(t, tir_gather(t, table, i, 0), &tensor, &error),
+            TIR_ERR_VALUE);
+  EXPECT_EQ(Read(w), (Floats{1}));
+}

@@ -1,0 +1,99 @@
+// Accuracy of the f32 math loops over ranges of bit patterns.
+#ifndef TAPEIR_TESTS_SUPPORT_KERNEL_MATH_H
+#define TAPEIR_TESTS_SUPPORT_KERNEL_MATH_H
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "tests/support/kernel_call.h"
+
+extern "C" {
+#include "exec/kernels/levels.h"
+}
+
+namespace tapeir_test {
+
+struct MathFunction {
+  const char *name;
+  tir_exec_loops tir_exec_level_unary::*loops;
+  double (*exact)(double);
+  tir_exec_loop at(int level) const {
+    return (TIR_AT_LEVEL(tir_exec_unary, level)->*loops)[TIR_DTYPE_F32];
+  }
+};
+
+inline double ExactSigmoid(double x) {
+  return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
+}
+
+inline const std::vector<MathFunction> &MathFunctions() {
+  static const std::vector<MathFunction> functions = {
+      {"exp", &tir_exec_level_unary::exp, [](double x) { return std::exp(x); }},
+      {"log", &tir_exec_level_unary::log, [](double x) { return std::log(x); }},
+      {"tanh", &tir_exec_level_unary::tanh,
+       [](double x) { return std::tanh(x); }},
+      {"sigmoid", &tir_exec_level_unary::sigmoid, ExactSigmoid},
+  };
+  return functions;
+}
+
+inline uint32_t Bits(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+// Error in units of the last place of the true value, which is given to more
+// digits than a float has. Infinity counts as 2^128 where the true value does
+// not round to it.
+inline double FloatUlps(float got, double exact) {
+  if (std::isnan(exact) || std::isnan(got))
+    return std::isnan(exact) && std::isnan(got) ? 0 : HUGE_VAL;
+  if (std::isinf(got) && static_cast<float>(exact) == got) return 0;
+  if (static_cast<double>(got) == exact) return 0;
+  if (std::isinf(exact)) return HUGE_VAL;
+  const double value = std::isinf(got) ? std::copysign(0x1p128, got) : got;
+  int exponent = 0;
+  std::frexp(exact, &exponent);
+  return std::fabs(value - exact) /
+         std::ldexp(1.0, std::min(std::max(exponent - 24, -149), 104));
+}
+
+// Every `stride`-th bit pattern from `first` on, before `last`, at every level
+// of the machine. Returns the worst error.
+inline double ExpectAccurate(const MathFunction &f, uint64_t first,
+                             uint64_t last, uint64_t stride, double ulps) {
+  constexpr size_t kPiece = 4096;
+  std::vector<float> x(kPiece), y(kPiece);
+  std::vector<double> exact(kPiece);
+  double worst = 0;
+  float at = 0;
+  int at_level = 0;
+  for (uint64_t bits = first; bits < last;) {
+    size_t n = 0;
+    for (; n < kPiece && bits < last; n++, bits += stride) {
+      const uint32_t pattern = static_cast<uint32_t>(bits);
+      memcpy(&x[n], &pattern, sizeof pattern);
+      exact[n] = f.exact(x[n]);
+    }
+    for (int level : Levels()) {
+      f.at(level)(static_cast<int64_t>(n), y.data(), x.data(), nullptr,
+                  nullptr);
+      for (size_t i = 0; i < n; i++) {
+        const double error = FloatUlps(y[i], exact[i]);
+        if (error <= worst) continue;
+        worst = error;
+        at = x[i];
+        at_level = level;
+      }
+    }
+  }
+  EXPECT_LE(worst, ulps) << f.name << "(" << at << ") at level "
+                         << tir_exec_cpu_name(at_level);
+  return worst;
+}
+
+}  // namespace tapeir_test
+
+#endif

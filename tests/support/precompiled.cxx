@@ -1,0 +1,1 @@
+// Nothing: CMake needs a source to compile the header beside.

@@ -1,0 +1,242 @@
+// The `tapeir` command: exit status, stdout and files of every verb.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "tapeir/tapeir.h"
+
+namespace {
+
+constexpr char kText[] = R"(
+param "w" f32[3, 1] {kind = trainable} [1, 2, -1]
+graph @loss(%x: f32[batch=2, 3], %w: param f32[3, 1] "w") {
+  %0 = matmul %x, %w : f32[batch=2, 1]
+  %1 = tanh %0 : f32[batch=2, 1]
+  %2 = reduce_sum %1 : f32[]
+  return %2 "loss"
+}
+)";
+
+class Command : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/tapeir-command-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    dir = name;
+    std::ofstream(dir + "/m.tirt") << Text();
+    tir_error error;
+    tir_context *c;
+    tir_tensor *x;
+    ASSERT_EQ(tir_context_create(nullptr, &c, &error), TIR_OK);
+    const int64_t dims[] = {4, 3};
+    const float data[] = {1, 2, 3, 4, 5, 6, -1, 0, 1, 0.5f, 0.25f, 0};
+    ASSERT_EQ(tir_tensor_from_data(c, TIR_DTYPE_F32, dims, 2, data, &x,
+                                   &error),
+              TIR_OK);
+    ASSERT_EQ(tir_npy_save(x, (dir + "/x.npy").c_str(), &error), TIR_OK);
+    tir_tensor_release(x);
+    tir_context_destroy(c);
+  }
+  void TearDown() override { Run("true; rm -rf " + dir); }
+
+  // The text the library itself prints for the module.
+  static std::string Text() { return kText; }
+
+  // Runs in the temporary directory; fills out, err and status.
+  void Run(const std::string &command) {
+    const std::string line = "cd " + dir + " && (" + command +
+                             ") >/tmp/tapeir-out-" + Id() +
+                             " 2>/tmp/tapeir-err-" + Id();
+    const int raw = system(line.c_str());
+    status = WEXITSTATUS(raw);
+    out = Slurp("/tmp/tapeir-out-" + Id());
+    err = Slurp("/tmp/tapeir-err-" + Id());
+    unlink(("/tmp/tapeir-out-" + Id()).c_str());
+    unlink(("/tmp/tapeir-err-" + Id()).c_str());
+  }
+  void Tapeir(const std::string &args) {
+    Run(TAPEIR_BINARY_DIR "/tools/tapeir " + args);
+  }
+  static std::string Id() { return std::to_string(getpid()); }
+  static std::string Slurp(const std::string &path) {
+    std::ifstream file(path, std::ios::binary);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+  bool Has(const std::string &text) {
+    return out.find(text) != std::string::npos;
+  }
+
+  std::string dir, out, err;
+  int status = 0;
+};
+
+}  // namespace
+
+TEST_F(Command, ConvertsBothWays) {
+  Tapeir("convert m.tirt --output m.tir");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_EQ(out, "");
+  Tapeir("convert m.tir --output again.tirt");
+  ASSERT_EQ(status, 0) << err;
+  Tapeir("convert again.tirt --output third.tirt");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_EQ(Slurp(dir + "/again.tirt"), Slurp(dir + "/third.tirt"));
+  EXPECT_NE(Slurp(dir + "/again.tirt").find("matmul %x, %w"),
+            std::string::npos);
+}
+
+TEST_F(Command, NeverOverwritesWithoutForce) {
+  Tapeir("convert m.tirt --output m.tir");
+  Tapeir("convert m.tirt --output m.tir");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(err, "error: m.tir exists (--force overwrites)\n");
+  Tapeir("convert m.tirt --output m.tir --force");
+  EXPECT_EQ(status, 0) << err;
+}
+
+TEST_F(Command, InfoForPeopleAndPrograms) {
+  Tapeir("info m.tirt");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_TRUE(Has("graph loss")) << out;
+  EXPECT_TRUE(Has("x: f32[batch=2, 3]")) << out;
+  EXPECT_TRUE(Has("1 matmul")) << out;
+  Tapeir("info --json m.tirt");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_TRUE(Has("\"batch\"")) << out;
+  EXPECT_TRUE(Has("\"lower_bound\"")) << out;
+}
+
+TEST_F(Command, DumpsGradientPlanAndPasses) {
+  Tapeir("dump m.tirt");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_TRUE(Has("reduce_sum %1")) << out;
+  Tapeir("dump --gradient --pipeline full m.tirt");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_TRUE(Has("\"w.grad\"")) << out;
+  Tapeir("dump --plan m.tirt");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_TRUE(Has("# arena ")) << out;
+  Tapeir("dump --gradient --before eliminate-dead m.tirt");
+  ASSERT_EQ(status, 0) << err;
+  Tapeir("dump --after no-such-pass m.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(err, "error: pipeline full has no pass no-such-pass\n");
+}
+
+TEST_F(Command, Dot) {
+  Tapeir("dot m.tirt");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_EQ(out.find("digraph \"loss\""), 0u);
+  EXPECT_TRUE(Has(" -> "));
+}
+
+TEST_F(Command, RunsAtTheSizeGivenAndLikeTheReference) {
+  Tapeir("run m.tirt --input x=x.npy --output-dir fast");
+  ASSERT_EQ(status, 0) << err;
+  Tapeir("run m.tirt --input x=x.npy --output-dir slow --reference");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_NE(Slurp(dir + "/fast/manifest.json").find("loss.npy"),
+            std::string::npos);
+  tir_context *c;
+  tir_tensor *a, *b;
+  tir_error error;
+  ASSERT_EQ(tir_context_create(nullptr, &c, &error), TIR_OK);
+  ASSERT_EQ(tir_npy_load(c, (dir + "/fast/loss.npy").c_str(), &a, &error),
+            TIR_OK);
+  ASSERT_EQ(tir_npy_load(c, (dir + "/slow/loss.npy").c_str(), &b, &error),
+            TIR_OK);
+  EXPECT_NEAR(*static_cast<const float *>(tir_tensor_data(a)),
+              *static_cast<const float *>(tir_tensor_data(b)), 1e-6);
+  tir_tensor_release(a);
+  tir_tensor_release(b);
+  tir_context_destroy(c);
+}
+
+TEST_F(Command, GradWritesInputsAndParameters) {
+  Tapeir("grad m.tirt --input x=x.npy --output-dir g");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_NE(Slurp(dir + "/g/x.grad.npy"), "");
+  EXPECT_NE(Slurp(dir + "/g/w.grad.npy"), "");
+  EXPECT_EQ(Slurp(dir + "/g/loss.npy"), "");
+  Tapeir("grad m.tirt --input x=x.npy --wrt w --output-dir only");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_EQ(Slurp(dir + "/only/x.grad.npy"), "");
+  EXPECT_EQ(Slurp(dir + "/only/w.grad.npy"), Slurp(dir + "/g/w.grad.npy"));
+}
+
+TEST_F(Command, MissingExtraAndIllTypedInputs) {
+  Tapeir("run m.tirt --output-dir o");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(err, "error: input x is missing: it is f32[batch=2, 3]\n");
+  Tapeir("run m.tirt --input y=x.npy --output-dir o");
+  EXPECT_EQ(err, "error: the graph has no input for y=x.npy\n");
+  Tapeir("grad m.tirt --wrt loss --input x=x.npy --output-dir o");
+  EXPECT_EQ(status, 1);
+}
+
+TEST_F(Command, CheckComparesWithTheReference) {
+  Tapeir("check m.tirt");
+  EXPECT_EQ(status, 0) << err << out;
+  EXPECT_TRUE(Has("ok   loss gradient w.grad")) << out;
+  Tapeir("check --json m.tirt");
+  EXPECT_EQ(status, 0) << err;
+}
+
+TEST_F(Command, OptRunsPasses) {
+  Tapeir("opt --passes fold-constants,eliminate-dead m.tirt --output o.tirt");
+  EXPECT_EQ(status, 0) << err;
+  Tapeir("opt --passes nonsense m.tirt --output p.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_NE(err.find("no pass or pipeline is named"), std::string::npos)
+      << err;
+}
+
+TEST_F(Command, OpsInThreeForms) {
+  Tapeir("ops");
+  ASSERT_EQ(status, 0);
+  EXPECT_TRUE(Has("matmul"));
+  Tapeir("ops --json");
+  EXPECT_TRUE(Has("\"name\": \"softmax\""));
+  Tapeir("ops --markdown");
+  EXPECT_TRUE(Has("| `tanh` |"));
+}
+
+TEST_F(Command, StandardInput) {
+  Run("cat m.tirt | " TAPEIR_BINARY_DIR "/tools/tapeir dump -");
+  EXPECT_EQ(status, 0) << err;
+  EXPECT_TRUE(Has("matmul"));
+}
+
+TEST_F(Command, WrongUsageIsTwo) {
+  Tapeir("");
+  EXPECT_EQ(status, 2);
+  Tapeir("bogus");
+  EXPECT_EQ(status, 2);
+  Tapeir("info");
+  EXPECT_EQ(status, 2);
+  Tapeir("info --output x m.tirt");
+  EXPECT_EQ(status, 2);
+  Tapeir("info --help");
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(Has("example: tapeir info fashion.tir"));
+}
+
+TEST_F(Command, BrokenFilesAreOne) {
+  std::ofstream(dir + "/bad.tir") << "TAPEIR\r\n and nothing more";
+  Tapeir("info bad.tir");
+  EXPECT_EQ(status, 1);
+  std::ofstream(dir + "/bad.tirt")
+      << "graph @g(%x: f32[2]) {\n  return %y\n}\n";
+  Tapeir("info bad.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_NE(err.find("bad.tirt:2: "), std::string::npos) << err;
+  Tapeir("info missing.tir");
+  EXPECT_EQ(status, 1);
+}

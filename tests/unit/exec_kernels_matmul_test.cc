@@ -1,0 +1,327 @@
+// Matrix products against the reference: every small size, transposes,
+// batches, integers, and large ones through BLAS.
+
+#include <algorithm>
+
+#include "tests/support/kernel_call.h"
+
+extern "C" {
+#include "exec/kernels/gemm.h"
+}
+
+namespace tapeir_test {
+namespace {
+
+const std::vector<tir_dtype> kFloats = {TIR_DTYPE_F32, TIR_DTYPE_F64};
+
+struct Product {
+  std::vector<int64_t> a_batch, b_batch, out_batch;
+  int64_t m, n, k;
+  bool transpose_a = false, transpose_b = false;
+};
+
+std::vector<int64_t> Dims(std::vector<int64_t> batch, int64_t rows,
+                          int64_t columns, bool transpose) {
+  batch.push_back(transpose ? columns : rows);
+  batch.push_back(transpose ? rows : columns);
+  return batch;
+}
+
+KernelCall MakeCall(const Product &p, tir_dtype dtype, uint64_t seed) {
+  TestRandom random(seed);
+  Buffer a(TypeOf(dtype, Dims(p.a_batch, p.m, p.k, p.transpose_a)),
+           seed % 5 * tir_dtype_size(dtype));
+  Buffer b(TypeOf(dtype, Dims(p.b_batch, p.k, p.n, p.transpose_b)),
+           seed % 3 * tir_dtype_size(dtype));
+  FillUniform(&a, &random);
+  FillUniform(&b, &random);
+  KernelCall call(TIR_OP_MATMUL);
+  call.Attrs(tir_attrs_matmul{p.transpose_a, p.transpose_b}).In(a).In(b);
+  call.Out(TypeOf(dtype, Dims(p.out_batch, p.m, p.n, false)));
+  return call;
+}
+
+// Each sum of k products of numbers up to 1.
+double Bound(const Product &p, tir_dtype dtype) {
+  const double u = dtype == TIR_DTYPE_F64 ? 0x1p-53 : 0x1p-24;
+  const double k = static_cast<double>(p.k);
+  return 2 * k * u / (1 - k * u) * k + 1e-300;
+}
+
+// One product in plain double: the reference takes too long for all sizes.
+Buffer Naive(const Product &p, const Buffer &a, const Buffer &b) {
+  std::vector<double> x(a.count()), y(b.count());
+  for (size_t e = 0; e < x.size(); e++) x[e] = a.F64(e);
+  for (size_t e = 0; e < y.size(); e++) y[e] = b.F64(e);
+  Buffer out(TypeOf(TIR_DTYPE_F64, {p.m, p.n}));
+  for (int64_t i = 0; i < p.m; i++)
+    for (int64_t j = 0; j < p.n; j++) {
+      double sum = 0;
+      for (int64_t k = 0; k < p.k; k++)
+        sum +=
+            x[static_cast<size_t>(p.transpose_a ? k * p.m + i : i * p.k + k)] *
+            y[static_cast<size_t>(p.transpose_b ? j * p.k + k : k * p.n + j)];
+      out.Set(static_cast<size_t>(i * p.n + j), sum);
+    }
+  return out;
+}
+
+void CheckNaive(const Product &p, tir_dtype dtype, uint64_t seed) {
+  KernelCall call = MakeCall(p, dtype, seed);
+  const Buffer wanted = Naive(p, call.in(0), call.in(1));
+  for (int level : Levels()) {
+    KernelOptions options;
+    options.level = level;
+    options.poison = 0xFF;  // NaN, should the destination be read
+    options.out_offset = seed % 4 * tir_dtype_size(dtype);
+    ASSERT_EQ(call.Run(options), TIR_OK) << call.message();
+    ASSERT_TRUE(WithinBound(call.out(), wanted, Bound(p, dtype)))
+        << tir_dtype_name(dtype) << " m " << p.m << " n " << p.n << " k " << p.k
+        << " flags " << p.transpose_a << p.transpose_b << " level " << level;
+  }
+}
+
+void Check(const Product &p, tir_dtype dtype, uint64_t seed) {
+  KernelCall call = MakeCall(p, dtype, seed);
+  ASSERT_EQ(call.Reference(), TIR_OK) << call.message();
+  for (int level : Levels()) {
+    KernelOptions options;
+    options.level = level;
+    options.poison = 0xFF;  // NaN, should the destination be read
+    options.out_offset = seed % 4 * tir_dtype_size(dtype);
+    ASSERT_EQ(call.Run(options), TIR_OK) << call.message();
+    ASSERT_TRUE(tir_ir_dtype_is_float(dtype)
+                    ? WithinBound(call.out(), call.wanted(), Bound(p, dtype))
+                    : SameBits(call.out(), call.wanted()))
+        << tir_dtype_name(dtype) << " m " << p.m << " n " << p.n << " k " << p.k
+        << " flags " << p.transpose_a << p.transpose_b << " level " << level;
+  }
+}
+
+void CheckFlags(Product p, tir_dtype dtype, uint64_t seed) {
+  for (int flags = 0; flags < 4; flags++) {
+    p.transpose_a = flags & 1;
+    p.transpose_b = flags & 2;
+    if (p.out_batch.empty())
+      CheckNaive(p, dtype, seed);
+    else
+      Check(p, dtype, seed);
+    if (testing::Test::HasFatalFailure()) return;
+  }
+}
+
+TEST(MatmulKernels, AgreeForEverySmallSize) {
+  for (tir_dtype dtype : kFloats)
+    for (int64_t m : {1, 2, 3, 5, 7, 13, 25})
+      for (int64_t n : {1, 2, 7, 8, 9, 16, 17, 31, 33, 50})
+        for (int64_t k : {0, 1, 2, 33})
+          CheckFlags({{}, {}, {}, m, n, k}, dtype,
+                     static_cast<uint64_t>(m + n + k));
+}
+
+TEST(MatmulKernels, AgreeForThinProducts) {
+  for (tir_dtype dtype : kFloats)
+    for (const std::vector<int64_t> &s :
+         std::vector<std::vector<int64_t>>{{1, 1, 300},
+                                           {1, 300, 70},
+                                           {300, 1, 70},
+                                           {300, 70, 1},
+                                           {70, 10, 130},
+                                           {9, 200, 100},
+                                           {1, 1, 1000},
+                                           {2, 2, 700},
+                                           {13, 18, 1500},
+                                           {60, 35, 2500},
+                                           {3, 2, 1025}})
+      CheckFlags({{}, {}, {}, s[0], s[1], s[2]}, dtype, 3);
+}
+
+TEST(MatmulKernels, BroadcastBatches) {
+  struct Row {
+    std::vector<int64_t> a, b, out;
+  };
+  const std::vector<Row> rows = {
+      {{3}, {3}, {3}},       {{3}, {}, {3}},
+      {{}, {3}, {3}},        {{3}, {1}, {3}},
+      {{1}, {3}, {3}},       {{2, 3}, {3}, {2, 3}},
+      {{2, 1}, {3}, {2, 3}}, {{2, 3}, {2, 1}, {2, 3}},
+      {{0}, {}, {0}},        {{2, 3}, {1, 1}, {2, 3}},
+      {{1}, {}, {1}}};
+  for (tir_dtype dtype : {TIR_DTYPE_F32, TIR_DTYPE_F64, TIR_DTYPE_I32})
+    for (const Row &row : rows)
+      for (int64_t n : {1, 5, 20}) {
+        CheckFlags({row.a, row.b, row.out, 4, n, 3}, dtype, 4);
+        CheckFlags({row.a, row.b, row.out, 1, n, 3}, dtype, 5);
+      }
+}
+
+TEST(MatmulKernels, WrapIntegers) {
+  for (tir_dtype dtype : {TIR_DTYPE_I8, TIR_DTYPE_U8, TIR_DTYPE_I16,
+                          TIR_DTYPE_I32, TIR_DTYPE_I64})
+    for (const std::vector<int64_t> &s :
+         std::vector<std::vector<int64_t>>{{1, 1, 1},
+                                           {3, 5, 7},
+                                           {17, 33, 20},
+                                           {1, 9, 40},
+                                           {9, 1, 40},
+                                           {4, 4, 0}}) {
+      for (int flags = 0; flags < 4; flags++) {
+        Product p = {
+            {}, {}, {}, s[0], s[1], s[2], (flags & 1) != 0, (flags & 2) != 0};
+        TestRandom random(11);
+        Buffer a(TypeOf(dtype, Dims({}, p.m, p.k, p.transpose_a)));
+        Buffer b(TypeOf(dtype, Dims({}, p.k, p.n, p.transpose_b)));
+        FillTricky(&a, &random);
+        FillTricky(&b, &random);
+        KernelCall call(TIR_OP_MATMUL);
+        call.Attrs(tir_attrs_matmul{p.transpose_a, p.transpose_b});
+        call.In(a).In(b).Out(TypeOf(dtype, {p.m, p.n}));
+        ASSERT_EQ(call.Reference(), TIR_OK);
+        for (int level : Levels()) {
+          KernelOptions options;
+          options.level = level;
+          ASSERT_EQ(call.Run(options), TIR_OK);
+          ASSERT_TRUE(SameBits(call.out(), call.wanted()));
+        }
+      }
+    }
+}
+
+// An element's bits depend on its row and column, not on where it stands or
+// how many others there are.
+TEST(MatmulKernels, GiveTheSameBitsInBodyAndTail) {
+  const Product whole_shape = {{}, {}, {}, 29, 67, 21};
+  for (tir_dtype dtype : kFloats)
+    for (int level : Levels()) {
+      KernelOptions options;
+      options.level = level;
+      KernelCall whole = MakeCall(whole_shape, dtype, 6);
+      ASSERT_EQ(whole.Run(options), TIR_OK);
+      const size_t size = tir_dtype_size(dtype);
+      for (int64_t m : {2, 5, 13, 28})
+        for (int64_t n : {2, 7, 9, 17, 33, 66}) {
+          // The last m rows and n columns.
+          Buffer a(TypeOf(dtype, {m, 21})), b(TypeOf(dtype, {21, n}));
+          memcpy(a.data(), whole.in(0).At(static_cast<size_t>((29 - m) * 21)),
+                 a.size());
+          for (size_t r = 0; r < 21; r++)
+            memcpy(b.data() + r * static_cast<size_t>(n) * size,
+                   whole.in(1).At(r * 67 + static_cast<size_t>(67 - n)),
+                   static_cast<size_t>(n) * size);
+          KernelCall part(TIR_OP_MATMUL);
+          part.Attrs(tir_attrs_matmul{}).In(a).In(b);
+          part.Out(TypeOf(dtype, {m, n}));
+          ASSERT_EQ(part.Run(options), TIR_OK);
+          for (int64_t r = 0; r < m; r++)
+            for (int64_t c = 0; c < n; c++)
+              ASSERT_TRUE(SameBits(
+                  part.out(), static_cast<size_t>(r * n + c), whole.out(),
+                  static_cast<size_t>((29 - m + r) * 67 + 67 - n + c)))
+                  << "m " << m << " n " << n << " level " << level;
+        }
+    }
+}
+
+TEST(MatmulKernels, SkipNoZeros) {
+  for (tir_dtype dtype : kFloats)
+    for (const std::vector<int64_t> &s : std::vector<std::vector<int64_t>>{
+             {1, 1, 2}, {3, 20, 2}, {20, 1, 2}, {1, 20, 2}, {64, 64, 64}}) {
+      Buffer a(TypeOf(dtype, {s[0], s[2]})), b(TypeOf(dtype, {s[2], s[1]}));
+      for (size_t e = 0; e < a.count(); e++) a.Set(e, 0);
+      for (size_t e = 0; e < b.count(); e++) b.Set(e, HUGE_VAL);
+      KernelCall call(TIR_OP_MATMUL);
+      call.Attrs(tir_attrs_matmul{}).In(a).In(b);
+      call.Out(TypeOf(dtype, {s[0], s[1]}));
+      for (int level : Levels()) {
+        KernelOptions options;
+        options.level = level;
+        ASSERT_EQ(call.Run(options), TIR_OK);
+        for (size_t e = 0; e < call.out().count(); e++)
+          ASSERT_TRUE(std::isnan(call.out().F64(e)));
+      }
+    }
+}
+
+TEST(MatmulKernels, AgreeForLargeProducts) {
+  for (tir_dtype dtype : kFloats)
+    for (const std::vector<int64_t> &s : std::vector<std::vector<int64_t>>{
+             {64, 64, 64}, {100, 70, 90}, {33, 150, 41}, {17, 300, 60}})
+      for (int flags = 0; flags < 4; flags++) {
+        const Product p = {
+            {}, {}, {}, s[0], s[1], s[2], (flags & 1) != 0, (flags & 2) != 0};
+        CheckNaive(p, dtype, 7);
+      }
+}
+
+// One large product per batch.
+TEST(MatmulKernels, AgreeForLargeBatches) {
+  for (int flags = 0; flags < 4; flags++)
+    Check({{2}, {}, {2}, 49, 50, 51, (flags & 1) != 0, (flags & 2) != 0},
+          TIR_DTYPE_F32, 8);
+}
+
+// Several tiles a side, with sums that are exact whatever their order.
+TEST(MatmulKernels, PutEveryTileInItsPlace) {
+  for (int flags = 0; flags < 4; flags++) {
+    const bool ta = flags & 1, tb = flags & 2;
+    const int64_t m = 300, n = 280, k = 200;
+    int64_t tile_m = 0, tile_n = 0;
+    tir_exec_gemm_grid(m, n, k, &tile_m, &tile_n);
+    ASSERT_LT(tile_m, m);
+    ASSERT_LT(tile_n, n);
+    Buffer a(TypeOf(TIR_DTYPE_F32, Dims({}, m, k, ta)));
+    Buffer b(TypeOf(TIR_DTYPE_F32, Dims({}, k, n, tb)));
+    TestRandom random(12);
+    for (size_t e = 0; e < a.count(); e++)
+      a.Set(e, static_cast<double>(random.Below(9)) - 4);
+    for (size_t e = 0; e < b.count(); e++)
+      b.Set(e, static_cast<double>(random.Below(9)) - 4);
+    KernelCall call(TIR_OP_MATMUL);
+    call.Attrs(tir_attrs_matmul{ta, tb}).In(a).In(b);
+    call.Out(TypeOf(TIR_DTYPE_F32, {m, n}));
+    KernelOptions options;
+    options.level = TIR_CPU_BASELINE;  // leaves products of this size to BLAS
+    options.poison = 0xFF;
+    ASSERT_EQ(call.Run(options), TIR_OK);
+    EXPECT_EQ(call.uses_blas(), tir_exec_blas_load());
+    for (int64_t i = 0; i < m; i += 7)
+      for (int64_t j = 0; j < n; j += 5) {
+        double sum = 0;
+        for (int64_t p = 0; p < k; p++)
+          sum += a.F64(static_cast<size_t>(ta ? p * m + i : i * k + p)) *
+                 b.F64(static_cast<size_t>(tb ? j * k + p : p * n + j));
+        ASSERT_EQ(call.out().F64(static_cast<size_t>(i * n + j)), sum)
+            << i << ", " << j;
+      }
+  }
+}
+
+TEST(MatmulGrid, KeepsItsPromises) {
+  TestRandom random(13);
+  for (int round = 0; round < 2000; round++) {
+    const auto size = [&random] {
+      return static_cast<int64_t>(std::exp(random.Between(0, 12)));
+    };
+    const int64_t m = size(), n = size(), k = size();
+    int64_t tile_m = 0, tile_n = 0;
+    tir_exec_gemm_grid(m, n, k, &tile_m, &tile_n);
+    ASSERT_GE(tile_m, 1);
+    ASSERT_GE(tile_n, 1);
+    ASSERT_LE(tile_m, m);
+    ASSERT_LE(tile_n, n);
+    const double flops = 2.0 * static_cast<double>(tile_m) *
+                         static_cast<double>(tile_n) * static_cast<double>(k);
+    EXPECT_TRUE(flops <= 0.5e9 || (tile_m == 1 && tile_n == 1));
+    const bool forced = 2.0 * static_cast<double>(m) * static_cast<double>(n) *
+                            static_cast<double>(k) >
+                        0.5e9;
+    if (forced) continue;
+    const bool cut = tile_m < m || tile_n < n;
+    EXPECT_TRUE(!cut || flops >= 4e6 * 0.99);
+    EXPECT_TRUE(tile_m == m || tile_m >= 64);
+    EXPECT_TRUE(tile_n == n || tile_n >= 64);
+  }
+}
+
+}  // namespace
+}  // namespace tapeir_test

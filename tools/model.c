@@ -1,0 +1,143 @@
+// Loading and saving models: .tir, .tirt, standard input.
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+static bool ends_with(const char *text, const char *end) {
+  const size_t n = strlen(text), m = strlen(end);
+  return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+// The whole of a stream; NULL when reading or memory fails.
+static char *read_all(FILE *file, size_t *out_size) {
+  size_t size = 0, room = 1 << 16;
+  char *bytes = malloc(room);
+  while (bytes) {
+    size += fread(bytes + size, 1, room - size, file);
+    if (size < room) break;
+    char *more = room <= SIZE_MAX / 2 ? realloc(bytes, room *= 2) : NULL;
+    if (!more) free(bytes);
+    bytes = more;
+  }
+  if (bytes && ferror(file)) {
+    free(bytes);
+    bytes = NULL;
+  }
+  *out_size = size;
+  return bytes;
+}
+
+static int load_bytes(tool *t, const char *path, FILE *file) {
+  size_t size;
+  tir_error error;
+  char *bytes = read_all(file, &size);
+  if (!bytes) return tool_fail("cannot read %s", tool_name(path));
+  const bool binary = size >= 8 && memcmp(bytes, "TAPEIR\r\n", 8) == 0;
+  const tir_status status =
+      binary ? tir_module_load_memory(t->context, bytes, size, NULL,
+                                      &t->module, &error)
+             : tir_module_from_text(t->context, bytes, size, &t->module,
+                                    &error);
+  free(bytes);
+  if (status == TIR_OK) return TOOL_OK;
+  if (!binary && error.line)
+    return tool_fail("%s:%d: %s", tool_name(path), error.line,
+                     error.message);
+  return tool_fail_error(tool_name(path), &error);
+}
+
+int tool_load(tool *t) {
+  const char *path = t->options.files.items[0];
+  tir_error error;
+  if (strcmp(path, "-") == 0) return load_bytes(t, "standard input", stdin);
+  if (!ends_with(path, ".tirt")) {
+    if (tir_module_load(t->context, path, NULL, &t->module, &error) == TIR_OK)
+      return TOOL_OK;
+    return tool_fail_error(tool_name(path), &error);
+  }
+  FILE *file = fopen(path, "rb");
+  if (!file) return tool_fail("cannot open %s", tool_name(path));
+  const int status = load_bytes(t, path, file);
+  fclose(file);
+  return status;
+}
+
+int tool_load_graph(tool *t) {
+  const int status = tool_load(t);
+  if (status != TOOL_OK) return status;
+  const char *name = t->options.graph;
+  if (name) {
+    t->graph = tir_module_graph(t->module, name);
+    if (!t->graph) return tool_fail("no graph is named %s", tool_name(name));
+    return TOOL_OK;
+  }
+  t->graph = tir_module_n_graphs(t->module) == 1
+                 ? tir_module_graph_at(t->module, 0)
+                 : tir_module_graph(t->module, "forward");
+  if (!t->graph)
+    return tool_fail("the file holds %zu graphs: choose one with --graph",
+                     tir_module_n_graphs(t->module));
+  return TOOL_OK;
+}
+
+static int save_text(tir_module *module, tool *t, const char *path) {
+  char *text;
+  tir_error error;
+  if (tir_module_to_text(module, &text, &error))
+    return tool_fail_error("text", &error);
+  const bool to_stdout = strcmp(path, "-") == 0;
+  const int flags = O_WRONLY | O_CREAT | (t->options.force ? O_TRUNC : O_EXCL);
+  const int fd = to_stdout ? -1 : open(path, flags, 0666);
+  FILE *file = to_stdout ? stdout : fd >= 0 ? fdopen(fd, "w") : NULL;
+  int status = TOOL_OK;
+  if (!file || fputs(text, file) < 0)
+    status = tool_fail("cannot write %s%s", tool_name(path),
+                       file ? "" : " (--force overwrites)");
+  if (file && !to_stdout && fclose(file) != 0 && status == TOOL_OK)
+    status = tool_fail("cannot write %s", tool_name(path));
+  tir_text_free(t->context, text);
+  return status;
+}
+
+int tool_save(tool *t, tir_module *module, const char *path) {
+  if (!ends_with(path, ".tir")) return save_text(module, t, path);
+  if (!t->options.force && access(path, F_OK) == 0)
+    return tool_fail("%s exists (--force overwrites)", tool_name(path));
+  tir_error error;
+  if (tir_module_save(module, path, &error))
+    return tool_fail_error(tool_name(path), &error);
+  return TOOL_OK;
+}
+
+int tool_module_of_graph(tool *t, const tir_graph *graph,
+                         tir_module **out_module) {
+  char *text;
+  tir_error error;
+  *out_module = NULL;
+  if (tir_graph_to_text(graph, &text, &error))
+    return tool_fail_error("text", &error);
+  tir_status status = tir_module_from_text(t->context, text, strlen(text),
+                                           out_module, &error);
+  tir_text_free(t->context, text);
+  // The text of a graph declares its parameters; their data come along here.
+  for (size_t i = 0; status == TIR_OK && i < tir_graph_n_params(graph); i++) {
+    tir_port port;
+    tir_tensor *tensor = NULL;
+    tir_graph_param(graph, i, &port);
+    const int64_t at = tir_module_find_param(t->module, port.name);
+    if (at < 0) continue;
+    status = tir_module_get_param(t->module, port.name, &tensor, &error);
+    if (status == TIR_OK)
+      status = tir_module_add_param(
+          *out_module, port.name,
+          tir_module_param_kind(t->module, (size_t)at), tensor, &error);
+    tir_tensor_release(tensor);
+  }
+  if (status == TIR_OK) return TOOL_OK;
+  tir_module_destroy(*out_module);
+  *out_module = NULL;
+  return tool_fail_error("graph", &error);
+}

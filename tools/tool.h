@@ -1,0 +1,116 @@
+// What the verbs of the command share: options, models, values, output.
+#ifndef TAPEIR_TOOLS_TOOL_H
+#define TAPEIR_TOOLS_TOOL_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "tapeir/tapeir.h"
+
+enum { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2, TOOL_MAX_LIST = 256 };
+
+// A repeatable option, e.g. --input NAME=FILE.
+typedef struct tool_list {
+  const char *items[TOOL_MAX_LIST];
+  size_t n;
+} tool_list;
+
+typedef struct tool_options {
+  const char *verb;
+  tool_list files;    // arguments that are no options
+  tool_list inputs;   // --input NAME=FILE.npy
+  tool_list heads;    // --head NAME=FILE.npy
+  tool_list wrt;      // --wrt NAME
+  tool_list sets;     // --set NAME=NUMBER
+  tool_list data;     // --data NAME=FILE.npy
+  const char *graph;
+  const char *pipeline;
+  const char *passes;
+  const char *before, *after;
+  const char *output;      // --output FILE
+  const char *output_dir;
+  const char *save_as;
+  long threads, epochs, checkpoint, seed;
+  bool json, gradient, plan, force, reference, markdown, train, help;
+} tool_options;
+
+typedef struct tool {
+  tir_context *context;
+  tool_options options;
+  tir_module *module;  // of the file, NULL until loaded
+  tir_graph *graph;    // chosen, borrowed from the module
+} tool;
+
+typedef struct tool_verb {
+  const char *name;
+  const char *summary;
+  const char *usage;    // after "tapeir "
+  const char *example;
+  const char *options;  // names of the long options it takes, space-separated
+  int n_files;          // FILE arguments it needs
+  int (*run)(tool *t);
+} tool_verb;
+
+extern const tool_verb tool_verbs[];  // ends with a NULL name
+
+// --- messages --------------------------------------------------------------
+// "error: …" on stderr; returns TOOL_FAILED.
+int tool_fail(const char *format, ...)
+    __attribute__((__format__(__printf__, 1, 2)));
+int tool_fail_error(const char *where, const tir_error *error);
+// Wrong usage: message on stderr; returns TOOL_USAGE.
+int tool_usage(const tool *t, const char *format, ...)
+    __attribute__((__format__(__printf__, 2, 3)));
+// A name from a file with control bytes escaped; valid until the eighth next
+// call.
+const char *tool_name(const char *name);
+// "[batch=4, 3]" after a dtype: "f32[batch=4, 3]".
+const char *tool_type(const tir_port *port, char *buffer, size_t size);
+// 1.5 KiB, 272.0 MiB.
+const char *tool_bytes(uint64_t bytes, char buffer[32]);
+// Prints a JSON document on stdout and frees it.
+int tool_print_json(json_t *document);
+
+// --- models ----------------------------------------------------------------
+// Loads options.files.items[0] (.tir, .tirt or "-"); TOOL_OK or prints.
+int tool_load(tool *t);
+// Also chooses the graph: --graph, else the only one, else "forward".
+int tool_load_graph(tool *t);
+// Writes a module as .tir or .tirt by the path's ending; refuses to overwrite
+// without --force.
+int tool_save(tool *t, tir_module *module, const char *path);
+// Module holding one graph given as text, with the parameters of `t->module`.
+int tool_module_of_graph(tool *t, const tir_graph *graph,
+                         tir_module **out_module);
+
+// --- values ----------------------------------------------------------------
+// Splits NAME=VALUE at the longest declared name; NULL if none fits.
+const char *tool_value_of(const char *item, const char *name);
+// Reads the tensors of a graph's inputs from --input (and --head for inputs
+// NAME.head). Missing, extra or ill-typed ones are errors. `out` has room for
+// tir_graph_n_inputs tensors; the caller releases them.
+int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
+// Inputs filled with small random numbers (indices: zeros).
+int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
+void tool_release(tir_tensor **tensors, size_t n);
+// Writes DIR/NAME.npy and notes it in the manifest.
+int tool_write_value(tool *t, json_t *manifest, const char *name,
+                     const tir_tensor *value);
+int tool_write_manifest(tool *t, json_t *manifest);
+// Runs a graph compiled with the options' pipeline; new tensors in `out`.
+int tool_run_graph(tool *t, const tir_graph *graph, const char *pipeline,
+                   tir_tensor *const *inputs, tir_tensor **out);
+
+// --- verbs -----------------------------------------------------------------
+int tool_info(tool *t);
+int tool_dump(tool *t);
+int tool_dot(tool *t);
+int tool_run(tool *t);
+int tool_grad(tool *t);
+int tool_check(tool *t);
+int tool_opt(tool *t);
+int tool_convert(tool *t);
+int tool_ops(tool *t);
+int tool_train(tool *t);
+
+#endif

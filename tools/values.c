@@ -1,0 +1,273 @@
+// Tensors in and out of .npy files; running a graph on them.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+const char *tool_value_of(const char *item, const char *name) {
+  const size_t n = strlen(name);
+  return strncmp(item, name, n) == 0 && item[n] == '=' ? item + n + 1 : NULL;
+}
+
+// The file given for an input: the longest declared name before '=' counts,
+// so an item belongs to `name` unless a longer input name fits it too.
+static const char *file_of(const tool_list *list, const tir_graph *graph,
+                           const char *name) {
+  for (size_t i = 0; i < list->n; i++) {
+    const char *file = tool_value_of(list->items[i], name);
+    if (!file) continue;
+    bool longer = false;
+    for (size_t k = 0; k < tir_graph_n_inputs(graph); k++) {
+      tir_port port;
+      tir_graph_input(graph, k, &port);
+      longer |= strlen(port.name) > strlen(name) &&
+                tool_value_of(list->items[i], port.name);
+    }
+    if (!longer) return file;
+  }
+  return NULL;
+}
+
+static bool same_type(const tir_port *port, const tir_tensor *tensor) {
+  if (port->dtype != tir_tensor_dtype(tensor) ||
+      port->rank != tir_tensor_rank(tensor))
+    return false;
+  for (int i = 0; i < port->rank; i++)
+    if (!port->dim_names[i] && port->dims[i] != tir_tensor_dim(tensor, i))
+      return false;
+  return true;
+}
+
+static void port_of_tensor(const tir_tensor *tensor, tir_port *port) {
+  *port = (tir_port){.dtype = tir_tensor_dtype(tensor),
+                     .rank = tir_tensor_rank(tensor)};
+  for (int i = 0; i < port->rank; i++)
+    port->dims[i] = tir_tensor_dim(tensor, i);
+}
+
+void tool_release(tir_tensor **tensors, size_t n) {
+  for (size_t i = 0; i < n; i++) tir_tensor_release(tensors[i]);
+}
+
+// Every --input must name an input of the graph.
+static int check_names(tool *t, const tir_graph *graph,
+                       const tool_list *list, const char *suffix) {
+  for (size_t i = 0; i < list->n; i++) {
+    bool known = false;
+    for (size_t k = 0; k < tir_graph_n_inputs(graph) && !known; k++) {
+      tir_port port;
+      tir_graph_input(graph, k, &port);
+      char name[512];
+      snprintf(name, sizeof name, "%s", port.name);
+      const size_t n = strlen(name), m = strlen(suffix);
+      if (n >= m && strcmp(name + n - m, suffix) == 0) name[n - m] = '\0';
+      known = tool_value_of(list->items[i], name) != NULL;
+    }
+    if (!known)
+      return tool_fail("the graph has no input for %s",
+                       tool_name(list->items[i]));
+  }
+  (void)t;
+  return TOOL_OK;
+}
+
+int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
+  const size_t n = tir_graph_n_inputs(graph);
+  int status = check_names(t, graph, &t->options.inputs, "");
+  if (status == TOOL_OK)
+    status = check_names(t, graph, &t->options.heads, ".head");
+  for (size_t i = 0; i < n; i++) out[i] = NULL;
+  for (size_t i = 0; i < n && status == TOOL_OK; i++) {
+    tir_port port, given;
+    char want_text[256], given_text[256], head[512];
+    tir_graph_input(graph, i, &port);
+    const char *file = file_of(&t->options.inputs, graph, port.name);
+    const size_t length = strlen(port.name);
+    if (!file && length > 5 && length < sizeof head &&
+        strcmp(port.name + length - 5, ".head") == 0) {
+      memcpy(head, port.name, length - 5);
+      head[length - 5] = '\0';
+      file = file_of(&t->options.heads, graph, head);
+    }
+    if (!file) {
+      status = tool_fail("input %s is missing: it is %s",
+                         tool_name(port.name),
+                         tool_type(&port, want_text, sizeof want_text));
+      break;
+    }
+    tir_error error;
+    if (tir_npy_load(t->context, file, &out[i], &error)) {
+      status = tool_fail_error(tool_name(file), &error);
+      break;
+    }
+    if (same_type(&port, out[i])) continue;
+    port_of_tensor(out[i], &given);
+    status = tool_fail("input %s is %s, the file holds %s",
+                       tool_name(port.name),
+                       tool_type(&port, want_text, sizeof want_text),
+                       tool_type(&given, given_text, sizeof given_text));
+  }
+  if (status != TOOL_OK) tool_release(out, n);
+  return status;
+}
+
+static void fill_random(void *data, tir_dtype dtype, size_t bytes,
+                        uint64_t *state) {
+  const size_t size = tir_dtype_size(dtype);
+  for (size_t at = 0; at < bytes; at += size) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    const double x = (double)(*state >> 33) / 2147483648.0 - 0.5;
+    const float f = (float)x;
+    if (dtype == TIR_DTYPE_F32) memcpy((char *)data + at, &f, 4);
+    if (dtype == TIR_DTYPE_F64) memcpy((char *)data + at, &x, 8);
+  }
+}
+
+int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
+  uint64_t state = (uint64_t)t->options.seed * 2 + 1;
+  const size_t n = tir_graph_n_inputs(graph);
+  for (size_t i = 0; i < n; i++) out[i] = NULL;
+  for (size_t i = 0; i < n; i++) {
+    tir_port port;
+    tir_error error;
+    void *data;
+    tir_graph_input(graph, i, &port);
+    if (tir_tensor_create(t->context, port.dtype, port.dims, port.rank,
+                          &out[i], &error) ||
+        tir_tensor_write_begin(out[i], &data, &error)) {
+      tool_release(out, n);
+      return tool_fail_error("inputs", &error);
+    }
+    fill_random(data, port.dtype, tir_tensor_size_bytes(out[i]), &state);
+    tir_tensor_write_end(out[i]);
+  }
+  return TOOL_OK;
+}
+
+// --- out -------------------------------------------------------------------
+
+// NAME as a file name: bytes outside [A-Za-z0-9._-] as %XX, cut and hashed
+// when long, a leading dot escaped.
+static void file_name(const char *name, const json_t *manifest, char *out,
+                      size_t size) {
+  size_t n = 0;
+  uint64_t hash = 14695981039346656037u;
+  for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
+    hash = (hash ^ *c) * 1099511628211u;
+    const bool plain = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
+                       (*c >= '0' && *c <= '9') || *c == '_' || *c == '-' ||
+                       (*c == '.' && n > 0);
+    if (n + 4 >= size - 24) continue;
+    if (plain)
+      out[n++] = (char)*c;
+    else
+      n += (size_t)snprintf(out + n, 4, "%%%02X", *c);
+  }
+  out[n] = '\0';
+  bool taken = false;
+  const char *key;
+  json_t *entry;
+  json_object_foreach((json_t *)manifest, key, entry) {
+    const char *file = json_string_value(json_object_get(entry, "file"));
+    taken |= file && strncmp(file, out, n) == 0 &&
+             strcmp(file + n, ".npy") == 0;
+  }
+  if (n > 120 || n == 0 || taken) {
+    if (n > 100) n = 100;
+    snprintf(out + n, size - n, "-%016" PRIx64, hash);
+  }
+}
+
+int tool_write_value(tool *t, json_t *manifest, const char *name,
+                     const tir_tensor *value) {
+  char file[256], path[4096];
+  tir_error error;
+  if (mkdir(t->options.output_dir, 0777) != 0 &&
+      access(t->options.output_dir, W_OK) != 0)
+    return tool_fail("cannot make %s", tool_name(t->options.output_dir));
+  file_name(name, manifest, file, sizeof file - 4);
+  strcat(file, ".npy");
+  if (snprintf(path, sizeof path, "%s/%s", t->options.output_dir, file) >=
+      (int)sizeof path)
+    return tool_fail("the path is too long");
+  if (!t->options.force && access(path, F_OK) == 0)
+    return tool_fail("%s exists (--force overwrites)", tool_name(path));
+  if (tir_npy_save(value, path, &error))
+    return tool_fail_error(tool_name(path), &error);
+  json_t *shape = json_array();
+  for (int i = 0; i < tir_tensor_rank(value); i++)
+    json_array_append_new(shape, json_integer(tir_tensor_dim(value, i)));
+  json_object_set_new(
+      manifest, name,
+      json_pack("{s:s, s:s, s:o}", "file", file, "dtype",
+                tir_dtype_name(tir_tensor_dtype(value)), "shape", shape));
+  return TOOL_OK;
+}
+
+int tool_write_manifest(tool *t, json_t *manifest) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/manifest.json", t->options.output_dir);
+  const int status = json_dump_file(manifest, path, JSON_INDENT(2));
+  json_decref(manifest);
+  return status ? tool_fail("cannot write %s", tool_name(path)) : TOOL_OK;
+}
+
+// --- running ---------------------------------------------------------------
+
+// Sizes of symbolic dims, read off the inputs given.
+static size_t dim_sizes(const tir_graph *graph, tir_tensor *const *inputs,
+                        tir_dim_size *out, size_t n_max) {
+  size_t n = 0;
+  for (size_t i = 0; i < tir_graph_n_inputs(graph); i++) {
+    tir_port port;
+    tir_graph_input(graph, i, &port);
+    for (int axis = 0; axis < port.rank; axis++) {
+      bool known = !port.dim_names[axis];
+      for (size_t k = 0; k < n && !known; k++)
+        known = strcmp(out[k].name, port.dim_names[axis]) == 0;
+      if (!known && n < n_max)
+        out[n++] = (tir_dim_size){port.dim_names[axis],
+                                  tir_tensor_dim(inputs[i], axis)};
+    }
+  }
+  return n;
+}
+
+int tool_run_graph(tool *t, const tir_graph *graph, const char *pipeline,
+                   tir_tensor *const *inputs, tir_tensor **out) {
+  enum { MAX_SYMBOLS = 64 };
+  tir_dim_size sizes[MAX_SYMBOLS];
+  const tir_compile_options options = {
+      .pipeline = pipeline,
+      .dim_sizes = sizes,
+      .n_dim_sizes = dim_sizes(graph, inputs, sizes, MAX_SYMBOLS),
+  };
+  tir_error error;
+  tir_program *program = NULL;
+  tir_instance *instance = NULL;
+  tir_status status =
+      tir_compile(t->context, graph, &options, &program, &error);
+  if (status == TIR_OK)
+    status = tir_instance_create(program, t->module, &instance, &error);
+  for (size_t i = 0; i < tir_graph_n_inputs(graph) && status == TIR_OK; i++)
+    status = tir_instance_bind_input(instance, i, tir_tensor_data(inputs[i]),
+                                     tir_tensor_size_bytes(inputs[i]),
+                                     &error);
+  if (status == TIR_OK) status = tir_run(instance, NULL, &error);
+  const size_t n = tir_graph_n_outputs(graph);
+  for (size_t i = 0; i < n; i++) out[i] = NULL;
+  for (size_t i = 0; i < n && status == TIR_OK; i++) {
+    tir_port port;
+    tir_program_output(program, i, &port);
+    status = tir_tensor_from_data(t->context, port.dtype, port.dims,
+                                  port.rank, tir_instance_output(instance, i),
+                                  &out[i], &error);
+  }
+  if (status != TIR_OK) tool_release(out, n);
+  tir_instance_destroy(instance);
+  tir_program_destroy(program);
+  return status ? tool_fail_error("run", &error) : TOOL_OK;
+}
