@@ -7,12 +7,15 @@
 // threads would outlive a dlclose.
 #include "exec/blas.h"
 
+#include "exec/threads.h"
+
 #if !defined(TAPEIR_BLAS_NONE)
 
 #include <cblas.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 // X(field, symbol): what a usable library must have.
 #define TIR_BLAS_SYMBOLS(TIR_X)                    \
@@ -32,16 +35,17 @@ typedef struct blas_symbols {
   void (*omp_set_num_threads)(int n);
 } blas_symbols;
 
-enum { STATE_NEW, STATE_READY, STATE_MISSING };
+enum { STATE_NEW, STATE_READY, STATE_MISSING, STATE_LOST };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static tir_exec_lock lock;
 static atomic_int state = STATE_NEW;
 static atomic_int variant = TIR_BLAS_NONE;
 static blas_symbols blas;  // written once, before state is READY
-static int guard_count;    // by lock
 static int guard_saved;    // by lock
+static int n_guards;       // by lock
+static pid_t guard_owner;  // by lock: the process that n_guards counts for
 // Serial variant: its work buffers are shared, so calls must not overlap.
-static pthread_mutex_t call_lock = PTHREAD_MUTEX_INITIALIZER;
+static tir_exec_lock call_lock;
 
 #if defined(TAPEIR_BLAS_LINK)
 
@@ -66,7 +70,13 @@ static bool find_symbol(void *handle, const char *name, void *out_function) {
 
 static bool find_symbols(blas_symbols *table) {
   memset(table, 0, sizeof *table);
+  // The library may start threads as it comes: with every signal blocked, so
+  // that the host's handlers run on the host's threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  tir_exec_signals_swap(&all, &before);
   void *const handle = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+  tir_exec_signals_swap(&before, NULL);
   if (!handle) return false;
   bool found = true;
 #define TIR_BLAS_FIND(field, symbol) \
@@ -85,17 +95,26 @@ static bool find_symbols(blas_symbols *table) {
 
 #endif
 
+// By lock. In a forked child: a thread of the parent that was inside BLAS may
+// have held locks of the library's own, which nobody here will ever give back.
+static void note_fork(void) {
+  const pid_t self = getpid();
+  if (guard_owner == self) return;
+  if (guard_owner != 0 && n_guards > 0) atomic_store(&state, STATE_LOST);
+  guard_owner = self;
+  n_guards = 0;
+}
+
 bool tir_exec_blas_load(void) {
-  int now = atomic_load_explicit(&state, memory_order_acquire);
-  if (now != STATE_NEW) return now == STATE_READY;
-  pthread_mutex_lock(&lock);
-  now = atomic_load_explicit(&state, memory_order_relaxed);
+  tir_exec_lock_take(&lock);
+  note_fork();
+  int now = atomic_load_explicit(&state, memory_order_relaxed);
   if (now == STATE_NEW) {
     now = find_symbols(&blas) ? STATE_READY : STATE_MISSING;
     if (now == STATE_READY) atomic_store(&variant, blas.get_parallel());
     atomic_store_explicit(&state, now, memory_order_release);
   }
-  pthread_mutex_unlock(&lock);
+  tir_exec_lock_give(&lock);
   return now == STATE_READY;
 }
 
@@ -109,50 +128,56 @@ const char *tir_exec_blas_config(void) {
   return tir_exec_blas_loaded() == TIR_BLAS_NONE ? "none" : blas.get_config();
 }
 
-static void begin_process_wide(void) {
-  pthread_mutex_lock(&lock);
-  if (guard_count++ == 0) {
-    guard_saved = blas.get_num_threads();
-    blas.set_num_threads(1);
-  }
-  pthread_mutex_unlock(&lock);
+// OpenMP: the setting is the calling thread's own, nothing to share or count.
+static void set_own_threads(tir_exec_blas_guard *guard) {
+  if (!blas.omp_set_num_threads || !blas.omp_get_max_threads) return;
+  guard->saved = blas.omp_get_max_threads();
+  blas.omp_set_num_threads(1);
 }
 
-static void end_process_wide(void) {
-  pthread_mutex_lock(&lock);
-  if (--guard_count == 0) blas.set_num_threads(guard_saved);
-  pthread_mutex_unlock(&lock);
+// The first one in.
+static void save_threads(tir_exec_blas_guard *guard) {
+  if (guard->variant != TIR_BLAS_PTHREAD) return;
+  guard_saved = blas.get_num_threads();
+  blas.set_num_threads(1);
 }
 
-void tir_exec_blas_begin(tir_exec_blas_guard *guard) {
-  guard->variant = tir_exec_blas_loaded();
+bool tir_exec_blas_begin(tir_exec_blas_guard *guard) {
   guard->saved = 0;
-  if (guard->variant == TIR_BLAS_OPENMP && blas.omp_set_num_threads &&
-      blas.omp_get_max_threads) {
-    // The setting is the calling thread's own: nothing to share or count.
-    guard->saved = blas.omp_get_max_threads();
-    blas.omp_set_num_threads(1);
-  } else if (guard->variant != TIR_BLAS_NONE &&
-             guard->variant != TIR_BLAS_SERIAL) {
-    begin_process_wide();
-  }
+  tir_exec_lock_take(&lock);
+  note_fork();
+  guard->variant = tir_exec_blas_loaded();
+  const bool lost = atomic_load(&state) == STATE_LOST;
+  if (guard->variant != TIR_BLAS_NONE && n_guards++ == 0) save_threads(guard);
+  tir_exec_lock_give(&lock);
+  if (guard->variant == TIR_BLAS_OPENMP) set_own_threads(guard);
+  return !lost;
 }
 
 void tir_exec_blas_end(const tir_exec_blas_guard *guard) {
-  if (guard->saved > 0) {
-    blas.omp_set_num_threads(guard->saved);
-  } else if (guard->variant != TIR_BLAS_NONE &&
-             guard->variant != TIR_BLAS_SERIAL) {
-    end_process_wide();
-  }
+  if (guard->saved > 0) blas.omp_set_num_threads(guard->saved);
+  if (guard->variant == TIR_BLAS_NONE) return;
+  tir_exec_lock_take(&lock);
+  if (--n_guards == 0 && guard->variant == TIR_BLAS_PTHREAD)
+    blas.set_num_threads(guard_saved);
+  tir_exec_lock_give(&lock);
+}
+
+void tir_exec_blas_begin_lane(tir_exec_blas_guard *guard) {
+  *guard = (tir_exec_blas_guard){.variant = TIR_BLAS_NONE};
+  if (tir_exec_blas_loaded() == TIR_BLAS_OPENMP) set_own_threads(guard);
+}
+
+void tir_exec_blas_end_lane(const tir_exec_blas_guard *guard) {
+  if (guard->saved > 0) blas.omp_set_num_threads(guard->saved);
 }
 
 static void enter_call(bool serial) {
-  if (serial) pthread_mutex_lock(&call_lock);
+  if (serial) tir_exec_lock_take(&call_lock);
 }
 
 static void leave_call(bool serial) {
-  if (serial) pthread_mutex_unlock(&call_lock);
+  if (serial) tir_exec_lock_give(&call_lock);
 }
 
 static CBLAS_TRANSPOSE flag(bool transpose) {
@@ -183,11 +208,18 @@ tir_exec_blas_variant tir_exec_blas_loaded(void) { return TIR_BLAS_NONE; }
 
 const char *tir_exec_blas_config(void) { return "none"; }
 
-void tir_exec_blas_begin(tir_exec_blas_guard *guard) {
+bool tir_exec_blas_begin(tir_exec_blas_guard *guard) {
   *guard = (tir_exec_blas_guard){.variant = TIR_BLAS_NONE};
+  return true;
 }
 
 void tir_exec_blas_end(const tir_exec_blas_guard *guard) { (void)guard; }
+
+void tir_exec_blas_begin_lane(tir_exec_blas_guard *guard) {
+  tir_exec_blas_begin(guard);
+}
+
+void tir_exec_blas_end_lane(const tir_exec_blas_guard *guard) { (void)guard; }
 
 void tir_exec_blas_sgemm(const tir_exec_gemm_call *call) { (void)call; }
 

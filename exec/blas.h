@@ -25,13 +25,19 @@ const char *tir_exec_blas_config(void);
 // Thread guard: between begin and end BLAS calls of this thread run
 // single-threaded, whatever the host has chosen. Counted over the process: the
 // first one in saves the host's thread count, the last one out restores it.
-// Does nothing while no library is open. Any thread; calls may nest.
+// Does nothing while no library is open. Any thread; calls may nest. False in a
+// forked child of a process another thread of which was using BLAS: it cannot
+// be used any more, and tir_exec_blas_load then says that there is none.
 typedef struct tir_exec_blas_guard {
   int variant;  // of begin, so that end undoes exactly what begin did
   int saved;    // OpenMP: count of the calling thread
 } tir_exec_blas_guard;
-void tir_exec_blas_begin(tir_exec_blas_guard *guard);
+bool tir_exec_blas_begin(tir_exec_blas_guard *guard);
 void tir_exec_blas_end(const tir_exec_blas_guard *guard);
+// The same on a thread that works for a run whose caller holds the guard:
+// only a setting that belongs to the thread is changed.
+void tir_exec_blas_begin_lane(tir_exec_blas_guard *guard);
+void tir_exec_blas_end_lane(const tir_exec_blas_guard *guard);
 
 // c[m, n] = op(a) · op(b), row-major, leading dimensions in elements. Never
 // reads c. Only after tir_exec_blas_load returned true, inside a guard;

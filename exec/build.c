@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "exec/live.h"
+#include "exec/threads.h"
 #include "passes/gradient.h"
 
 typedef struct building {
@@ -41,8 +42,7 @@ static tir_status add_external(building *b, size_t i) {
     attrs = tir_ir_attrs(b->from, tir_ir_producer(b->from, v));
   }
   tir_ir_node node;
-  TIR_TRY(tir_ir_append(b->to, op, NULL, 0, attrs, &type, 1, &node,
-                        b->error));
+  TIR_TRY(tir_ir_append(b->to, op, NULL, 0, attrs, &type, 1, &node, b->error));
   const tir_ir_value out = tir_ir_out(b->to, node, 0);
   tir_ir_value_at(b->to, out)->flags = tir_ir_value_at(b->from, v)->flags;
   b->externals[i] = out.id;
@@ -66,8 +66,7 @@ static tir_status add_node(building *b, size_t i) {
   const tir_ir_node_data data = *tir_ir_node_at(b->from, n);
   tir_context *context = b->from->context;
   if (is_pass_through(b, n, i)) {
-    b->internals[b->n_internals++] =
-        value_of(b, tir_ir_in(b->from, n, 1).id);
+    b->internals[b->n_internals++] = value_of(b, tir_ir_in(b->from, n, 1).id);
     return TIR_OK;
   }
   b->operands.count = 0;
@@ -79,8 +78,7 @@ static tir_status add_node(building *b, size_t i) {
   if (data.op == TIR_OP_ASSIGN && b->slice->runs.data[i]) {
     const uint32_t out = tir_ir_out(b->from, n, 0).id;
     const uint32_t index = b->live->root.values.data[out].assign;
-    b->operands.data[0] =
-        value_of(b, b->slice->assigns.data[index - 1].root);
+    b->operands.data[0] = value_of(b, b->slice->assigns.data[index - 1].root);
   }
   tir_ir_type types[TIR_MAX_OUTPUTS], *out_types = types;
   const size_t bytes = data.n_out * sizeof *out_types;
@@ -115,8 +113,7 @@ static tir_status add_node(building *b, size_t i) {
 static tir_status substitute(building *b, const uint32_t *map) {
   for (size_t i = 0; i < b->slice->substitutes.count; i += 2) {
     const uint32_t value = map[value_of(b, b->slice->substitutes.data[i])];
-    const uint32_t by =
-        map[b->externals[b->slice->substitutes.data[i + 1]]];
+    const uint32_t by = map[b->externals[b->slice->substitutes.data[i + 1]]];
     TIR_TRY(tir_ir_replace_uses(b->to, (tir_ir_value){value},
                                 (tir_ir_value){by}, b->error));
   }
@@ -144,8 +141,7 @@ static tir_status build_graph(building *b) {
 }
 
 // A residual that `needs` forgot would be read from nowhere: refuse the plan.
-static tir_status check_bound(const tir_live *live,
-                              const tir_program *program,
+static tir_status check_bound(const tir_live *live, const tir_program *program,
                               tir_error *error) {
   for (size_t i = 0; i < live->slice.externals.count; i++) {
     const tir_live_external *external = &live->slice.externals.data[i];
@@ -195,6 +191,8 @@ tir_status tir_live_build(tir_live *live, tir_program **out_program,
   }
   if (status == TIR_OK) {
     status = check_bound(live, *out_program, error);
+    if (status == TIR_OK && (*out_program)->is_split)
+      status = tir_exec_start_threads(context, error);
     if (status != TIR_OK) {
       tir_exec_program_release(*out_program);
       *out_program = NULL;

@@ -196,7 +196,7 @@ static tir_status build(tir_program *program,
   // scratch and tables known.
   TIR_TRY(fill_report(program, error));
   TIR_TRY(check_limit(program, options->max_bytes, error));
-  TIR_TRY(tir_exec_lower(program, error));
+  TIR_TRY(tir_exec_lower(program, options->grain, error));
   TIR_TRY(fill_report(program, error));
   return check_limit(program, options->max_bytes, error);
 }

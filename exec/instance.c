@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "exec/program.h"
+#include "exec/threads.h"
 #include "ir/base/checked.h"
 
 struct tir_instance {
@@ -133,6 +134,13 @@ static tir_status create(tir_program *program, tir_module *module,
     instance->ptr[output_entry(program, i)] = block + program->output_offset[i];
   for (uint32_t i = 0; i < program->n_params; i++) {
     const tir_status status = bind_param(instance, i, error);
+    if (status != TIR_OK) {
+      release_params(instance);
+      return status;
+    }
+  }
+  if (program->is_split) {
+    const tir_status status = tir_exec_start_threads(program->context, error);
     if (status != TIR_OK) {
       release_params(instance);
       return status;

@@ -17,17 +17,29 @@ typedef struct tir_exec_fault {
 } tir_exec_fault;
 
 typedef struct tir_exec_call {
-  void *const *ptr;      // pointer table of the instance; ptr[0] is NULL
-  const uint32_t *arg;   // operands, then outputs, as entries of ptr; an
-                         // unused output and a shape-only operand are entry 0
+  void *const *ptr;     // pointer table of the instance; ptr[0] is NULL
+  const uint32_t *arg;  // operands, then outputs, as entries of ptr; an
+                        // unused output and a shape-only operand are entry 0
   const void *params;
-  void *scratch;         // scratch_bytes, 64-byte aligned
+  void *scratch;       // scratch_bytes, 64-byte aligned, of this lane
+  void *shared;        // shared_bytes, 64-byte aligned, of the whole step
+  int64_t first, end;  // units to compute, of a step that has a split
   tir_exec_fault *fault;
 } tir_exec_call;
 
 // TIR_OK, or TIR_ERR_VALUE with call->fault filled. Reads operands only,
-// writes outputs whole, allocates nothing.
+// writes outputs whole (of its units, if the step has a split), allocates
+// nothing.
 typedef tir_status (*tir_exec_kernel_fn)(const tir_exec_call *call);
+
+// A step cut into units that may be computed in any order and side by side.
+// The cut is a function of shapes and of the CPU level alone.
+typedef struct tir_exec_split {
+  uint32_t n_units;
+  tir_exec_kernel_fn finish;  // after all units; NULL: nothing is left to do
+  size_t scratch_bytes;       // per lane
+  size_t shared_bytes;        // multiple of 64
+} tir_exec_split;
 
 typedef struct tir_exec_prepare {
   const tir_op_desc *desc;
@@ -37,14 +49,19 @@ typedef struct tir_exec_prepare {
   const tir_ir_type *out;
   size_t n_out;
   const bool *out_used;
-  int cpu_level;           // TIR_CPU_*
-  tir_base_arena *arena;   // of the program, for the parameter block
+  int cpu_level;          // TIR_CPU_*
+  tir_base_arena *arena;  // of the program, for the parameter block
   tir_error *error;
+  double grain;  // least work of a unit, 0: what pays (call.c). A test's
+                 // small one cuts everything
+  double cost;   // between the parts of a prepare: see elementwise.h
   // Answers.
   tir_exec_kernel_fn run;
   const void *params;
   size_t scratch_bytes;
-  bool uses_blas;          // `run` calls BLAS: the run holds the guard
+  tir_exec_split split;  // n_units 0 or 1: not cut; its scratch_bytes are
+                         // filled in from the above
+  bool uses_blas;        // `run` calls BLAS: the run holds the guard
 } tir_exec_prepare;
 
 typedef struct tir_exec_kernel_desc {

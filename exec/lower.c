@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "exec/program.h"
+#include "exec/threads.h"
 #include "ir/base/checked.h"
 
 typedef struct lowering {
@@ -19,6 +20,7 @@ typedef struct lowering {
   tir_ir_type *types;   // room for the operands and outputs of one node
   bool *used;
   size_t max_types;
+  double grain;
   tir_error *error;
 } lowering;
 
@@ -190,6 +192,29 @@ static void note_read(tir_program *program, uint32_t entry) {
     program->input_read[pointer->index] = true;
 }
 
+// Scratch of a step with units: what all share, then a part per lane.
+static tir_status split_step(lowering *l, const tir_exec_prepare *query,
+                             tir_exec_step *step) {
+  tir_program *program = l->program;
+  const uint32_t n_lanes = tir_exec_n_lanes(program->context);
+  tir_exec_split *split = tir_base_arena_alloc(&program->arena, sizeof *split,
+                                               _Alignof(tir_exec_split));
+  if (!split) return tir_base_fail_memory(l->error, sizeof *split);
+  *split = query->split;
+  size_t total = 0;
+  if (!tir_base_size_align(query->scratch_bytes, 64, &split->scratch_bytes) ||
+      !tir_base_size_align(query->split.shared_bytes, 64,
+                           &split->shared_bytes) ||
+      !tir_base_size_mul(split->scratch_bytes, n_lanes, &total) ||
+      !tir_base_size_add(total, split->shared_bytes, &total))
+    return tir_base_fail(l->error, TIR_ERR_LIMIT,
+                         "compile: scratch memory exceeds the address space");
+  step->split = split;
+  if (total > program->scratch_bytes) program->scratch_bytes = total;
+  program->is_split = true;
+  return TIR_OK;
+}
+
 static tir_status prepare_step(lowering *l, tir_ir_node node,
                                tir_exec_step *step) {
   tir_program *program = l->program;
@@ -212,6 +237,7 @@ static tir_status prepare_step(lowering *l, tir_ir_node node,
       .out_used = l->used,
       .cpu_level = program->context->cpu_level,
       .arena = &program->arena,
+      .grain = l->grain,
       .error = l->error,
   };
   const tir_exec_kernel_desc *kernel =
@@ -229,9 +255,10 @@ static tir_status prepare_step(lowering *l, tir_ir_node node,
   step->run = query.run;
   step->params = query.params;
   step->node = node.id;
+  program->uses_blas |= query.uses_blas;
+  if (query.split.n_units > 1) return split_step(l, &query, step);
   if (query.scratch_bytes > program->scratch_bytes)
     program->scratch_bytes = query.scratch_bytes;
-  program->uses_blas |= query.uses_blas;
   return TIR_OK;
 }
 
@@ -328,12 +355,14 @@ static tir_status lower(lowering *l) {
   return make_copies(l);
 }
 
-tir_status tir_exec_lower(tir_program *program, tir_error *error) {
+tir_status tir_exec_lower(tir_program *program, double grain,
+                          tir_error *error) {
   lowering l = {
       .program = program,
       .graph = program->graph,
       .places = program->plan.places,
       .n_entry = program->plan.n_places,
+      .grain = grain,
       .error = error,
   };
   const tir_plan *plan = &program->plan;

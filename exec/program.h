@@ -11,8 +11,9 @@
 typedef struct tir_exec_step {
   tir_exec_kernel_fn run;
   const void *params;
-  uint32_t arg;   // into args
-  uint32_t node;  // of program->graph, for errors
+  const tir_exec_split *split;  // NULL: one call does it all
+  uint32_t arg;                 // into args
+  uint32_t node;                // of program->graph, for errors
 } tir_exec_step;
 
 // Copies made after all steps, between entries of the pointer table.
@@ -61,6 +62,7 @@ struct tir_program {
   uint32_t n_outputs;
   bool writes_state;
   bool uses_blas;
+  bool is_split;  // some step has units: threads are of use
   tir_tensor **constants;
   uint32_t n_constants;
   size_t arena_bytes;
@@ -78,6 +80,7 @@ typedef struct tir_exec_compile_options {
   bool check_nan;
   const bool *input_donated;  // live tape; NULL: none
   bool no_reuse;
+  double grain;  // of tir_exec_prepare; 0: the usual one
 } tir_exec_compile_options;
 
 // Compiles `graph`, taking ownership of it (also on error). Runs passes,
@@ -86,7 +89,7 @@ tir_status tir_exec_compile(tir_context *context, tir_ir_graph *graph,
                             const tir_exec_compile_options *options,
                             tir_program **out_program, tir_error *error);
 // Part of it: from the plan to pointers, args, steps, copies and scratch.
-tir_status tir_exec_lower(tir_program *program, tir_error *error);
+tir_status tir_exec_lower(tir_program *program, double grain, tir_error *error);
 // Bytes of an instance's own tables, the last part of its block.
 size_t tir_exec_table_bytes(const tir_program *program);
 // Fills `listed` and `listed_names`.

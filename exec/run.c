@@ -1,9 +1,9 @@
 // Running: walk the steps of a program over a pointer table.
 //
 // A run allocates nothing and looks nothing up. Cancelling is polled between
-// steps up to the commit point, the first step that overwrites state; from
-// there on a run goes to its end, so that state is never half written. All
-// steps that can fail on data stand before it.
+// steps, and between the units of long ones, up to the commit point, the first
+// step that overwrites state; from there on a run goes to its end, so that
+// state is never half written. All steps that can fail on data stand before it.
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +11,7 @@
 #include "exec/blas.h"
 #include "exec/float_control.h"
 #include "exec/program.h"
+#include "exec/split.h"
 
 // What the loops share.
 typedef struct run {
@@ -127,7 +128,8 @@ static bool past_deadline(int64_t deadline_ns) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec >= deadline_ns;
 }
 
-static tir_status poll(run *r) {
+static tir_status poll(void *arg) {
+  run *const r = arg;
   const tir_run_options *options = r->options;
   const char *why = NULL;
   if (options->cancel) {
@@ -148,6 +150,7 @@ static tir_status poll(run *r) {
 
 static tir_status fail_step(run *r, const tir_exec_step *step,
                             tir_status status) {
+  if (status == TIR_ERR_CANCELLED) return status;  // not the step's failure
   r->at = (uint32_t)(step - r->program->steps);
   r->failure->node = step->node;
   r->failure->torn = r->at >= r->program->commit && r->program->writes_state;
@@ -155,7 +158,8 @@ static tir_status fail_step(run *r, const tir_exec_step *step,
 }
 
 // Steps first … end − 1 and nothing else between them.
-static tir_status run_plain(run *r, uint32_t first, uint32_t end) {
+static tir_status run_plain(run *r, uint32_t first, uint32_t end,
+                            const tir_exec_poll *poll) {
   const tir_program *program = r->program;
   const uint32_t *args = program->args;
   const tir_exec_step *last = program->steps + end;
@@ -163,7 +167,9 @@ static tir_status run_plain(run *r, uint32_t first, uint32_t end) {
        step++) {
     r->call.arg = args + step->arg;
     r->call.params = step->params;
-    const tir_status status = step->run(&r->call);
+    const tir_status status =
+        step->split ? tir_exec_run_split(program, step, &r->call, poll)
+                    : step->run(&r->call);
     if (__builtin_expect(status != TIR_OK, 0))
       return fail_step(r, step, status);
   }
@@ -172,9 +178,10 @@ static tir_status run_plain(run *r, uint32_t first, uint32_t end) {
 
 static tir_status run_watched(run *r, uint32_t first, uint32_t end,
                               bool polled) {
+  const tir_exec_poll inside = {poll, r};
   for (r->at = first; r->at < end; r->at++) {
     if (polled) TIR_TRY(poll(r));
-    TIR_TRY(run_plain(r, r->at, r->at + 1));
+    TIR_TRY(run_plain(r, r->at, r->at + 1, polled ? &inside : NULL));
     if (!r->program->check_nan) continue;
     const tir_exec_step *step = &r->program->steps[r->at];
     const tir_status status = check_nan(r, step);
@@ -188,7 +195,8 @@ static tir_status run_steps(run *r) {
   const bool polled =
       r->options && (r->options->cancel || r->options->deadline_ns != 0);
   const uint32_t commit = program->commit;
-  if (!polled && !program->check_nan) return run_plain(r, 0, program->n_steps);
+  if (!polled && !program->check_nan)
+    return run_plain(r, 0, program->n_steps, NULL);
   TIR_TRY(run_watched(r, 0, commit, polled));
   // Also once before the first overwrite, be it by a step or by a copy.
   if (polled) TIR_TRY(poll(r));
@@ -203,6 +211,13 @@ static void make_copies(const tir_program *program, void *const *ptr) {
   }
 }
 
+static tir_status fail_blas(tir_exec_failure *failure) {
+  snprintf(failure->fault.message, sizeof failure->fault.message,
+           "BLAS was at work in another thread when this process was forked: "
+           "compile the program again");
+  return TIR_ERR_STATE;
+}
+
 tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
                               void *scratch, const tir_run_options *options,
                               tir_exec_failure *failure) {
@@ -211,14 +226,19 @@ tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
   failure->fault.message[0] = '\0';
   run r = {
       .program = program,
-      .call = {.ptr = ptr, .scratch = scratch, .fault = &failure->fault},
+      .call = {.ptr = ptr,
+               .scratch = scratch,
+               .shared = scratch,
+               .fault = &failure->fault},
       .options = options,
       .host = tir_exec_float_enter(),
       .failure = failure,
   };
   tir_exec_blas_guard guard;
-  if (program->uses_blas) tir_exec_blas_begin(&guard);
-  const tir_status status = run_steps(&r);
+  tir_status status = TIR_OK;
+  if (program->uses_blas && !tir_exec_blas_begin(&guard))
+    status = fail_blas(failure);
+  if (status == TIR_OK) status = run_steps(&r);
   if (status == TIR_OK) make_copies(program, ptr);
   if (program->uses_blas) tir_exec_blas_end(&guard);
   tir_exec_float_leave(&r.host);

@@ -64,8 +64,8 @@ static void mark_operands(marking *m, tir_ir_node n, bool cone) {
     mark_history(m, tir_ir_in(g, n, i).id);
 }
 
-tir_status tir_live_mark(tir_live *live, const uint32_t *asked,
-                         size_t n_asked, tir_error *error) {
+tir_status tir_live_mark(tir_live *live, const uint32_t *asked, size_t n_asked,
+                         tir_error *error) {
   tir_live_frame *root = &live->root;
   tir_live_slice *slice = &live->slice;
   tir_context *context = root->graph->context;
@@ -116,8 +116,8 @@ static void settle_node(tir_live *live, uint32_t id) {
   node->state = TIR_LIVE_DONE;
   live->n_pending--;
   for (uint32_t i = 0; i < tir_ir_n_in(g, n); i++)
-    tir_live_count_down(live, tir_ir_in(g, n, i).id,
-                        tir_live_reads(g, n, i), !node->history);
+    tir_live_count_down(live, tir_ir_in(g, n, i).id, tir_live_reads(g, n, i),
+                        !node->history);
   for (uint32_t i = 0; i < tir_ir_n_out(g, n); i++)
     root->values.data[tir_ir_out(g, n, i).id].state = TIR_LIVE_DONE;
 }

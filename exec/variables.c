@@ -10,12 +10,10 @@ static void own(tir_tape *tape, uint32_t value) {
 }
 
 static void disown(tir_tape *tape, uint32_t value) {
-  if (tir_live_frame_of(tape)->is_live && value)
-    tir_live_disown(tape, value);
+  if (tir_live_frame_of(tape)->is_live && value) tir_live_disown(tape, value);
 }
 
-tir_live_variable *tir_live_variable_of(tir_live_frame *frame,
-                                        uint32_t value) {
+tir_live_variable *tir_live_variable_of(tir_live_frame *frame, uint32_t value) {
   if (!value || value >= frame->values.count) return NULL;
   const uint32_t variable = frame->values.data[value].variable;
   return variable ? &frame->variables.data[variable - 1] : NULL;
@@ -43,8 +41,7 @@ void tir_live_forget_variable(tir_live *live, uint32_t value) {
 // A free entry or a new one; 0 when memory ran out, else number + 1.
 static uint32_t new_variable(tir_live_frame *frame) {
   const tir_live_variable none = {0};
-  for (size_t i = frame->first_free_variable; i < frame->variables.count;
-       i++) {
+  for (size_t i = frame->first_free_variable; i < frame->variables.count; i++) {
     if (frame->variables.data[i].value) continue;
     frame->first_free_variable = i + 1;
     return (uint32_t)i + 1;
@@ -163,8 +160,8 @@ void tir_attach_grad(tir_tape *tape, tir_value x, tir_grad_request request) {
   static const char call[] = "attach_grad";
   tir_ir_value v = markable(tape, x, call, request);
   if (!v.id) return;
-  if (has_history(tape, v) || tir_live_variable_of(tir_live_frame_of(tape),
-                                                   v.id))
+  if (has_history(tape, v) ||
+      tir_live_variable_of(tir_live_frame_of(tape), v.id))
     v = cut(tape, x, v);
   if (v.id) mark(tape, call, v.id, request);
 }
@@ -198,8 +195,7 @@ void tir_mark_variables(tir_tape *tape, const tir_value *values,
 }
 
 // The variable of a handle, NULL if it has none.
-static tir_live_variable *find(tir_tape *tape, tir_value x,
-                               const char *call) {
+static tir_live_variable *find(tir_tape *tape, tir_value x, const char *call) {
   if (!tape || !tir_ir_ready(tape)) return NULL;
   const tir_ir_value v = tir_ir_use(tape, x, call, "x");
   return tir_live_variable_of(tir_live_frame_of(tape), v.id);
@@ -238,8 +234,7 @@ tir_value tir_grad_of(tir_tape *tape, tir_value x) {
 tir_value tir_take_grad(tir_tape *tape, tir_value x) {
   tir_live_variable *variable = require(tape, x, "take_grad");
   if (!variable)
-    return tape ? tir_ir_keep_error(tape, "take_grad", TIR_ERR_STATE,
-                                    "skipped")
+    return tape ? tir_ir_keep_error(tape, "take_grad", TIR_ERR_STATE, "skipped")
                 : (tir_value){0};
   const tir_value grad = tir_grad_of(tape, x);
   // Recording zeros does not move variables, but look again all the same.
@@ -264,8 +259,7 @@ void tir_set_grad(tir_tape *tape, tir_value x, tir_value gradient) {
     char want_text[TIR_TYPE_TEXT_MAX], got_text[TIR_TYPE_TEXT_MAX];
     tir_ir_type_of(tape->graph, v, &want);
     tir_ir_type_of(tape->graph, g, &got);
-    tir_ir_keep_error(tape, call, TIR_ERR_SHAPE,
-                      "gradient is %s, x is %s",
+    tir_ir_keep_error(tape, call, TIR_ERR_SHAPE, "gradient is %s, x is %s",
                       tir_ir_type_text(&got, got_text),
                       tir_ir_type_text(&want, want_text));
     return;
@@ -283,8 +277,7 @@ void tir_grad_reset_fresh(tir_tape *tape, tir_value x) {
   if (variable) variable->fresh = false;
 }
 
-size_t tir_tape_unreached(tir_tape *tape, tir_value *out_values,
-                          size_t n_max) {
+size_t tir_tape_unreached(tir_tape *tape, tir_value *out_values, size_t n_max) {
   if (!tape || !tir_ir_ready(tape)) return 0;
   const tir_live_frame *frame = tir_live_frame_of(tape);
   size_t n = 0;

@@ -45,8 +45,7 @@ rule examples 'tapeir/|examples/|[a-z_]+\.h' 'examples are built on public heade
 rule bench 'tapeir/|bench/|[a-z_]+\.h' 'benchmarks are built on public headers'
 
 only 'exec/blas\.c' '(cblas|lapacke|openblas)' 'only exec/blas.c knows BLAS'
-only 'exec/blas\.c|exec/threads\.[ch]' 'pthread' \
-  'only exec/threads.* knows threads (blas.c: one lock for the process)'
+only 'exec/threads\.[ch]' 'pthread' 'only exec/threads.* knows threads'
 only 'serialize/[a-z_/]*\.[ch]' 'protobuf' 'only serialize knows protobuf'
 only 'tools/[a-z_/]*\.[ch]' 'jansson' 'only tools know JSON'
 only 'ir/base/hash\.c' 'xxhash' 'only ir/base/hash.c knows xxHash'

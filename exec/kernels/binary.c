@@ -1,10 +1,13 @@
 // Elementwise kernels with two operands, and the sum of many.
 #include "exec/kernels/levels.h"
 
-#define TIR_BINARY_KERNEL(name)                                             \
+#define TIR_BINARY_KERNEL(name) TIR_COSTLY_BINARY_KERNEL(name, 1)
+// `units` is the cost of an element beside that of an addition.
+#define TIR_COSTLY_BINARY_KERNEL(name, units)                               \
   static tir_status name##_prepare(tir_exec_prepare *q) {                   \
     const tir_exec_level_binary *const level =                              \
         TIR_AT_LEVEL(tir_exec_binary, q->cpu_level);                        \
+    q->cost = units;                                                        \
     return tir_exec_prepare_elementwise(q, 2, level->name[q->in[0].dtype]); \
   }                                                                         \
   const tir_exec_kernel_desc tir_kernel_##name = {.prepare = name##_prepare};
@@ -12,13 +15,14 @@
 TIR_BINARY_KERNEL(add)
 TIR_BINARY_KERNEL(sub)
 TIR_BINARY_KERNEL(mul)
-TIR_BINARY_KERNEL(pow)
+TIR_COSTLY_BINARY_KERNEL(pow, 16)
 TIR_BINARY_KERNEL(maximum)
 
 static tir_status div_prepare(tir_exec_prepare *q) {
   const tir_exec_level_binary *const level =
       TIR_AT_LEVEL(tir_exec_binary, q->cpu_level);
   const tir_dtype dtype = q->in[0].dtype;
+  q->cost = 2;
   return tir_exec_prepare_checked(q, 2, level->div[dtype],
                                   level->division[dtype],
                                   "integer division by zero");
@@ -33,6 +37,7 @@ typedef struct add_n_params {
   int64_t n;
   size_t n_in;
   size_t elem_size;
+  int64_t per_unit;
 } add_n_params;
 
 // Sums in recorded order, block by block: the output may stand in the memory
@@ -41,8 +46,10 @@ static tir_status add_n_run(const tir_exec_call *call) {
   const add_n_params *const p = call->params;
   _Alignas(64) char sum[TIR_EXEC_BLOCK * 8];
   char *const out = tir_exec_arg(call, p->n_in);
-  for (int64_t i = 0; i < p->n; i += TIR_EXEC_BLOCK) {
-    const int64_t m = p->n - i < TIR_EXEC_BLOCK ? p->n - i : TIR_EXEC_BLOCK;
+  const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
+  for (int64_t i = span.first; i < span.end; i += TIR_EXEC_BLOCK) {
+    const int64_t m =
+        span.end - i < TIR_EXEC_BLOCK ? span.end - i : TIR_EXEC_BLOCK;
     const size_t at = (size_t)i * p->elem_size;
     const char *first = tir_exec_arg(call, 0);
     const void *left = first + at;
@@ -69,6 +76,7 @@ static tir_status add_n_prepare(tir_exec_prepare *q) {
   p->n = tir_ir_type_numel(&q->out[0]);
   p->n_in = q->n_in;
   p->elem_size = tir_dtype_size(q->out[0].dtype);
+  p->per_unit = tir_exec_cut(q, p->n, (double)q->n_in);
   q->run = add_n_run;
   q->params = p;
   return TIR_OK;

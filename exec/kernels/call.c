@@ -13,6 +13,23 @@ void *tir_exec_kernel_params(tir_exec_prepare *q, size_t size) {
   return memset(params, 0, size);
 }
 
+// About ten microseconds of the cheapest work: handing a unit over costs half
+// of one. Twice as much work is needed before anything is cut.
+static const double usual_grain = 32768;
+enum { MAX_UNITS = 1 << 20 };
+
+int64_t tir_exec_cut(tir_exec_prepare *q, int64_t n, double cost) {
+  const double grain = q->grain > 0 ? q->grain : usual_grain;
+  q->split.n_units = 1;
+  if (n < 2 || (double)n * cost < 2 * grain) return n;
+  int64_t per_unit = cost < grain ? (int64_t)(grain / cost) : 1;
+  // Long runs in whole cache lines.
+  if (per_unit > 64) per_unit = per_unit / 64 * 64;
+  if (per_unit < n / MAX_UNITS + 1) per_unit = n / MAX_UNITS + 1;
+  q->split.n_units = (uint32_t)((n + per_unit - 1) / per_unit);
+  return per_unit;
+}
+
 tir_status tir_exec_kernel_missing(const tir_exec_prepare *q) {
   const tir_dtype dtype = q->n_in > 0 ? q->in[0].dtype : q->out[0].dtype;
   return tir_base_fail(q->error, TIR_ERR_UNSUPPORTED, "%s: no kernel for %s",

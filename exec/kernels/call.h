@@ -20,6 +20,23 @@ static inline void *tir_exec_arg(const tir_exec_call *call, size_t i) {
   return call->ptr[call->arg[i]];
 }
 
+// Cutting a kernel's work: n pieces, each about as long as `cost` cheap element
+// operations. Sets q->split.n_units and returns the pieces of a unit; a step
+// that is not worth handing out stays whole (all n pieces are one unit).
+int64_t tir_exec_cut(tir_exec_prepare *q, int64_t n, double cost);
+
+// Pieces first … end − 1 that a call is to compute.
+typedef struct tir_exec_span {
+  int64_t first, end;
+} tir_exec_span;
+
+static inline tir_exec_span tir_exec_span_of(const tir_exec_call *call,
+                                             int64_t n, int64_t per_unit) {
+  if (call->end == 0) return (tir_exec_span){0, n};  // not cut
+  const int64_t end = call->end * per_unit;
+  return (tir_exec_span){call->first * per_unit, end < n ? end : n};
+}
+
 // Zeroed parameter block of the program; NULL when memory ran out (the error
 // is filled in).
 void *tir_exec_kernel_params(tir_exec_prepare *q, size_t size);

@@ -109,6 +109,7 @@ typedef struct cast_params {
   convert_fn first, second;
   int64_t n;
   size_t in_size, out_size;
+  int64_t per_unit;
 } cast_params;
 
 static tir_status cast_run(const tir_exec_call *call) {
@@ -116,8 +117,10 @@ static tir_status cast_run(const tir_exec_call *call) {
   _Alignas(64) char wide[TIR_EXEC_BLOCK * 8];
   const char *const in = tir_exec_arg(call, 0);
   char *const out = tir_exec_arg(call, 1);
-  for (int64_t i = 0; i < p->n; i += TIR_EXEC_BLOCK) {
-    const int64_t m = p->n - i < TIR_EXEC_BLOCK ? p->n - i : TIR_EXEC_BLOCK;
+  const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
+  for (int64_t i = span.first; i < span.end; i += TIR_EXEC_BLOCK) {
+    const int64_t m =
+        span.end - i < TIR_EXEC_BLOCK ? span.end - i : TIR_EXEC_BLOCK;
     p->first(m, wide, in + (size_t)i * p->in_size);
     p->second(m, out + (size_t)i * p->out_size, wide);
   }
@@ -138,6 +141,7 @@ static tir_status cast_prepare(tir_exec_prepare *q) {
   p->n = tir_ir_type_numel(&q->out[0]);
   p->in_size = tir_dtype_size(from);
   p->out_size = tir_dtype_size(to);
+  p->per_unit = tir_exec_cut(q, p->n, 8);
   q->run = cast_run;
   q->params = p;
   return TIR_OK;

@@ -79,12 +79,11 @@ static tir_status fail_at(const tir_exec_call *call, int64_t position) {
                                position);
 }
 
-// One row along the last dim. `position` is that of its first element.
-static tir_status run_row(const tir_exec_call *call, char *out,
+// n elements along the last dim. `position` is that of the first one.
+static tir_status run_row(const tir_exec_call *call, int64_t n, char *out,
                           const char *const *in, int64_t position) {
   const tir_exec_elementwise *const p = call->params;
   const int last = p->rank - 1;
-  const int64_t n = p->dims[last];
   const int64_t step = n < TIR_EXEC_BLOCK ? n : TIR_EXEC_BLOCK;
   _Alignas(64) char filled[TIR_EXEC_MAX_OPERANDS][TIR_EXEC_BLOCK * 8];
   const char *block[TIR_EXEC_MAX_OPERANDS] = {NULL};
@@ -137,29 +136,70 @@ static tir_status run_one_row(const tir_exec_call *call) {
   const tir_exec_elementwise *const p = call->params;
   const char *in[TIR_EXEC_MAX_OPERANDS] = {NULL};
   for (int k = 0; k < p->n_in; k++) in[k] = tir_exec_arg(call, (size_t)k);
-  return run_row(call, tir_exec_arg(call, p->out_arg), in, 0);
+  return run_row(call, p->n, tir_exec_arg(call, p->out_arg), in, 0);
 }
 
-// Any broadcast: an odometer over all dims but the last.
+// Places `at` and the operands at row number `row` of the last dim.
+static void seek_row(const tir_exec_elementwise *p, int64_t row, int64_t *at,
+                     const char **in) {
+  for (int d = p->rank - 2; d >= 0; d--) {
+    at[d] = row % p->dims[d];
+    row /= p->dims[d];
+    for (int k = 0; k < p->n_in; k++) in[k] += p->strides[k][d] * at[d];
+  }
+}
+
+static void next_row(const tir_exec_elementwise *p, int64_t *at,
+                     const char **in) {
+  for (int d = p->rank - 2; d >= 0; d--) {
+    at[d]++;
+    for (int k = 0; k < p->n_in; k++) in[k] += p->strides[k][d];
+    if (at[d] < p->dims[d]) return;
+    at[d] = 0;
+    for (int k = 0; k < p->n_in; k++) in[k] -= p->strides[k][d] * p->dims[d];
+  }
+}
+
+// Any broadcast, any part: an odometer over all dims but the last.
 static tir_status run_rows(const tir_exec_call *call) {
   const tir_exec_elementwise *const p = call->params;
-  if (p->n == 0) return TIR_OK;
-  const int outer = p->rank - 1;
+  const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
+  if (span.first >= span.end) return TIR_OK;
+  const int last = p->rank - 1;
+  const int64_t length = p->dims[last];
   char *out = tir_exec_arg(call, p->out_arg);
-  const char *in[TIR_EXEC_MAX_OPERANDS] = {NULL};
-  for (int k = 0; k < p->n_in; k++) in[k] = tir_exec_arg(call, (size_t)k);
+  out += (size_t)span.first * p->out_size;
+  const char *row[TIR_EXEC_MAX_OPERANDS] = {NULL};
+  for (int k = 0; k < p->n_in; k++) row[k] = tir_exec_arg(call, (size_t)k);
   int64_t at[TIR_MAX_RANK] = {0};
-  for (int64_t position = 0; position < p->n; position += p->dims[outer]) {
-    TIR_TRY(run_row(call, out, in, position));
-    out += (size_t)p->dims[outer] * p->out_size;
-    for (int d = outer - 1; d >= 0; d--) {
-      at[d]++;
-      for (int k = 0; k < p->n_in; k++) in[k] += p->strides[k][d];
-      if (at[d] < p->dims[d]) break;
-      at[d] = 0;
-      for (int k = 0; k < p->n_in; k++) in[k] -= p->strides[k][d] * p->dims[d];
-    }
+  seek_row(p, span.first / length, at, row);
+  int64_t column = span.first % length;
+  for (int64_t i = span.first; i < span.end;) {
+    const int64_t rest = span.end - i;
+    const int64_t n = length - column < rest ? length - column : rest;
+    const char *in[TIR_EXEC_MAX_OPERANDS] = {NULL};
+    for (int k = 0; k < p->n_in; k++)
+      in[k] = row[k] + p->strides[k][last] * column;
+    TIR_TRY(run_row(call, n, out, in, i));
+    out += (size_t)n * p->out_size;
+    i += n;
+    column = 0;
+    next_row(p, at, row);
   }
+  return TIR_OK;
+}
+
+// A part of contiguous operands.
+static tir_status run_flat_part(const tir_exec_call *call) {
+  const tir_exec_elementwise *const p = call->params;
+  const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
+  const char *in[TIR_EXEC_MAX_OPERANDS] = {NULL};
+  for (int k = 0; k < p->n_in; k++)
+    in[k] = (const char *)tir_exec_arg(call, (size_t)k) +
+            (size_t)span.first * p->sizes[k];
+  char *const out = tir_exec_arg(call, p->out_arg);
+  p->loop(span.end - span.first, out + (size_t)span.first * p->out_size, in[0],
+          in[1], in[2]);
   return TIR_OK;
 }
 
@@ -190,7 +230,12 @@ tir_status tir_exec_prepare_checked(tir_exec_prepare *q, size_t n_in,
     p->sizes[k] = tir_dtype_size(q->in[k].dtype);
   p->out_size = tir_dtype_size(q->out[0].dtype);
   merge_dims(p, q->in, &q->out[0]);
-  q->run = is_flat(p) ? flat[n_in] : p->rank == 1 ? run_one_row : run_rows;
+  p->per_unit = tir_exec_cut(q, p->n, q->cost > 0 ? q->cost : 1);
+  const bool is_cut = q->split.n_units > 1;
+  if (is_flat(p))
+    q->run = is_cut ? run_flat_part : flat[n_in];
+  else
+    q->run = is_cut || p->rank > 1 ? run_rows : run_one_row;
   q->params = p;
   return TIR_OK;
 }

@@ -24,6 +24,7 @@ typedef struct tir_exec_elementwise {
   tir_exec_check check;    // NULL: every element has a result
   const char *check_text;  // "integer division by zero"
   int64_t n;               // elements of the output
+  int64_t per_unit;        // elements
   int32_t n_in;
   uint32_t out_arg;  // entry of the output among the arguments
   int32_t rank;      // of dims, at least 1
@@ -33,7 +34,8 @@ typedef struct tir_exec_elementwise {
   size_t out_size;
 } tir_exec_elementwise;
 
-// Merges dims, chooses the driver and fills q's answers. `n_in` may be less
+// Merges dims, cuts, chooses the driver and fills q's answers. q->cost is that
+// of one element, 0 meaning 1: an addition. `n_in` may be less
 // than q->n_in when later operands are not data. A NULL `loop` means there is
 // no kernel for this dtype.
 tir_status tir_exec_prepare_elementwise(tir_exec_prepare *q, size_t n_in,

@@ -15,7 +15,9 @@ typedef struct tir_exec_gemm_block {
   int64_t b_row, b_column;
   void *c;
   int64_t c_row;
-  void *pack;  // tir_exec_gemm_pack_bytes(k), 64-byte aligned
+  void *pack;    // tir_exec_gemm_pack_bytes(k), 64-byte aligned
+  bool is_part;  // of a product with more columns: as its neighbours, a single
+                 // column is then no inner product with bits of its own
 } tir_exec_gemm_block;
 
 typedef void (*tir_exec_gemm_fn)(const tir_exec_gemm_block *g);

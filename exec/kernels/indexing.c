@@ -1,5 +1,5 @@
-// gather, scatter_add, one_hot. Every index is checked before anything is
-// written.
+// gather, scatter_add, one_hot. Every index is checked before what it stands
+// for is read or written.
 #include "exec/kernels/indexing.h"
 
 #include <inttypes.h>
@@ -16,8 +16,8 @@ void tir_exec_fill_indices(const tir_ir_type *type, int64_t size,
 
 tir_status tir_exec_check_indices(const tir_exec_call *call,
                                   const tir_exec_indices *p,
-                                  const void *indices) {
-  for (int64_t i = 0; i < p->n; i++) {
+                                  const void *indices, tir_exec_span span) {
+  for (int64_t i = span.first; i < span.end; i++) {
     const int64_t given = tir_exec_index_given(p, indices, i);
     if (given >= -p->size && given < p->size) continue;
     return tir_exec_kernel_fault(call,
@@ -34,6 +34,7 @@ typedef struct index_params {
   int64_t inner;     // elements behind the axis
   size_t row_bytes;  // inner elements
   size_t elem_size;
+  int64_t per_unit;   // indices; scatter_add: inner elements
   tir_exec_loop add;  // scatter_add
   tir_dtype dtype;    // one_hot: of the result
 } index_params;
@@ -66,8 +67,9 @@ static tir_status split_at_axis(tir_exec_prepare *q, index_params *p) {
 
 // Single elements are too small for a memcpy call each.
 static void gather_elements(const index_params *p, const char *x,
-                            const void *indices, char *out) {
-  for (int64_t i = 0; i < p->at.n; i++) {
+                            const void *indices, tir_exec_span span,
+                            char *out) {
+  for (int64_t i = span.first; i < span.end; i++) {
     const char *const from =
         x + (size_t)tir_exec_index_at(&p->at, indices, i) * 4;
     memcpy(out + (size_t)i * 4, from, 4);
@@ -79,13 +81,14 @@ static tir_status gather_run(const tir_exec_call *call) {
   const char *x = tir_exec_arg(call, 0);
   const void *const indices = tir_exec_arg(call, 1);
   char *out = tir_exec_arg(call, 2);
-  TIR_TRY(tir_exec_check_indices(call, &p->at, indices));
-  if (p->row_bytes == 0 || p->at.n == 0) return TIR_OK;
+  const tir_exec_span span = tir_exec_span_of(call, p->at.n, p->per_unit);
+  TIR_TRY(tir_exec_check_indices(call, &p->at, indices, span));
+  if (p->row_bytes == 0) return TIR_OK;
   for (int64_t o = 0; o < p->outer; o++) {
     if (p->row_bytes == 4) {
-      gather_elements(p, x, indices, out);
+      gather_elements(p, x, indices, span, out);
     } else {
-      for (int64_t i = 0; i < p->at.n; i++)
+      for (int64_t i = span.first; i < span.end; i++)
         memcpy(out + (size_t)i * p->row_bytes,
                x + (size_t)tir_exec_index_at(&p->at, indices, i) * p->row_bytes,
                p->row_bytes);
@@ -100,27 +103,39 @@ static tir_status gather_prepare(tir_exec_prepare *q) {
   index_params *const p = index_params_of(q, 1, 0);
   if (!p) return TIR_ERR_MEMORY;
   q->run = gather_run;
-  return split_at_axis(q, p);
+  TIR_TRY(split_at_axis(q, p));
+  p->per_unit =
+      tir_exec_cut(q, p->at.n, (double)p->outer * (4 + (double)p->inner));
+  return TIR_OK;
 }
 
 const tir_exec_kernel_desc tir_kernel_gather = {.prepare = gather_prepare};
 
 // --- scatter_add -------------------------------------------------------------
 
+// Indices may repeat, so lanes share the elements behind the axis instead:
+// each of them is summed in the order of the indices.
 static tir_status scatter_add_run(const tir_exec_call *call) {
   const index_params *const p = call->params;
   const void *const indices = tir_exec_arg(call, 1);
   const char *updates = tir_exec_arg(call, 2);
   char *out = tir_exec_arg(call, 3);
-  TIR_TRY(tir_exec_check_indices(call, &p->at, indices));
-  tir_exec_copy_bytes(out, tir_exec_arg(call, 0),
-                      (size_t)(p->outer * p->at.size) * p->row_bytes);
-  if (p->row_bytes == 0) return TIR_OK;
-  for (int64_t o = 0; o < p->outer; o++) {
+  const char *x = tir_exec_arg(call, 0);
+  TIR_TRY(tir_exec_check_indices(call, &p->at, indices,
+                                 (tir_exec_span){0, p->at.n}));
+  const tir_exec_span span = tir_exec_span_of(call, p->inner, p->per_unit);
+  const size_t skip = (size_t)span.first * p->elem_size;
+  const int64_t n = span.end - span.first;
+  for (int64_t r = 0; r < p->outer * p->at.size; r++) {
+    const size_t at = (size_t)r * p->row_bytes + skip;
+    tir_exec_copy_bytes(out + at, x + at, (size_t)n * p->elem_size);
+  }
+  for (int64_t o = 0; o < p->outer && n > 0; o++) {
     for (int64_t i = 0; i < p->at.n; i++) {
       char *const to =
           out + (size_t)tir_exec_index_at(&p->at, indices, i) * p->row_bytes;
-      p->add(p->inner, to, to, updates + (size_t)i * p->row_bytes, NULL);
+      p->add(n, to + skip, to + skip, updates + (size_t)i * p->row_bytes + skip,
+             NULL);
     }
     updates += (size_t)p->at.n * p->row_bytes;
     out += (size_t)p->at.size * p->row_bytes;
@@ -136,7 +151,15 @@ static tir_status scatter_add_prepare(tir_exec_prepare *q) {
   if (!p) return TIR_ERR_MEMORY;
   p->add = level->add[q->in[0].dtype];
   q->run = scatter_add_run;
-  return split_at_axis(q, p);
+  TIR_TRY(split_at_axis(q, p));
+  const double rows = (double)p->outer * (double)(p->at.n + p->at.size);
+  // Rows are walked once per unit: only long ones are worth cutting.
+  p->per_unit = tir_exec_cut(q, p->inner / 64, rows * 64) * 64;
+  if (q->split.n_units < 2 || p->inner % 64 != 0) {
+    q->split.n_units = 1;
+    p->per_unit = p->inner;
+  }
+  return TIR_OK;
 }
 
 const tir_exec_kernel_desc tir_kernel_scatter_add = {.prepare =
@@ -148,15 +171,17 @@ static tir_status one_hot_run(const tir_exec_call *call) {
   const index_params *const p = call->params;
   const void *const indices = tir_exec_arg(call, 0);
   char *const out = tir_exec_arg(call, 1);
-  TIR_TRY(tir_exec_check_indices(call, &p->at, indices));
-  if (p->at.n == 0 || p->row_bytes == 0) return TIR_OK;
+  const tir_exec_span span = tir_exec_span_of(call, p->at.n, p->per_unit);
+  TIR_TRY(tir_exec_check_indices(call, &p->at, indices, span));
+  if (span.first >= span.end || p->row_bytes == 0) return TIR_OK;
   char one[8];
   if (tir_ir_dtype_is_float(p->dtype))
     tir_ir_store_f64(p->dtype, one, 1.0);
   else
     tir_ir_store_i64(p->dtype, one, 1);
-  memset(out, 0, (size_t)p->at.n * p->row_bytes);
-  for (int64_t i = 0; i < p->at.n; i++)
+  memset(out + (size_t)span.first * p->row_bytes, 0,
+         (size_t)(span.end - span.first) * p->row_bytes);
+  for (int64_t i = span.first; i < span.end; i++)
     memcpy(out + (size_t)i * p->row_bytes +
                (size_t)tir_exec_index_at(&p->at, indices, i) * p->elem_size,
            one, p->elem_size);
@@ -168,6 +193,7 @@ static tir_status one_hot_prepare(tir_exec_prepare *q) {
   index_params *const p = index_params_of(q, 0, attrs->depth);
   if (!p) return TIR_ERR_MEMORY;
   p->row_bytes = (size_t)attrs->depth * p->elem_size;
+  p->per_unit = tir_exec_cut(q, p->at.n, 4 + 0.25 * (double)attrs->depth);
   q->run = one_hot_run;
   return TIR_OK;
 }

@@ -27,9 +27,9 @@ static inline int64_t tir_exec_index_at(const tir_exec_indices *p,
 
 void tir_exec_fill_indices(const tir_ir_type *type, int64_t size,
                            tir_exec_indices *p);
-// Fails on the first index out of range.
+// Fails on the first index out of range among those in `span`.
 tir_status tir_exec_check_indices(const tir_exec_call *call,
                                   const tir_exec_indices *p,
-                                  const void *indices);
+                                  const void *indices, tir_exec_span span);
 
 #endif

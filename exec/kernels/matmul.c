@@ -8,6 +8,9 @@
 #include "exec/blas.h"
 #include "exec/kernels/levels.h"
 
+// Of one multiplication, beside an addition that comes from memory.
+#define MULTIPLICATION 0.03
+
 typedef struct matmul_params {
   tir_exec_gemm_block block;  // pointers are filled in per call
   tir_exec_gemm_fn gemm;      // own loops, NULL: BLAS
@@ -15,7 +18,10 @@ typedef struct matmul_params {
   void (*blas)(const tir_exec_gemm_call *call);
   tir_exec_gemm_call call;
   int64_t tile_m, tile_n;
+  int64_t tiles_n, n_tiles;  // in a row of tiles, of one product
   size_t elem_size;
+  int64_t per_unit;  // tiles of all products; batches; or columns or rows of c
+  bool by_columns;
   // Batches; strides in bytes, 0 where an operand is repeated.
   int32_t rank;
   int64_t n_batches;
@@ -36,43 +42,56 @@ static void run_own(const matmul_params *p, const char *a, const char *b,
   p->gemm(&block);
 }
 
-static void run_tiles(const matmul_params *p, const char *a, const char *b,
-                      char *c) {
+static void run_tile(const matmul_params *p, int64_t tile, const char *a,
+                     const char *b, char *c) {
   const tir_exec_gemm_block *const s = &p->block;
+  const int64_t i = tile / p->tiles_n * p->tile_m;
+  const int64_t j = tile % p->tiles_n * p->tile_n;
   tir_exec_gemm_call call = p->call;
-  for (int64_t i = 0; i < s->m; i += p->tile_m) {
-    call.m = (int)(s->m - i < p->tile_m ? s->m - i : p->tile_m);
-    call.a = a + (size_t)(i * s->a_row) * p->elem_size;
-    for (int64_t j = 0; j < s->n; j += p->tile_n) {
-      call.n = (int)(s->n - j < p->tile_n ? s->n - j : p->tile_n);
-      call.b = b + (size_t)(j * s->b_column) * p->elem_size;
-      call.c = c + (size_t)(i * s->c_row + j) * p->elem_size;
-      p->blas(&call);
-    }
-  }
+  call.m = (int)(s->m - i < p->tile_m ? s->m - i : p->tile_m);
+  call.n = (int)(s->n - j < p->tile_n ? s->n - j : p->tile_n);
+  call.a = a + (size_t)(i * s->a_row) * p->elem_size;
+  call.b = b + (size_t)(j * s->b_column) * p->elem_size;
+  call.c = c + (size_t)(i * s->c_row + j) * p->elem_size;
+  p->blas(&call);
 }
 
-static tir_status matmul_run(const tir_exec_call *call) {
+// Where the operands of product number `batch` start.
+typedef struct product {
+  const char *a, *b;
+  char *c;
+} product;
+
+static product find_product(const matmul_params *p, const tir_exec_call *call,
+                            int64_t batch) {
+  product at = {tir_exec_arg(call, 0), tir_exec_arg(call, 1),
+                tir_exec_arg(call, 2)};
+  at.c += (size_t)batch * p->c_bytes;
+  for (int32_t d = p->rank - 1; d >= 0; d--) {
+    at.a += p->a_strides[d] * (batch % p->dims[d]);
+    at.b += p->b_strides[d] * (batch % p->dims[d]);
+    batch /= p->dims[d];
+  }
+  return at;
+}
+
+static tir_status tiles_run(const tir_exec_call *call) {
   const matmul_params *const p = call->params;
-  const char *const a = tir_exec_arg(call, 0);
-  const char *const b = tir_exec_arg(call, 1);
-  char *c = tir_exec_arg(call, 2);
-  int64_t at[TIR_MAX_RANK] = {0};
-  int64_t a_offset = 0, b_offset = 0;
-  for (int64_t i = 0; i < p->n_batches; i++) {
-    if (p->gemm)
-      run_own(p, a + a_offset, b + b_offset, c, call->scratch);
-    else
-      run_tiles(p, a + a_offset, b + b_offset, c);
-    c += p->c_bytes;
-    for (int32_t d = p->rank - 1; d >= 0; d--) {
-      a_offset += p->a_strides[d];
-      b_offset += p->b_strides[d];
-      if (++at[d] < p->dims[d]) break;
-      at[d] = 0;
-      a_offset -= p->a_strides[d] * p->dims[d];
-      b_offset -= p->b_strides[d] * p->dims[d];
-    }
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->n_batches * p->n_tiles, p->per_unit);
+  for (int64_t t = span.first; t < span.end; t++) {
+    const product at = find_product(p, call, t / p->n_tiles);
+    run_tile(p, t % p->n_tiles, at.a, at.b, at.c);
+  }
+  return TIR_OK;
+}
+
+static tir_status batches_run(const tir_exec_call *call) {
+  const matmul_params *const p = call->params;
+  const tir_exec_span span = tir_exec_span_of(call, p->n_batches, p->per_unit);
+  for (int64_t i = span.first; i < span.end; i++) {
+    const product at = find_product(p, call, i);
+    run_own(p, at.a, at.b, at.c, call->scratch);
   }
   return TIR_OK;
 }
@@ -82,6 +101,33 @@ static tir_status single_run(const tir_exec_call *call) {
   const matmul_params *const p = call->params;
   run_own(p, tir_exec_arg(call, 0), tir_exec_arg(call, 1),
           tir_exec_arg(call, 2), call->scratch);
+  return TIR_OK;
+}
+
+// Some columns, or rows, of one product. Each element is a sum of its own, so
+// where the cut goes changes no bit.
+static tir_status part_run(const tir_exec_call *call) {
+  const matmul_params *const p = call->params;
+  tir_exec_gemm_block part = p->block;
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->by_columns ? part.n : part.m, p->per_unit);
+  const int64_t first = span.first;
+  const size_t size = p->elem_size;
+  part.a = tir_exec_arg(call, 0);
+  part.b = tir_exec_arg(call, 1);
+  part.c = tir_exec_arg(call, 2);
+  part.pack = call->scratch;
+  if (p->by_columns) {
+    part.b = (const char *)part.b + (size_t)(first * part.b_column) * size;
+    part.c = (char *)part.c + (size_t)first * size;
+    part.is_part = part.n > 1;
+    part.n = span.end - first;
+  } else {
+    part.a = (const char *)part.a + (size_t)(first * part.a_row) * size;
+    part.c = (char *)part.c + (size_t)(first * part.c_row) * size;
+    part.m = span.end - first;
+  }
+  p->gemm(&part);
   return TIR_OK;
 }
 
@@ -214,8 +260,12 @@ static void use_blas(tir_exec_prepare *q, matmul_params *p) {
   call->ldb = (int)(attrs->transpose_b ? s->b_column : s->b_row);
   call->ldc = (int)s->c_row;
   tir_exec_gemm_grid(s->m, s->n, s->k, &p->tile_m, &p->tile_n);
+  p->tiles_n = (s->n + p->tile_n - 1) / p->tile_n;
+  p->n_tiles = (s->m + p->tile_m - 1) / p->tile_m * p->tiles_n;
+  const double cost = MULTIPLICATION * (double)p->tile_m * (double)p->tile_n;
+  p->per_unit = tir_exec_cut(q, p->n_batches * p->n_tiles, cost * (double)s->k);
   q->uses_blas = true;
-  q->run = matmul_run;
+  q->run = tiles_run;
 }
 
 // Operands of a turned product: the same entries in the other order.
@@ -223,7 +273,7 @@ static tir_status turned_run(const tir_exec_call *call) {
   const uint32_t arg[3] = {call->arg[1], call->arg[0], call->arg[2]};
   tir_exec_call turned = *call;
   turned.arg = arg;
-  return matmul_run(&turned);
+  return batches_run(&turned);
 }
 
 static void swap_batches(matmul_params *p) {
@@ -232,6 +282,28 @@ static void swap_batches(matmul_params *p) {
     p->a_strides[i] = p->b_strides[i];
     p->b_strides[i] = stride;
   }
+}
+
+static void cut_batches(tir_exec_prepare *q, matmul_params *p) {
+  const tir_exec_gemm_block *const s = &p->block;
+  const double cost = MULTIPLICATION * (double)s->m * (double)s->n;
+  p->per_unit = tir_exec_cut(q, p->n_batches, cost * (double)s->k);
+  q->run = batches_run;
+}
+
+// Columns, since each panel of b is then packed by one lane only; rows where
+// c is narrow.
+static void cut_single(tir_exec_prepare *q, matmul_params *p) {
+  enum { COLUMNS = 32, ROWS = 48 };  // whole panels and tiles at every level
+  const tir_exec_gemm_block *const s = &p->block;
+  p->by_columns = s->n >= 8 * COLUMNS || s->n >= s->m;
+  const int64_t side = p->by_columns ? s->n : s->m;
+  const int64_t other = p->by_columns ? s->m : s->n;
+  const int64_t piece = p->by_columns ? COLUMNS : ROWS;
+  const double cost = MULTIPLICATION * (double)piece * (double)other;
+  const int64_t n_pieces = (side + piece - 1) / piece;
+  p->per_unit = tir_exec_cut(q, n_pieces, cost * (double)s->k) * piece;
+  q->run = q->split.n_units > 1 ? part_run : single_run;
 }
 
 static tir_status matmul_prepare(tir_exec_prepare *q) {
@@ -256,11 +328,13 @@ static tir_status matmul_prepare(tir_exec_prepare *q) {
     use_blas(q, p);
     return TIR_OK;
   }
-  q->run = p->n_batches == 1 ? single_run : matmul_run;
-  if (is_float && turn(&p->block)) {
-    swap_batches(p);
-    q->run = turned_run;
-  }
+  const bool is_turned = is_float && turn(&p->block);
+  if (is_turned) swap_batches(p);
+  if (is_turned || p->n_batches > 1)
+    cut_batches(q, p);
+  else
+    cut_single(q, p);
+  if (is_turned) q->run = turned_run;
   q->scratch_bytes = tir_exec_gemm_pack_bytes(p->block.k);
   return TIR_OK;
 }

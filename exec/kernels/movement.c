@@ -24,6 +24,7 @@ static tir_status transpose_prepare(tir_exec_prepare *q) {
     box->from_strides[i] = strides[from];
   }
   tir_exec_box_finish(box);
+  tir_exec_boxes_cut(q, p);
   return TIR_OK;
 }
 
@@ -47,6 +48,7 @@ static tir_status broadcast_prepare(tir_exec_prepare *q) {
     box->from_strides[i] = kept ? strides[own] : 0;
   }
   tir_exec_box_finish(box);
+  tir_exec_boxes_cut(q, p);
   return TIR_OK;
 }
 
@@ -93,6 +95,7 @@ static tir_status concat_prepare(tir_exec_prepare *q) {
     place_part(&q->in[i], &q->out[0], axis, offset, &p->box[i], false);
     offset += q->in[i].dims[axis];
   }
+  tir_exec_boxes_cut(q, p);
   return TIR_OK;
 }
 
@@ -111,6 +114,7 @@ static tir_status concat_part_prepare(tir_exec_prepare *q) {
   int64_t offset = 0;
   for (int64_t i = 0; i < attrs->index; i++) offset += q->in[i + 1].dims[axis];
   place_part(&q->out[0], &q->in[0], axis, offset, &p->box[0], true);
+  tir_exec_boxes_cut(q, p);
   return TIR_OK;
 }
 
@@ -157,6 +161,7 @@ static tir_status slice_prepare(tir_exec_prepare *q) {
   tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
   if (!p) return TIR_ERR_MEMORY;
   place_slice(q->attrs, &q->out[0], &q->in[0], &p->box[0], true);
+  tir_exec_boxes_cut(q, p);
   return TIR_OK;
 }
 
@@ -169,6 +174,7 @@ static tir_status unslice_prepare(tir_exec_prepare *q) {
   place_slice(q->attrs, &q->in[0], &q->out[0], &p->box[0], false);
   if (p->box[0].n < tir_ir_type_numel(&q->out[0]))
     p->clear_bytes = tir_ir_type_bytes(&q->out[0]);
+  tir_exec_boxes_cut(q, p);
   return TIR_OK;
 }
 

@@ -8,6 +8,7 @@ static tir_status prepare_step(tir_exec_prepare *q, tir_exec_kernel_fn run) {
   tir_exec_optim_params *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
   p->n = tir_ir_type_numel(&q->out[0]);
+  p->per_unit = tir_exec_cut(q, p->n, (double)q->n_in / 2);
   p->step_dtype = q->in[q->n_in - 1].dtype;
   q->params = p;
   q->run = run;

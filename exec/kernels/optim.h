@@ -6,6 +6,7 @@
 
 typedef struct tir_exec_optim_params {
   int64_t n;
+  int64_t per_unit;
   tir_dtype step_dtype;  // adam
 } tir_exec_optim_params;
 

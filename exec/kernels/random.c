@@ -15,6 +15,8 @@ typedef struct random_params {
   // Turns WORDS words into elements.
   void (*convert)(const uint32_t *words, int64_t n, void *out);
   int64_t per_call;  // elements of WORDS words
+  int64_t n_calls;   // of p->words, for all elements
+  int64_t per_unit;  // calls
   size_t elem_size;
 } random_params;
 
@@ -76,8 +78,11 @@ static tir_status random_run(const tir_exec_call *call) {
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
   z = z ^ (z >> 31);
   const uint32_t key[2] = {(uint32_t)z, (uint32_t)(z >> 32)};
-  uint64_t block = 0;
-  for (int64_t i = 0; i < p->n; i += p->per_call) {
+  const tir_exec_span span = tir_exec_span_of(call, p->n_calls, p->per_unit);
+  uint64_t block = (uint64_t)span.first * TIR_EXEC_PHILOX_BLOCKS;
+  out += (size_t)(span.first * p->per_call) * p->elem_size;
+  for (int64_t k = span.first; k < span.end; k++) {
+    const int64_t i = k * p->per_call;
     const int64_t m = p->n - i < p->per_call ? p->n - i : p->per_call;
     uint32_t words[WORDS];
     p->words(key, (uint64_t)state[1], block, words);
@@ -102,6 +107,9 @@ static tir_status prepare_random(tir_exec_prepare *q, bool is_normal) {
                          : (wide ? uniform_f64 : uniform_f32);
   p->per_call = wide ? WORDS / 2 : WORDS;
   p->elem_size = tir_dtype_size(dtype);
+  p->n_calls = p->n / p->per_call + (p->n % p->per_call != 0);
+  const double cost = is_normal ? 32 : 4;
+  p->per_unit = tir_exec_cut(q, p->n_calls, cost * (double)p->per_call);
   q->params = p;
   q->run = random_run;
   return TIR_OK;

@@ -73,15 +73,14 @@ static tir_status read_axes(tir_exec_prepare *q, bool *reduced) {
   return TIR_OK;
 }
 
-// The kernel of the level, or for dtypes it leaves out that of the baseline.
-#define TIR_REDUCE_KERNEL(q, name)                               \
-  kernel_of(TIR_AT_LEVEL(tir_exec_reduce, (q)->cpu_level)->name, \
-            tir_exec_reduce_baseline.name, (q)->in[0].dtype)
+// The fold of the level, or for dtypes it leaves out that of the baseline.
+#define TIR_FOLD(q, name)                                      \
+  fold_of(TIR_AT_LEVEL(tir_exec_reduce, (q)->cpu_level)->name, \
+          tir_exec_reduce_baseline.name, (q)->in[0].dtype)
 
-static tir_exec_kernel_fn kernel_of(const tir_exec_kernel_fn *level,
-                                    const tir_exec_kernel_fn *baseline,
-                                    tir_dtype dtype) {
-  return level[dtype] ? level[dtype] : baseline[dtype];
+static tir_exec_fold fold_of(const tir_exec_fold *level,
+                             const tir_exec_fold *baseline, tir_dtype dtype) {
+  return level[dtype].run ? level[dtype] : baseline[dtype];
 }
 
 // --- special cases ----------------------------------------------------------
@@ -130,25 +129,66 @@ static size_t column_scratch(const tir_exec_axes *p) {
   return levels * TIR_EXEC_COLUMN_TILE * 8;
 }
 
+static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+// Results are handed out in groups; where there are few, the folds of each are
+// cut as well, in parts of 2^n blocks.
+static void cut_fold(tir_exec_prepare *q, tir_exec_axes *p) {
+  const int64_t tiles = divide_up(p->inner, TIR_EXEC_COLUMN_TILE);
+  p->n_groups = p->inner_reduced ? p->kept_count : p->kept_count * tiles;
+  p->n_blocks = p->inner_reduced
+                    ? p->reduced_count * divide_up(p->inner, TIR_EXEC_ROW_BLOCK)
+                    : divide_up(p->reduced_count, TIR_EXEC_COLUMN_BLOCK);
+  p->n_parts = 1;
+  p->part_blocks = p->n_blocks;
+  p->groups_per_unit = p->n_groups;
+  const double width = p->inner_reduced ? 1 : (double)p->inner / (double)tiles;
+  const double cost = (double)p->count * width;
+  if (p->n_groups >= TIR_EXEC_MAX_PARTS || p->n_blocks == 1) {
+    p->groups_per_unit = tir_exec_cut(q, p->n_groups, cost);
+    return;
+  }
+  // Cut as if each block were a piece, then rounded up to a power of two.
+  const double block_cost = cost / (double)p->n_blocks;
+  const int64_t wanted = tir_exec_cut(q, p->n_blocks * p->n_groups, block_cost);
+  if (q->split.n_units < 2) return;
+  const int64_t least = divide_up(p->n_blocks, TIR_EXEC_MAX_PARTS);
+  p->part_blocks = 1;
+  while (p->part_blocks < wanted || p->part_blocks < least) p->part_blocks *= 2;
+  p->n_parts = divide_up(p->n_blocks, p->part_blocks);
+  p->groups_per_unit = 1;
+  q->split.n_units = (uint32_t)(p->n_groups * p->n_parts);
+  if (p->n_parts == 1) return;
+  const int64_t accumulators =
+      p->inner_reduced ? 1 : (int64_t)TIR_EXEC_COLUMN_TILE;
+  q->split.shared_bytes = (size_t)(p->n_groups * p->n_parts * accumulators) * 8;
+}
+
 static tir_status prepare_fold(tir_exec_prepare *q, const bool *reduced,
-                               tir_exec_kernel_fn run, bool divide) {
-  if (!run) return tir_exec_kernel_missing(q);
+                               tir_exec_fold fold, bool divide) {
+  if (!fold.run) return tir_exec_kernel_missing(q);
   tir_exec_axes *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
   fill_axes(&q->in[0], reduced, p);
   p->divide = divide;
   p->out_arg = (uint32_t)q->n_in;
   if (p->count == 0) return prepare_fill(q, divide ? (double)NAN : 0.0);
-  q->run = tir_ir_type_numel(&q->out[0]) == 0 ? tir_exec_kernel_nothing : run;
   q->params = p;
+  q->run = fold.run;
+  if (tir_ir_type_numel(&q->out[0]) == 0) {
+    q->run = tir_exec_kernel_nothing;
+    return TIR_OK;
+  }
   q->scratch_bytes = column_scratch(p);
+  if (fold.finish) cut_fold(q, p);
+  if (p->n_parts > 1) q->split.finish = fold.finish;
   return TIR_OK;
 }
 
 static tir_status reduce_sum_prepare(tir_exec_prepare *q) {
   bool reduced[TIR_MAX_RANK];
   TIR_TRY(read_axes(q, reduced));
-  return prepare_fold(q, reduced, TIR_REDUCE_KERNEL(q, sum), false);
+  return prepare_fold(q, reduced, TIR_FOLD(q, sum), false);
 }
 
 const tir_exec_kernel_desc tir_kernel_reduce_sum = {.prepare =
@@ -157,7 +197,7 @@ const tir_exec_kernel_desc tir_kernel_reduce_sum = {.prepare =
 static tir_status reduce_mean_prepare(tir_exec_prepare *q) {
   bool reduced[TIR_MAX_RANK];
   TIR_TRY(read_axes(q, reduced));
-  return prepare_fold(q, reduced, TIR_REDUCE_KERNEL(q, sum), true);
+  return prepare_fold(q, reduced, TIR_FOLD(q, sum), true);
 }
 
 const tir_exec_kernel_desc tir_kernel_reduce_mean = {.prepare =
@@ -166,7 +206,7 @@ const tir_exec_kernel_desc tir_kernel_reduce_mean = {.prepare =
 static tir_status reduce_max_prepare(tir_exec_prepare *q) {
   bool reduced[TIR_MAX_RANK];
   TIR_TRY(read_axes(q, reduced));
-  TIR_TRY(prepare_fold(q, reduced, TIR_REDUCE_KERNEL(q, max), false));
+  TIR_TRY(prepare_fold(q, reduced, TIR_FOLD(q, max), false));
   if (q->run == fill_run && tir_ir_type_numel(&q->out[0]) > 0)
     q->run = empty_max_run;
   return TIR_OK;
@@ -184,7 +224,7 @@ static tir_status reduce_to_prepare(tir_exec_prepare *q) {
     const int own = i - (x->rank - like->rank);
     reduced[i] = own < 0 || like->dims[own] == 1;
   }
-  return prepare_fold(q, reduced, TIR_REDUCE_KERNEL(q, sum), false);
+  return prepare_fold(q, reduced, TIR_FOLD(q, sum), false);
 }
 
 const tir_exec_kernel_desc tir_kernel_reduce_to = {.prepare =
@@ -246,14 +286,27 @@ static tir_status norm_prepare(tir_exec_prepare *q) {
   TIR_TRY(read_axes(q, reduced));
   const tir_exec_level_reduce *const level =
       TIR_AT_LEVEL(tir_exec_reduce, q->cpu_level);
-  return prepare_fold(q, reduced,
-                      q->in[0].dtype == TIR_DTYPE_F64
-                          ? norm_f64_run
-                          : level->norm[q->in[0].dtype],
-                      false);
+  const tir_exec_fold scaled = {norm_f64_run, NULL};
+  return prepare_fold(
+      q, reduced,
+      q->in[0].dtype == TIR_DTYPE_F64 ? scaled : level->norm[q->in[0].dtype],
+      false);
 }
 
 const tir_exec_kernel_desc tir_kernel_norm = {.prepare = norm_prepare};
+
+// --- rows around one axis ---------------------------------------------------
+
+void tir_exec_fill_rows(tir_exec_prepare *q, const tir_ir_type *in, int axis,
+                        double cost, tir_exec_rows *p) {
+  p->n = in->dims[axis];
+  tir_exec_split_axis(in, axis, &p->outer, &p->inner);
+  const int64_t tiles = divide_up(p->inner, TIR_EXEC_COLUMN_TILE);
+  p->n_groups = p->outer * tiles;
+  const double width = (double)p->inner / (double)(tiles > 0 ? tiles : 1);
+  p->groups_per_unit =
+      tir_exec_cut(q, p->n_groups, cost * (double)p->n * width);
+}
 
 // --- argmax -----------------------------------------------------------------
 
@@ -264,12 +317,13 @@ static tir_status argmax_prepare(tir_exec_prepare *q) {
   if (!tir_ir_axis(attrs->axis, in->rank, &axis))
     return tir_base_fail(q->error, TIR_ERR_ARGUMENT,
                          "argmax: axis out of range");
-  const tir_exec_kernel_fn run = TIR_REDUCE_KERNEL(q, argmax);
+  tir_exec_kernel_fn run =
+      TIR_AT_LEVEL(tir_exec_reduce, q->cpu_level)->argmax[in->dtype];
+  if (!run) run = tir_exec_reduce_baseline.argmax[in->dtype];
   if (!run) return tir_exec_kernel_missing(q);
   tir_exec_rows *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
-  p->n = in->dims[axis];
-  tir_exec_split_axis(in, axis, &p->outer, &p->inner);
+  tir_exec_fill_rows(q, in, axis, 2, p);
   q->params = p;
   q->run = run;
   if (tir_ir_type_numel(&q->out[0]) == 0)

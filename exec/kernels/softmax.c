@@ -14,8 +14,7 @@ static tir_status prepare_rows(tir_exec_prepare *q, tir_exec_kernel_fn run) {
   if (!run) return tir_exec_kernel_missing(q);
   tir_exec_rows *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
-  p->n = in->dims[axis];
-  tir_exec_split_axis(in, axis, &p->outer, &p->inner);
+  tir_exec_fill_rows(q, in, axis, 8, p);
   q->params = p;
   q->run = tir_ir_type_numel(in) == 0 ? tir_exec_kernel_nothing : run;
   return TIR_OK;
@@ -46,6 +45,7 @@ static tir_status cross_entropy_prepare(tir_exec_prepare *q) {
   tir_exec_cross_entropy *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
   tir_exec_fill_indices(&q->in[1], logits->dims[logits->rank - 1], &p->targets);
+  p->rows_per_unit = tir_exec_cut(q, p->targets.n, 8 * (double)p->targets.size);
   q->params = p;
   q->run = run;
   return TIR_OK;

@@ -7,6 +7,7 @@
 // logits [rows, classes], targets [rows].
 typedef struct tir_exec_cross_entropy {
   tir_exec_indices targets;  // their size is the number of classes
+  int64_t rows_per_unit;
 } tir_exec_cross_entropy;
 
 #endif

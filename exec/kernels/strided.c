@@ -201,11 +201,41 @@ tir_exec_boxes *tir_exec_boxes_params(tir_exec_prepare *q, size_t n) {
   return p;
 }
 
+void tir_exec_boxes_cut(tir_exec_prepare *q, tir_exec_boxes *p) {
+  if (p->clear_bytes > 0) return;
+  const tir_exec_box *const box = &p->box[0];
+  if (p->n == 1) {
+    const double others = (double)box->n / (double)(box->n ? box->dims[0] : 1);
+    p->per_unit = tir_exec_cut(q, box->n ? box->dims[0] : 0, others);
+  } else {
+    const double n = (double)tir_ir_type_numel(&q->out[0]);
+    p->per_unit = tir_exec_cut(q, (int64_t)p->n, n / (double)p->n);
+  }
+}
+
+// Places first … end − 1 along the first dim.
+static tir_exec_box part_of(const tir_exec_box *box, tir_exec_span span) {
+  tir_exec_box part = *box;
+  part.from_offset += span.first * box->from_strides[0];
+  part.to_offset += span.first * box->to_strides[0];
+  part.dims[0] = span.end - span.first;
+  return part;
+}
+
 tir_status tir_exec_boxes_run(const tir_exec_call *call) {
   const tir_exec_boxes *const p = call->params;
   if (p->clear_bytes > 0)
     memset(tir_exec_arg(call, p->clear_arg), 0, p->clear_bytes);
-  for (size_t i = 0; i < p->n; i++) {
+  if (p->n == 1 && call->end > 0) {
+    const tir_exec_box *const box = &p->box[0];
+    const tir_exec_box part =
+        part_of(box, tir_exec_span_of(call, box->dims[0], p->per_unit));
+    tir_exec_box_copy(&part, tir_exec_arg(call, box->from_arg),
+                      tir_exec_arg(call, box->to_arg));
+    return TIR_OK;
+  }
+  const tir_exec_span span = tir_exec_span_of(call, (int64_t)p->n, p->per_unit);
+  for (int64_t i = span.first; i < span.end; i++) {
     const tir_exec_box *const box = &p->box[i];
     tir_exec_box_copy(box, tir_exec_arg(call, box->from_arg),
                       tir_exec_arg(call, box->to_arg));

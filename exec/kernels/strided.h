@@ -30,6 +30,7 @@ void tir_exec_box_copy(const tir_exec_box *box, const char *from, char *to);
 // Block of a kernel that copies boxes, perhaps into zeros.
 typedef struct tir_exec_boxes {
   size_t clear_bytes;  // of output to_arg, set to 0 first
+  int64_t per_unit;    // boxes, or places along the first dim of the only one
   uint32_t clear_arg;
   size_t n;
   tir_exec_box box[];
@@ -37,6 +38,8 @@ typedef struct tir_exec_boxes {
 
 // Block with room for n boxes; NULL when memory ran out.
 tir_exec_boxes *tir_exec_boxes_params(tir_exec_prepare *q, size_t n);
+// Cuts the copies, once all boxes are finished.
+void tir_exec_boxes_cut(tir_exec_prepare *q, tir_exec_boxes *p);
 tir_status tir_exec_boxes_run(const tir_exec_call *call);
 
 #endif

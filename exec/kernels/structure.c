@@ -12,13 +12,18 @@ const tir_exec_kernel_desc tir_kernel_gradient = {.prepare = NULL};
 typedef struct copy_params {
   uint32_t from;
   uint32_t to;
-  size_t size_bytes;
+  int64_t size_bytes;
+  int64_t per_unit;  // bytes
 } copy_params;
 
 static tir_status copy_run(const tir_exec_call *call) {
   const copy_params *const p = call->params;
-  tir_exec_copy_bytes(tir_exec_arg(call, p->to), tir_exec_arg(call, p->from),
-                      p->size_bytes);
+  const tir_exec_span span = tir_exec_span_of(call, p->size_bytes, p->per_unit);
+  char *const to = tir_exec_arg(call, p->to);
+  const char *const from = tir_exec_arg(call, p->from);
+  if (to != from)
+    tir_exec_copy_bytes(to + span.first, from + span.first,
+                        (size_t)(span.end - span.first));
   return TIR_OK;
 }
 
@@ -27,7 +32,8 @@ static tir_status prepare_copy(tir_exec_prepare *q, uint32_t from) {
   if (!p) return TIR_ERR_MEMORY;
   p->from = from;
   p->to = (uint32_t)q->n_in;
-  p->size_bytes = tir_ir_type_bytes(&q->out[0]);
+  p->size_bytes = (int64_t)tir_ir_type_bytes(&q->out[0]);
+  p->per_unit = tir_exec_cut(q, p->size_bytes, 0.25);
   q->run = copy_run;
   q->params = p;
   return TIR_OK;

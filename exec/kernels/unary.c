@@ -1,10 +1,13 @@
 // Elementwise kernels with one operand.
 #include "exec/kernels/levels.h"
 
-#define TIR_UNARY_KERNEL(name)                                              \
+#define TIR_UNARY_KERNEL(name) TIR_COSTLY_UNARY_KERNEL(name, 1)
+// `units` is the cost of an element beside that of an addition.
+#define TIR_COSTLY_UNARY_KERNEL(name, units)                                \
   static tir_status name##_prepare(tir_exec_prepare *q) {                   \
     const tir_exec_level_unary *const level =                               \
         TIR_AT_LEVEL(tir_exec_unary, q->cpu_level);                         \
+    q->cost = units;                                                        \
     return tir_exec_prepare_elementwise(q, 1, level->name[q->in[0].dtype]); \
   }                                                                         \
   const tir_exec_kernel_desc tir_kernel_##name = {.prepare = name##_prepare};
@@ -12,9 +15,9 @@
 TIR_UNARY_KERNEL(neg)
 TIR_UNARY_KERNEL(abs)
 TIR_UNARY_KERNEL(square)
-TIR_UNARY_KERNEL(sqrt)
-TIR_UNARY_KERNEL(exp)
-TIR_UNARY_KERNEL(log)
-TIR_UNARY_KERNEL(tanh)
-TIR_UNARY_KERNEL(sigmoid)
+TIR_COSTLY_UNARY_KERNEL(sqrt, 2)
+TIR_COSTLY_UNARY_KERNEL(exp, 8)
+TIR_COSTLY_UNARY_KERNEL(log, 8)
+TIR_COSTLY_UNARY_KERNEL(tanh, 8)
+TIR_COSTLY_UNARY_KERNEL(sigmoid, 8)
 TIR_UNARY_KERNEL(relu)

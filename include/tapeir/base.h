@@ -27,6 +27,8 @@ extern "C" {
 
 /// Most axes a shape may have.
 #define TIR_MAX_RANK 8
+/// Most threads a run may use.
+#define TIR_MAX_THREADS 64
 
 /// Status codes: X(code, name, meaning).
 #define TIR_STATUS_LIST(X)                                                 \
@@ -103,14 +105,29 @@ typedef struct tir_allocator {
 typedef void (*tir_diagnostics_fn)(void *user, tir_status status,
                                    const char *message);
 
+/// Caller's threads, used instead of threads of Tapeir's own. `run` calls
+/// task(arg, index, worker) once for every index in 0 … n − 1, in any order,
+/// on any threads, serially if it likes, and returns when all are done.
+/// `worker` is below n_workers and not shared by two tasks running at a time.
+/// No result depends on how the work is spread.
+typedef struct tir_runner {
+  void (*run)(void *user, size_t n,
+              void (*task)(void *arg, size_t index, size_t worker), void *arg);
+  void *user;
+  size_t n_workers;  ///< 1 to TIR_MAX_THREADS
+} tir_runner;
+
 /// Options of a context; all-zero means defaults.
 typedef struct tir_context_options {
   tir_allocator allocator;         ///< default: aligned_alloc and free
   tir_diagnostics_fn diagnostics;  ///< full error lists, item by item
   void *diagnostics_user;
   int32_t cpu_level;  ///< 0 best found, 1 baseline, 2 AVX2+FMA, 3 AVX-512
-  int32_t n_threads;  ///< 0 means 1
+  int32_t n_threads;  ///< threads a run may use, its caller's included; 0
+                      ///< means 1. Started when a program first needs them
   uint64_t max_bytes;  ///< refuse a plan above this many bytes, 0 = no limit
+  tir_runner runner;   ///< runs tasks in place of own threads; n_threads is
+                       ///< then to be 0
   uint64_t reserved[8];
 } tir_context_options;
 

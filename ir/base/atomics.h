@@ -10,6 +10,7 @@ using std::atomic_bool;
 using std::atomic_int;
 using std::atomic_size_t;
 using std::atomic_uint;
+#define TIR_ATOMIC(T) std::atomic<T>
 #ifndef _Alignas
 #define _Alignas alignas
 #endif
@@ -18,6 +19,7 @@ using std::atomic_uint;
 #endif
 #else
 #include <stdatomic.h>
+#define TIR_ATOMIC(T) _Atomic(T)
 #endif
 
 #endif

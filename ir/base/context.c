@@ -11,7 +11,7 @@
 #include <cpuid.h>
 #endif
 
-_Static_assert(sizeof(tir_context_options) == 120,
+_Static_assert(sizeof(tir_context_options) == 144,
                "options are part of the ABI");
 
 // --- default allocator -----------------------------------------------------
@@ -49,15 +49,35 @@ static int32_t best_cpu_level(void) {
                     __builtin_cpu_supports("fma") &&
                     __builtin_cpu_supports("bmi") &&
                     __builtin_cpu_supports("bmi2") && has_rest_of_v3();
-  const bool avx512 = __builtin_cpu_supports("avx512f") &&
-                      __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") &&
-                      __builtin_cpu_supports("avx512cd");
+  const bool avx512 =
+      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
   if (avx2 && avx512) return TIR_CPU_AVX512;
   if (avx2) return TIR_CPU_AVX2;
 #endif
   return TIR_CPU_BASELINE;
+}
+
+static tir_status check_runner(const tir_context_options *options,
+                               tir_error *error) {
+  const tir_runner *runner = &options->runner;
+  if (!runner->run) {
+    if (runner->n_workers == 0 && !runner->user) return TIR_OK;
+    return tir_base_fail(error, TIR_ERR_ARGUMENT,
+                         "context_create: runner has no run function");
+  }
+  if (runner->n_workers == 0 || runner->n_workers > TIR_MAX_THREADS)
+    return tir_base_fail(error, TIR_ERR_ARGUMENT,
+                         "context_create: runner has %zu workers, expected 1 "
+                         "to %d",
+                         runner->n_workers, TIR_MAX_THREADS);
+  if (options->n_threads != 0)
+    return tir_base_fail(error, TIR_ERR_ARGUMENT,
+                         "context_create: n_threads is %" PRId32
+                         ", expected 0 beside a runner",
+                         options->n_threads);
+  return TIR_OK;
 }
 
 static tir_status check_options(const tir_context_options *options,
@@ -79,6 +99,12 @@ static tir_status check_options(const tir_context_options *options,
                          "context_create: n_threads is %" PRId32
                          ", expected 0 or more",
                          options->n_threads);
+  if (options->n_threads > TIR_MAX_THREADS)
+    return tir_base_fail(error, TIR_ERR_LIMIT,
+                         "context_create: n_threads is %" PRId32
+                         ", at most %d are possible",
+                         options->n_threads, TIR_MAX_THREADS);
+  TIR_TRY(check_runner(options, error));
   if (options->cpu_level < 0 || options->cpu_level > TIR_CPU_AVX512)
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "context_create: cpu_level is %" PRId32
@@ -106,8 +132,8 @@ tir_status tir_context_create(const tir_context_options *options,
   tir_allocator allocator = options->allocator;
   if (!allocator.alloc)
     allocator = (tir_allocator){.alloc = default_alloc, .free = default_free};
-  tir_context *context = allocator.alloc(allocator.user, sizeof *context,
-                                         _Alignof(tir_context));
+  tir_context *context =
+      allocator.alloc(allocator.user, sizeof *context, _Alignof(tir_context));
   if (!context) return tir_base_fail_memory(error, sizeof *context);
   memset(context, 0, sizeof *context);
   atomic_init(&context->n_refs, 1);
@@ -117,7 +143,11 @@ tir_status tir_context_create(const tir_context_options *options,
   context->diagnostics_user = options->diagnostics_user;
   context->cpu_level =
       options->cpu_level ? options->cpu_level : best_cpu_level();
+  context->runner = options->runner;
   context->n_threads = options->n_threads ? options->n_threads : 1;
+  if (options->runner.run)
+    context->n_threads = (int32_t)options->runner.n_workers;
+  atomic_init(&context->attachment, NULL);
   context->max_bytes = options->max_bytes ? options->max_bytes : UINT64_MAX;
   *out_context = context;
   return TIR_OK;
@@ -137,9 +167,11 @@ void tir_base_context_release(tir_context *context) {
   if (!context) return;
   // Release, so that all use by this holder comes before the end; acquire, so
   // that the one who ends it sees all of that.
-  if (atomic_fetch_sub_explicit(&context->n_refs, 1, memory_order_acq_rel) !=
-      1)
+  if (atomic_fetch_sub_explicit(&context->n_refs, 1, memory_order_acq_rel) != 1)
     return;
+  tir_base_attachment *attachment =
+      atomic_load_explicit(&context->attachment, memory_order_acquire);
+  if (attachment) attachment->destroy(context, attachment);
   const tir_allocator allocator = context->allocator;
   allocator.free(allocator.user, context, sizeof *context,
                  _Alignof(tir_context));
@@ -176,8 +208,7 @@ void *tir_base_alloc_zero(tir_context *context, size_t size, size_t align) {
   return ptr;
 }
 
-void tir_base_free(tir_context *context, void *ptr, size_t size,
-                   size_t align) {
+void tir_base_free(tir_context *context, void *ptr, size_t size, size_t align) {
   if (!ptr) return;
   if (size == 0) size = 1;
   poison(ptr, size);

@@ -15,14 +15,23 @@ enum {
   TIR_CPU_AVX512 = 3,
 };
 
+// Something that lives as long as the context, of which ir/ knows only how it
+// ends. `destroy` runs before the allocator is let go.
+typedef struct tir_base_attachment {
+  void (*destroy)(tir_context *context, struct tir_base_attachment *attachment);
+} tir_base_attachment;
+
 struct tir_context {
   atomic_size_t n_refs;
   tir_allocator allocator;
   tir_diagnostics_fn diagnostics;
   void *diagnostics_user;
   int32_t cpu_level;  // resolved: one of TIR_CPU_*
-  int32_t n_threads;
-  uint64_t max_bytes;  // SIZE_MAX when unlimited
+  int32_t n_threads;  // or workers of the runner
+  tir_runner runner;  // run is NULL: own threads
+  // Owned by the layer that runs programs; ends with the context.
+  TIR_ATOMIC(tir_base_attachment *) attachment;
+  uint64_t max_bytes;   // SIZE_MAX when unlimited
   atomic_uint n_tapes;  // serial for tape handles
 };
 
@@ -35,8 +44,7 @@ void *tir_base_alloc(tir_context *context, size_t size, size_t align);
 // Same, all bytes zero.
 void *tir_base_alloc_zero(tir_context *context, size_t size, size_t align);
 // `size` and `align` as in the alloc. NULL is allowed.
-void tir_base_free(tir_context *context, void *ptr, size_t size,
-                   size_t align);
+void tir_base_free(tir_context *context, void *ptr, size_t size, size_t align);
 
 // No caller's allocator: memory comes from the C library.
 bool tir_base_context_is_default(const tir_context *context);

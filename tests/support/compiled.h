@@ -27,9 +27,11 @@ struct Destroy {
 template <typename T>
 using Owned = std::unique_ptr<T, Destroy>;
 
-inline Owned<tir_context> MakeContext() {
+inline Owned<tir_context> MakeContext(int n_threads = 0) {
+  tir_context_options options = {};
+  options.n_threads = n_threads;
   tir_context *context = nullptr;
-  EXPECT_EQ(tir_context_create(nullptr, &context, nullptr), TIR_OK);
+  EXPECT_EQ(tir_context_create(&options, &context, nullptr), TIR_OK);
   return Owned<tir_context>(context);
 }
 

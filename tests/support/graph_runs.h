@@ -38,14 +38,17 @@ class GraphRuns {
     }
   }
 
-  // Every byte of the arena holds `fill` before the run.
-  RunResult Compiled(const char *pipeline, bool no_reuse, uint8_t fill) const {
+  // Every byte of the arena holds `fill` before the run. A small `grain` cuts
+  // every step that can be cut, for the threads of the context.
+  RunResult Compiled(const char *pipeline, bool no_reuse, uint8_t fill,
+                     double grain = 0) const {
     tir_error error = {};
     tir_ir_graph *copy = nullptr;
     EXPECT_EQ(tir_ir_graph_copy(graph_->ir, &copy, &error), TIR_OK);
     tir_exec_compile_options options = {};
     options.pipeline = pipeline;
     options.no_reuse = no_reuse;
+    options.grain = grain;
     tir_program *made = nullptr;
     EXPECT_EQ(tir_exec_compile(context_, copy, &options, &made, &error), TIR_OK)
         << error.message;

@@ -166,7 +166,51 @@ class KernelCall {
   const std::string &message() const { return message_; }
   bool uses_blas() const { return uses_blas_; }
 
+  // Once in one piece and once cut into as many units as possible, computed
+  // from the last to the first: the same bits, or the same fault.
   tir_status RunIn(tir_base_arena *arena, const KernelOptions &options) {
+    const tir_status cut = RunOnce(arena, options, 1e-6);
+    if (cut == TIR_ERR_MEMORY) return cut;
+    std::vector<std::unique_ptr<Buffer>> cut_out;
+    cut_out.swap(out_);
+    const std::string cut_message = message_;
+    const tir_status status = RunOnce(arena, options, 0);
+    if (status == TIR_ERR_MEMORY) return status;
+    EXPECT_EQ(cut, status) << cut_message;
+    EXPECT_EQ(cut_message, message_);
+    for (size_t i = 0; i < out_.size() && status == TIR_OK; i++)
+      EXPECT_EQ(memcmp(cut_out[i]->data(), out_[i]->data(), out_[i]->size()), 0)
+          << tir_ir_op_desc(op_)->name << ": output " << i << " cut";
+    return status;
+  }
+
+ private:
+  // One for all calls of the program.
+  static tir_context *Context() {
+    struct Holder {
+      Holder() { tir_context_create(nullptr, &context, nullptr); }
+      ~Holder() { tir_context_destroy(context); }
+      tir_context *context = nullptr;
+    };
+    static const Holder holder;
+    return holder.context;
+  }
+
+  static tir_status RunUnits(const tir_exec_prepare &q, tir_exec_call *call) {
+    if (q.split.n_units < 2) return q.run(call);
+    tir_status status = TIR_OK;
+    for (uint32_t unit = q.split.n_units; unit-- > 0;) {
+      call->first = unit;
+      call->end = unit + 1;
+      const tir_status one = q.run(call);
+      if (one != TIR_OK) status = one;
+    }
+    if (status == TIR_OK && q.split.finish) status = q.split.finish(call);
+    return status;
+  }
+
+  tir_status RunOnce(tir_base_arena *arena, const KernelOptions &options,
+                     double grain) {
     std::vector<tir_ir_type> types;
     for (const auto &b : in_) types.push_back(b->type());
     std::unique_ptr<bool[]> used(new bool[out_types_.size()]);
@@ -183,26 +227,15 @@ class KernelCall {
     q.out_used = used.get();
     q.cpu_level = options.level;
     q.arena = arena;
+    q.grain = grain;
     q.error = &error;
     const tir_exec_kernel_desc *kernel = tir_exec_kernel(op_);
-    tir_status status = kernel->prepare(&q);
+    const tir_status status = kernel->prepare(&q);
     message_ = error.message;
     if (status != TIR_OK) return status;
     uses_blas_ = q.uses_blas;
     EXPECT_NE(q.run, nullptr);
     return Execute(q, options);
-  }
-
- private:
-  // One for all calls of the program.
-  static tir_context *Context() {
-    struct Holder {
-      Holder() { tir_context_create(nullptr, &context, nullptr); }
-      ~Holder() { tir_context_destroy(context); }
-      tir_context *context = nullptr;
-    };
-    static const Holder holder;
-    return holder.context;
   }
 
   tir_status Execute(const tir_exec_prepare &q, const KernelOptions &options) {
@@ -230,7 +263,9 @@ class KernelCall {
                         ? in[static_cast<size_t>(options.alias)].data()
                         : out_[i]->data());
     }
-    std::vector<uint8_t> scratch(q.scratch_bytes + 192, options.poison);
+    const size_t shared = (q.split.shared_bytes + 63) / 64 * 64;
+    const size_t used = shared + q.scratch_bytes;
+    std::vector<uint8_t> scratch(used + 192, options.poison);
     const size_t at = reinterpret_cast<uintptr_t>(scratch.data());
     uint8_t *start = scratch.data() + ((at + 63) / 64 * 64 - at);
     tir_exec_fault fault = {};
@@ -238,15 +273,16 @@ class KernelCall {
     call.ptr = ptr.data();
     call.arg = arg.data();
     call.params = q.params;
-    call.scratch = start;
+    call.shared = start;
+    call.scratch = start + shared;
     call.fault = &fault;
     tir_exec_blas_guard guard = {};
     if (q.uses_blas) tir_exec_blas_begin(&guard);
-    const tir_status status = q.run(&call);
+    const tir_status status = RunUnits(q, &call);
     if (q.uses_blas) tir_exec_blas_end(&guard);
     message_ = fault.message;
-    for (const uint8_t *b = start + q.scratch_bytes;
-         b < scratch.data() + scratch.size(); b++)
+    for (const uint8_t *b = start + used; b < scratch.data() + scratch.size();
+         b++)
       EXPECT_EQ(*b, options.poison) << "wrote past the scratch";
     for (size_t i = 0; i < in.size(); i++)
       if (static_cast<int>(i) != options.alias) {

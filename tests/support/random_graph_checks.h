@@ -6,7 +6,8 @@
 #include "tests/support/random_graph.h"
 
 // Runs one graph every way: class E pipelines, reuse of memory and what the
-// arena held before change no bit; R pipelines and the reference stay near.
+// arena held before, and lanes, change no bit; R pipelines and the reference
+// stay near.
 inline void CheckEveryWay(tir_context *context, const tir_graph *graph,
                           tir_dtype dtype, uint64_t seed) {
   const GraphRuns runs(context, graph, seed);
@@ -17,6 +18,8 @@ inline void CheckEveryWay(tir_context *context, const tir_graph *graph,
       << "basic, seed " << seed;
   EXPECT_EQ(DifferentBits(plain, runs.Compiled("basic", false, 0x7f)), "")
       << "basic with reuse, seed " << seed;
+  EXPECT_EQ(DifferentBits(plain, runs.Compiled("none", false, 0x3c, 1e-6)), "")
+      << "cut, seed " << seed;
   const double tolerance = dtype == TIR_DTYPE_F32 ? 1e-3 : 1e-10;
   EXPECT_EQ(FarApart(plain, runs.Compiled("full", false, 0xff), tolerance), "")
       << "full, seed " << seed;
@@ -26,7 +29,7 @@ inline void CheckEveryWay(tir_context *context, const tir_graph *graph,
 
 inline void CheckRandomGraphs(uint64_t first_seed, int n,
                               const RandomGraphOptions &options) {
-  const auto context = MakeContext();
+  const auto context = MakeContext(3);
   for (uint64_t seed = first_seed; seed < first_seed + uint64_t(n); seed++) {
     RandomGraph random(context.get(), seed, options);
     const Owned<tir_graph> graph(random.Publish());
@@ -41,7 +44,7 @@ inline void CheckRandomGraphs(uint64_t first_seed, int n,
 // smoothness is asked for, through small graphs.
 inline void CheckRandomGradients(uint64_t first_seed, int n,
                                  const RandomGraphOptions &options) {
-  const auto context = MakeContext();
+  const auto context = MakeContext(3);
   int n_checked = 0;
   for (uint64_t seed = first_seed; seed < first_seed + uint64_t(n); seed++) {
     RandomGraph random(context.get(), seed, options);

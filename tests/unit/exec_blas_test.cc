@@ -1,5 +1,6 @@
 // BLAS comes when it is needed, runs single-threaded inside a guard, and
 // leaves the host's thread count as it was.
+// Labels: blas
 
 #include <dlfcn.h>
 

@@ -39,20 +39,16 @@ static void NAME(columns)(const T *x, int64_t n, int64_t stride, int64_t width,
 
 static tir_status NAME(kernel)(const tir_exec_call *call) {
   const tir_exec_rows *const p = call->params;
-  const T *x = tir_exec_arg(call, 0);
-  int64_t *out = tir_exec_arg(call, 1);
-  for (int64_t o = 0; o < p->outer; o++) {
-    if (p->inner == 1) {
-      *out = NAME(row)(x, p->n);
-    } else {
-      for (int64_t j = 0; j < p->inner; j += TIR_EXEC_COLUMN_TILE) {
-        const int64_t width =
-            tir_exec_piece(p->inner - j, TIR_EXEC_COLUMN_TILE);
-        NAME(columns)(x + j, p->n, p->inner, width, out + j);
-      }
-    }
-    x += p->n * p->inner;
-    out += p->inner;
+  const T *const x = tir_exec_arg(call, 0);
+  int64_t *const out = tir_exec_arg(call, 1);
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->n_groups, p->groups_per_unit);
+  for (int64_t g = span.first; g < span.end; g++) {
+    const tir_exec_rows_at at = tir_exec_find_rows(p, g);
+    if (p->inner == 1)
+      out[at.result] = NAME(row)(x + at.x, p->n);
+    else
+      NAME(columns)(x + at.x, p->n, p->inner, at.width, out + at.result);
   }
   return TIR_OK;
 }

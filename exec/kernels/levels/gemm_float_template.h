@@ -231,7 +231,7 @@ static void NAME(dots)(const tir_exec_gemm_block *g) {
 }
 
 static void NAME(gemm)(const tir_exec_gemm_block *g) {
-  if (g->n == 1 && g->a_column == 1)
+  if (g->n == 1 && g->a_column == 1 && !g->is_part)
     NAME(dots)(g);
   else if (g->n < NAME(LEAST))
     NAME(narrow)(g);

@@ -10,18 +10,20 @@
 
 static tir_status NAME(sgd)(const tir_exec_call *call) {
   const tir_exec_optim_params *const p = call->params;
+  const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
   const T *const w = tir_exec_arg(call, 0);
   const T *const g = tir_exec_arg(call, 1);
   const T lr = *(const T *)tir_exec_arg(call, 2);
   T *const w_out = tir_exec_arg(call, 3);
   if (!w_out) return TIR_OK;
   TIR_IVDEP
-  for (int64_t i = 0; i < p->n; i++) w_out[i] = w[i] - lr * g[i];
+  for (int64_t i = span.first; i < span.end; i++) w_out[i] = w[i] - lr * g[i];
   return TIR_OK;
 }
 
 static tir_status NAME(momentum)(const tir_exec_call *call) {
   const tir_exec_optim_params *const p = call->params;
+  const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
   const T *const w = tir_exec_arg(call, 0);
   const T *const v = tir_exec_arg(call, 1);
   const T *const g = tir_exec_arg(call, 2);
@@ -31,7 +33,7 @@ static tir_status NAME(momentum)(const tir_exec_call *call) {
   T *const v_out = tir_exec_arg(call, 6);
   if (w_out && v_out) {
     TIR_IVDEP
-    for (int64_t i = 0; i < p->n; i++) {
+    for (int64_t i = span.first; i < span.end; i++) {
       const T v_new = mu * v[i] + g[i];
       const T w_new = w[i] - lr * v_new;
       v_out[i] = v_new;
@@ -39,11 +41,11 @@ static tir_status NAME(momentum)(const tir_exec_call *call) {
     }
   } else if (w_out) {
     TIR_IVDEP
-    for (int64_t i = 0; i < p->n; i++)
+    for (int64_t i = span.first; i < span.end; i++)
       w_out[i] = w[i] - lr * (mu * v[i] + g[i]);
   } else if (v_out) {
     TIR_IVDEP
-    for (int64_t i = 0; i < p->n; i++) v_out[i] = mu * v[i] + g[i];
+    for (int64_t i = span.first; i < span.end; i++) v_out[i] = mu * v[i] + g[i];
   }
   return TIR_OK;
 }
@@ -71,6 +73,7 @@ static NAME(adam_values) NAME(read_adam)(const tir_exec_call *call) {
 static tir_status NAME(adam)(const tir_exec_call *call) {
   enum { BLOCK = 256 };
   const tir_exec_optim_params *const p = call->params;
+  const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
   const T *const w = tir_exec_arg(call, 0);
   const T *const m = tir_exec_arg(call, 1);
   const T *const v = tir_exec_arg(call, 2);
@@ -81,8 +84,8 @@ static tir_status NAME(adam)(const tir_exec_call *call) {
   // Through a block on the stack, so that unused outputs cost no second loop.
   T new_w[BLOCK], new_m[BLOCK], new_v[BLOCK];
   const T *const new_values[3] = {new_w, new_m, new_v};
-  for (int64_t i = 0; i < p->n; i += BLOCK) {
-    const int64_t n = p->n - i < BLOCK ? p->n - i : BLOCK;
+  for (int64_t i = span.first; i < span.end; i += BLOCK) {
+    const int64_t n = span.end - i < BLOCK ? span.end - i : BLOCK;
     TIR_IVDEP
     for (int64_t j = 0; j < n; j++) {
       const T x = g[i + j];

@@ -232,24 +232,28 @@ static inline double from_key_f64(int64_t key) {
 #define IS_NAN(x) 0
 #include "exec/kernels/levels/argmax_template.h"
 
+#define TIR_FOLD_ENTRY(name) \
+  { name##_kernel, name##_finish }
+#define TIR_KERNEL_ENTRY(name) name##_kernel
+
 #if TIR_SMALL_INTS
-#define TIR_SMALL_ENTRIES(name)                                           \
-  , [TIR_DTYPE_I8] = name##_i8_kernel, [TIR_DTYPE_U8] = name##_u8_kernel, \
-    [TIR_DTYPE_I16] = name##_i16_kernel
+#define TIR_SMALL_ENTRIES(ENTRY, name)                                    \
+  , [TIR_DTYPE_I8] = ENTRY(name##_i8), [TIR_DTYPE_U8] = ENTRY(name##_u8), \
+    [TIR_DTYPE_I16] = ENTRY(name##_i16)
 #else
-#define TIR_SMALL_ENTRIES(name)
+#define TIR_SMALL_ENTRIES(ENTRY, name)
 #endif
 
-#define TIR_ENTRIES(name)                                                     \
+#define TIR_ENTRIES(ENTRY, name)                                              \
   {                                                                           \
-    [TIR_DTYPE_F32] = name##_f32_kernel, [TIR_DTYPE_F64] = name##_f64_kernel, \
-    [TIR_DTYPE_I32] = name##_i32_kernel,                                      \
-    [TIR_DTYPE_I64] = name##_i64_kernel TIR_SMALL_ENTRIES(name)               \
+    [TIR_DTYPE_F32] = ENTRY(name##_f32), [TIR_DTYPE_F64] = ENTRY(name##_f64), \
+    [TIR_DTYPE_I32] = ENTRY(name##_i32),                                      \
+    [TIR_DTYPE_I64] = ENTRY(name##_i64) TIR_SMALL_ENTRIES(ENTRY, name)        \
   }
 
 const tir_exec_level_reduce TIR_LEVEL(tir_exec_reduce) = {
-    .sum = TIR_ENTRIES(sum),
-    .max = TIR_ENTRIES(max),
-    .norm = {[TIR_DTYPE_F32] = norm_f32_kernel},
-    .argmax = TIR_ENTRIES(argmax),
+    .sum = TIR_ENTRIES(TIR_FOLD_ENTRY, sum),
+    .max = TIR_ENTRIES(TIR_FOLD_ENTRY, max),
+    .norm = {[TIR_DTYPE_F32] = TIR_FOLD_ENTRY(norm_f32)},
+    .argmax = TIR_ENTRIES(TIR_KERNEL_ENTRY, argmax),
 };

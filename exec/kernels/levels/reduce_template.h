@@ -54,29 +54,45 @@ static inline A NAME(total)(TREE *tree) {
   return a;
 }
 
-static A NAME(row)(const tir_exec_axes *p, const T *x) {
+// Blocks first … end − 1 of the row at x; they go through the reduced dims in
+// order, each run of the innermost one on its own.
+static A NAME(row)(const tir_exec_axes *p, const T *x, int64_t first,
+                   int64_t end) {
   if (p->n_reduced == 0 && p->inner <= TIR_EXEC_ROW_BLOCK)
     return NAME(run)(x, p->inner);
   TREE tree = {0};
+  const int64_t per_run = p->n_blocks / p->reduced_count;
   int64_t at[TIR_MAX_RANK] = {0};
-  int64_t offset = 0;
-  for (int64_t r = 0; r < p->reduced_count; r++) {
-    for (int64_t i = 0; i < p->inner; i += TIR_EXEC_ROW_BLOCK) {
-      const int64_t n = tir_exec_piece(p->inner - i, TIR_EXEC_ROW_BLOCK);
-      NAME(push)(&tree, NAME(run)(x + offset + i, n));
-    }
+  int64_t offset = tir_exec_seek(p->n_reduced, p->reduced_dims,
+                                 p->reduced_strides, first / per_run, at);
+  int64_t block = first % per_run;
+  for (int64_t b = first; b < end; b++) {
+    const int64_t i = block * TIR_EXEC_ROW_BLOCK;
+    const int64_t n = tir_exec_piece(p->inner - i, TIR_EXEC_ROW_BLOCK);
+    NAME(push)(&tree, NAME(run)(x + offset + i, n));
+    if (++block < per_run) continue;
+    block = 0;
     tir_exec_advance(p->n_reduced, p->reduced_dims, p->reduced_strides, at,
                      &offset);
   }
   return NAME(total)(&tree);
 }
 
-static void NAME(rows)(const tir_exec_axes *p, const T *x, T *out) {
+// Parts of rows; `parts` has n_parts accumulators a row, or is NULL when a
+// row is one part.
+static void NAME(rows)(const tir_exec_axes *p, const T *x, int64_t first,
+                       int64_t end, int64_t part, T *out, A *parts) {
   int64_t at[TIR_MAX_RANK] = {0};
-  int64_t offset = 0;
-  for (int64_t k = 0; k < p->kept_count; k++) {
-    const A a = NAME(row)(p, x + offset);
-    out[k] = FINISH(p, a);
+  int64_t offset =
+      tir_exec_seek(p->n_kept, p->kept_dims, p->kept_strides, first, at);
+  const int64_t from = part * p->part_blocks;
+  const int64_t n = tir_exec_piece(p->n_blocks - from, p->part_blocks);
+  for (int64_t k = first; k < end; k++) {
+    const A a = NAME(row)(p, x + offset, from, from + n);
+    if (parts)
+      parts[k * p->n_parts + part] = a;
+    else
+      out[k] = FINISH(p, a);
     tir_exec_advance(p->n_kept, p->kept_dims, p->kept_strides, at, &offset);
   }
 }
@@ -94,59 +110,128 @@ static void NAME(column_push)(A *level, int *top, uint64_t n, int64_t width) {
   ++*top;
 }
 
-static void NAME(column_tile)(const tir_exec_axes *p, const T *x, T *out,
-                              int64_t width, A *level) {
-  int64_t at[TIR_MAX_RANK] = {0};
-  int64_t offset = 0;
-  int top = 0;
-  uint64_t n_blocks = 0;
-  for (int64_t r = 0; r < p->reduced_count; r++) {
-    const T *const row = x + offset;
-    A *const sum = level + top * TIR_EXEC_COLUMN_TILE;
-    if (r % TIR_EXEC_COLUMN_BLOCK == 0) {
-      TIR_IVDEP
-      for (int64_t j = 0; j < width; j++) sum[j] = MAP(row[j]);
-    } else {
-      TIR_IVDEP
-      for (int64_t j = 0; j < width; j++) sum[j] = FOLD(sum[j], MAP(row[j]));
-    }
-    if ((r + 1) % TIR_EXEC_COLUMN_BLOCK == 0 || r + 1 == p->reduced_count)
-      NAME(column_push)(level, &top, n_blocks++, width);
-    tir_exec_advance(p->n_reduced, p->reduced_dims, p->reduced_strides, at,
-                     &offset);
-  }
+static void NAME(column_total)(A *level, int top, int64_t width) {
   for (; top > 1; top--) {
     A *const a = level + (top - 2) * TIR_EXEC_COLUMN_TILE;
     const A *const b = a + TIR_EXEC_COLUMN_TILE;
     TIR_IVDEP
     for (int64_t j = 0; j < width; j++) a[j] = FOLD(a[j], b[j]);
   }
-  TIR_IVDEP
-  for (int64_t j = 0; j < width; j++) out[j] = FINISH(p, level[j]);
 }
 
-static void NAME(columns)(const tir_exec_axes *p, const T *x, T *out,
-                          A *level) {
+// Rows first … end − 1 of the reduced dims into level[0 … width − 1].
+static void NAME(column_tile)(const tir_exec_axes *p, const T *x, int64_t first,
+                              int64_t end, int64_t width, A *level) {
   int64_t at[TIR_MAX_RANK] = {0};
-  int64_t offset = 0;
-  for (int64_t k = 0; k < p->kept_count; k++) {
-    for (int64_t j = 0; j < p->inner; j += TIR_EXEC_COLUMN_TILE) {
-      const int64_t width = tir_exec_piece(p->inner - j, TIR_EXEC_COLUMN_TILE);
-      T *const to = out + k * p->inner + j;
-      NAME(column_tile)(p, x + offset + j, to, width, level);
+  int64_t offset = tir_exec_seek(p->n_reduced, p->reduced_dims,
+                                 p->reduced_strides, first, at);
+  int top = 0;
+  uint64_t n_blocks = 0;
+  for (int64_t r = first; r < end; r++) {
+    const T *const row = x + offset;
+    A *const sum = level + top * TIR_EXEC_COLUMN_TILE;
+    if ((r - first) % TIR_EXEC_COLUMN_BLOCK == 0) {
+      TIR_IVDEP
+      for (int64_t j = 0; j < width; j++) sum[j] = MAP(row[j]);
+    } else {
+      TIR_IVDEP
+      for (int64_t j = 0; j < width; j++) sum[j] = FOLD(sum[j], MAP(row[j]));
     }
-    tir_exec_advance(p->n_kept, p->kept_dims, p->kept_strides, at, &offset);
+    if ((r - first + 1) % TIR_EXEC_COLUMN_BLOCK == 0 || r + 1 == end)
+      NAME(column_push)(level, &top, n_blocks++, width);
+    tir_exec_advance(p->n_reduced, p->reduced_dims, p->reduced_strides, at,
+                     &offset);
+  }
+  NAME(column_total)(level, top, width);
+}
+
+// Where group number `group` of columns stands in x and in the result.
+typedef struct NAME(columns_at) {
+  int64_t in, out, width;
+} NAME(columns_at);
+
+static NAME(columns_at)
+    NAME(find_columns)(const tir_exec_axes *p, int64_t group) {
+  const int64_t tiles =
+      (p->inner + TIR_EXEC_COLUMN_TILE - 1) / TIR_EXEC_COLUMN_TILE;
+  const int64_t k = group / tiles;
+  const int64_t j = group % tiles * TIR_EXEC_COLUMN_TILE;
+  int64_t at[TIR_MAX_RANK];
+  const int64_t kept =
+      tir_exec_seek(p->n_kept, p->kept_dims, p->kept_strides, k, at);
+  return (NAME(columns_at)){kept + j, k * p->inner + j,
+                            tir_exec_piece(p->inner - j, TIR_EXEC_COLUMN_TILE)};
+}
+
+static void NAME(write_columns)(const tir_exec_axes *p, const A *a,
+                                int64_t width, T *out) {
+  TIR_IVDEP
+  for (int64_t j = 0; j < width; j++) out[j] = FINISH(p, a[j]);
+}
+
+static void NAME(columns)(const tir_exec_axes *p, const T *x, int64_t first,
+                          int64_t end, int64_t part, T *out, A *level,
+                          A *parts) {
+  const int64_t rows = p->part_blocks * TIR_EXEC_COLUMN_BLOCK;
+  const int64_t from = part * rows;
+  const int64_t n = tir_exec_piece(p->reduced_count - from, rows);
+  for (int64_t g = first; g < end; g++) {
+    const NAME(columns_at) at = NAME(find_columns)(p, g);
+    NAME(column_tile)(p, x + at.in, from, from + n, at.width, level);
+    if (parts)
+      memcpy(parts + (g * p->n_parts + part) * TIR_EXEC_COLUMN_TILE, level,
+             (size_t)at.width * sizeof(A));
+    else
+      NAME(write_columns)(p, level, at.width, out + at.out);
   }
 }
 
+// Units go through the parts of their groups before the next groups.
 static tir_status NAME(kernel)(const tir_exec_call *call) {
   const tir_exec_axes *const p = call->params;
   const T *const x = tir_exec_arg(call, 0);
   T *const out = tir_exec_arg(call, p->out_arg);
-  if (p->inner_reduced)
-    NAME(rows)(p, x, out);
-  else
-    NAME(columns)(p, x, out, call->scratch);
+  A *const parts = p->n_parts > 1 ? call->shared : NULL;
+  const int64_t end = call->end > 0 ? call->end : 1;
+  for (int64_t unit = call->first; unit < end; unit++) {
+    const int64_t first = unit / p->n_parts * p->groups_per_unit;
+    const int64_t last =
+        first + tir_exec_piece(p->n_groups - first, p->groups_per_unit);
+    const int64_t part = unit % p->n_parts;
+    if (p->inner_reduced)
+      NAME(rows)(p, x, first, last, part, out, parts);
+    else
+      NAME(columns)(p, x, first, last, part, out, call->scratch, parts);
+  }
+  return TIR_OK;
+}
+
+// Combines the parts: the upper levels of each group's tree.
+static tir_status NAME(finish)(const tir_exec_call *call) {
+  const tir_exec_axes *const p = call->params;
+  T *const out = tir_exec_arg(call, p->out_arg);
+  A *const parts = call->shared;
+  A level[TIR_EXEC_PART_LEVELS * TIR_EXEC_COLUMN_TILE];
+  for (int64_t g = 0; g < p->n_groups; g++) {
+    if (p->inner_reduced) {
+      TREE tree = {0};
+      for (int64_t i = 0; i < p->n_parts; i++)
+        NAME(push)(&tree, parts[g * p->n_parts + i]);
+      const A a = NAME(total)(&tree);
+      out[g] = FINISH(p, a);
+      continue;
+    }
+    const NAME(columns_at) at = NAME(find_columns)(p, g);
+    const A *from = parts + g * p->n_parts * TIR_EXEC_COLUMN_TILE;
+    int top = 0;
+    for (int64_t i = 0; i < p->n_parts; i++, from += TIR_EXEC_COLUMN_TILE) {
+      memcpy(level + top * TIR_EXEC_COLUMN_TILE, from,
+             (size_t)at.width * sizeof(A));
+      NAME(column_push)(level, &top, (uint64_t)i, at.width);
+    }
+    NAME(column_total)(level, top, at.width);
+    NAME(write_columns)(p, level, at.width, out + at.out);
+  }
   return TIR_OK;
 }
 

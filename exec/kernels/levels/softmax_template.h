@@ -109,44 +109,45 @@ static void NAME(columns)(const T *x, int64_t n, int64_t stride, int64_t width,
   }
 }
 
-static void NAME(all)(const tir_exec_rows *p, const T *x, bool is_log, T *out) {
-  for (int64_t o = 0; o < p->outer; o++) {
-    if (p->inner != 1) {
-      for (int64_t j = 0; j < p->inner; j += TIR_EXEC_COLUMN_TILE) {
-        const int64_t width =
-            tir_exec_piece(p->inner - j, TIR_EXEC_COLUMN_TILE);
-        NAME(columns)(x + j, p->n, p->inner, width, is_log, out + j);
-      }
-    } else if (is_log) {
-      NAME(log_softmax_row)(x, p->n, out);
-    } else {
-      NAME(softmax_row)(x, p->n, out);
-    }
-    x += p->n * p->inner;
-    out += p->n * p->inner;
+static tir_status NAME(all)(const tir_exec_call *call, bool is_log) {
+  const tir_exec_rows *const p = call->params;
+  const T *const x = tir_exec_arg(call, 0);
+  T *const out = tir_exec_arg(call, 1);
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->n_groups, p->groups_per_unit);
+  for (int64_t g = span.first; g < span.end; g++) {
+    const tir_exec_rows_at at = tir_exec_find_rows(p, g);
+    if (p->inner != 1)
+      NAME(columns)(x + at.x, p->n, p->inner, at.width, is_log, out + at.x);
+    else if (is_log)
+      NAME(log_softmax_row)(x + at.x, p->n, out + at.x);
+    else
+      NAME(softmax_row)(x + at.x, p->n, out + at.x);
   }
+  return TIR_OK;
 }
 
 static tir_status NAME(softmax)(const tir_exec_call *call) {
-  NAME(all)(call->params, tir_exec_arg(call, 0), false, tir_exec_arg(call, 1));
-  return TIR_OK;
+  return NAME(all)(call, false);
 }
 
 static tir_status NAME(log_softmax)(const tir_exec_call *call) {
-  NAME(all)(call->params, tir_exec_arg(call, 0), true, tir_exec_arg(call, 1));
-  return TIR_OK;
+  return NAME(all)(call, true);
 }
 
 // The loss of each row and its softmax; NULL for an output nobody reads.
 static tir_status NAME(cross_entropy)(const tir_exec_call *call) {
   const tir_exec_cross_entropy *const p = call->params;
-  const T *x = tir_exec_arg(call, 0);
   const void *const targets = tir_exec_arg(call, 1);
   T *const loss = tir_exec_arg(call, 2);
-  T *to = tir_exec_arg(call, 3);
   const int64_t n = p->targets.size;
-  TIR_TRY(tir_exec_check_indices(call, &p->targets, targets));
-  for (int64_t r = 0; r < p->targets.n; r++, x += n) {
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->targets.n, p->rows_per_unit);
+  TIR_TRY(tir_exec_check_indices(call, &p->targets, targets, span));
+  const T *x = (const T *)tir_exec_arg(call, 0) + span.first * n;
+  T *to = tir_exec_arg(call, 3);
+  if (to) to += span.first * n;
+  for (int64_t r = span.first; r < span.end; r++, x += n) {
     const T largest = NAME(largest)(x, n);
     // Read before `to`, which may be x, is written.
     const T chosen = x[tir_exec_index_at(&p->targets, targets, r)] - largest;

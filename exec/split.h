@@ -1,0 +1,26 @@
+// Steps that are cut into units, and how lanes share them.
+//
+// The cut is made from shapes when a program is compiled. A unit's result does
+// not depend on who computes it or on what other units a call covers, so any
+// number of lanes gives the same bits.
+#ifndef TAPEIR_EXEC_SPLIT_H
+#define TAPEIR_EXEC_SPLIT_H
+
+#include "exec/program.h"
+
+// Asked on the calling thread between pieces of work; anything but TIR_OK
+// ends the step early.
+typedef struct tir_exec_poll {
+  tir_status (*ask)(void *user);
+  void *user;
+} tir_exec_poll;
+
+// Runs a step that has a split. `call` has its arguments, parameters and
+// fault set; `poll` may be NULL. The failure reported is that of the lowest
+// unit that failed.
+tir_status tir_exec_run_split(const tir_program *program,
+                              const tir_exec_step *step,
+                              const tir_exec_call *call,
+                              const tir_exec_poll *poll);
+
+#endif
