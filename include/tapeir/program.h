@@ -111,11 +111,27 @@ TIR_API int64_t tir_instance_find_input(const tir_instance *instance,
 TIR_API int64_t tir_instance_find_output(const tir_instance *instance,
                                          const char *name);
 
+/// What a monitor learns of a step just made; strings are borrowed from the
+/// program.
+typedef struct tir_step_report {
+  uint64_t step;        ///< from 0, as in tir_planned_value
+  const char *name;     ///< of the node's first result, "" if it has none
+  const char *op;
+  const char *site;     ///< where it was recorded, NULL if unknown
+  bool backward;        ///< made by differentiation
+  int64_t start_ns;     ///< CLOCK_MONOTONIC time
+  int64_t duration_ns;  ///< of the step alone
+} tir_step_report;
+
 typedef struct tir_run_options {
   bool (*cancel)(void *user);  ///< polled between steps; true stops the run
   void *cancel_user;
   int64_t deadline_ns;         ///< CLOCK_MONOTONIC time, 0 = none
-  uint64_t reserved[8];
+  /// Called after each step, in order, on the thread that runs; it must not
+  /// use the instance. NULL costs nothing.
+  void (*monitor)(void *user, const tir_step_report *report);
+  void *monitor_user;
+  uint64_t reserved[6];
 } tir_run_options;
 
 /// Runs once; allocates nothing. `options` may be NULL.
