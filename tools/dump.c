@@ -3,16 +3,16 @@
 
 #include "tool.h"
 
-// The passes to run, up to `before` or `after` a pass of the pipeline.
+// The passes to run: all, the first few, or up to `before` or `after` a pass.
 static int pass_list(const tool *t, char *out, size_t size) {
   const tool_options *o = &t->options;
-  const bool cut = o->before || o->after;
+  const bool cut = o->before || o->after || o->stop_after >= 0;
   const char *pipeline = o->pipeline ? o->pipeline : cut ? "full" : "none";
   const char *stop = o->before ? o->before : o->after;
   bool stopped = !stop;
   size_t n = 0;
   out[0] = '\0';
-  for (size_t i = 0;; i++) {
+  for (size_t i = 0; o->stop_after < 0 || i < (size_t)o->stop_after; i++) {
     const char *pass = tir_inspect_pipeline(pipeline, i);
     if (!pass) break;
     const bool here = stop && strcmp(pass, stop) == 0;

@@ -10,9 +10,9 @@ const tool_verb tool_verbs[] = {
      "info [--json] FILE", "tapeir info fashion.tir", "json", 1, tool_info},
     {"dump", "text form of a graph",
      "dump [--graph NAME] [--pipeline NAME] [--before PASS] [--after PASS] "
-     "[--gradient] [--plan] FILE",
+     "[--stop-after N] [--gradient] [--plan] FILE",
      "tapeir dump --gradient --pipeline full --plan fashion.tir",
-     "graph pipeline before after gradient plan", 1, tool_dump},
+     "graph pipeline before after stop-after gradient plan", 1, tool_dump},
     {"dot", "graph for Graphviz", "dot [--graph NAME] FILE",
      "tapeir dot model.tir | dot -Tsvg > model.svg", "graph pipeline", 1,
      tool_dot},
@@ -28,8 +28,9 @@ const tool_verb tool_verbs[] = {
      "tapeir grad model.tir --input x=x.npy --output-dir out",
      "graph pipeline input head wrt output-dir force threads", 1, tool_grad},
     {"check", "verify a file, compare with the reference, check gradients",
-     "check [--graph NAME] [--input NAME=FILE.npy …] [--json] FILE",
-     "tapeir check model.tir", "graph input json threads seed", 1,
+     "check [--graph NAME] [--input NAME=FILE.npy …] [--samples N] [--seed N] "
+     "[--json] FILE",
+     "tapeir check model.tir", "graph input json threads seed samples", 1,
      tool_check},
     {"opt", "run passes on a graph",
      "opt [--passes A,B] [--pipeline NAME] [--graph NAME] FILE --output FILE",
@@ -54,7 +55,7 @@ enum {
   OPT_OUTPUT, OPT_OUTPUT_DIR, OPT_SAVE_AS, OPT_THREADS, OPT_EPOCHS,
   OPT_CHECKPOINT, OPT_SEED, OPT_INPUT, OPT_HEAD, OPT_WRT, OPT_SET, OPT_DATA,
   OPT_JSON, OPT_GRADIENT, OPT_PLAN, OPT_FORCE, OPT_REFERENCE, OPT_MARKDOWN,
-  OPT_TRAIN, OPT_HELP,
+  OPT_TRAIN, OPT_HELP, OPT_SAMPLES, OPT_STOP_AFTER,
 };
 
 static const struct option all_options[] = {
@@ -75,6 +76,8 @@ static const struct option all_options[] = {
     {"wrt", required_argument, NULL, OPT_WRT},
     {"set", required_argument, NULL, OPT_SET},
     {"data", required_argument, NULL, OPT_DATA},
+    {"samples", required_argument, NULL, OPT_SAMPLES},
+    {"stop-after", required_argument, NULL, OPT_STOP_AFTER},
     {"json", no_argument, NULL, OPT_JSON},
     {"gradient", no_argument, NULL, OPT_GRADIENT},
     {"plan", no_argument, NULL, OPT_PLAN},
@@ -137,6 +140,8 @@ static bool take_option(tool_options *o, int option, const char *value) {
     case OPT_EPOCHS: return number(value, &o->epochs);
     case OPT_CHECKPOINT: return number(value, &o->checkpoint);
     case OPT_SEED: return number(value, &o->seed);
+    case OPT_SAMPLES: return number(value, &o->samples) && o->samples > 0;
+    case OPT_STOP_AFTER: return number(value, &o->stop_after);
     case OPT_INPUT: return add(&o->inputs, value);
     case OPT_HEAD: return add(&o->heads, value);
     case OPT_WRT: return add(&o->wrt, value);
@@ -192,6 +197,8 @@ int main(int argc, char **argv) {
   static tool t;
   t.options.verb = verb->name;
   t.options.epochs = 1;
+  t.options.samples = 16;
+  t.options.stop_after = -1;
   int status = parse(&t, verb, argc - 1, argv + 1);
   if (status == TOOL_OK && t.options.help) {
     print_verb_help(verb);

@@ -1,5 +1,6 @@
 // Messages, names, types and sizes for people; JSON for programs.
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -68,6 +69,10 @@ const char *tool_bytes(uint64_t bytes, char buffer[32]) {
   }
   snprintf(buffer, 32, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
   return buffer;
+}
+
+json_t *tool_json_number(double x) {
+  return isfinite(x) ? json_real(x) : json_null();
 }
 
 int tool_print_json(json_t *document) {

@@ -31,6 +31,8 @@ typedef struct tool_options {
   const char *output_dir;
   const char *save_as;
   long threads, epochs, checkpoint, seed;
+  long samples;     // check: coordinates of one value
+  long stop_after;  // dump: number of passes, -1: all
   bool json, gradient, plan, force, reference, markdown, train, help;
 } tool_options;
 
@@ -68,6 +70,8 @@ const char *tool_name(const char *name);
 const char *tool_type(const tir_port *port, char *buffer, size_t size);
 // 1.5 KiB, 272.0 MiB.
 const char *tool_bytes(uint64_t bytes, char buffer[32]);
+// A JSON number, null for what JSON cannot say.
+json_t *tool_json_number(double x);
 // Prints a JSON document on stdout and frees it.
 int tool_print_json(json_t *document);
 
@@ -93,6 +97,18 @@ int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
 // Inputs filled with small random numbers (indices: zeros).
 int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
 void tool_release(tir_tensor **tensors, size_t n);
+// Inputs and outputs of one graph; all-zero is empty.
+typedef struct tool_tensors {
+  tir_tensor **in, **out;
+  size_t n_in, n_out;
+} tool_tensors;
+int tool_make_room(const tir_graph *graph, tool_tensors *v);
+void tool_free_tensors(tool_tensors *v);
+// --input files if any are given, else random numbers.
+int tool_some_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
+// Compiled for the sizes of `inputs` (NULL: those of the graph).
+int tool_compile(tool *t, const tir_graph *graph, const char *pipeline,
+                 tir_tensor *const *inputs, tir_program **out_program);
 // Writes DIR/NAME.npy and notes it in the manifest.
 int tool_write_value(tool *t, json_t *manifest, const char *name,
                      const tir_tensor *value);

@@ -147,6 +147,26 @@ int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
   return TOOL_OK;
 }
 
+int tool_some_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
+  return t->options.inputs.n ? tool_read_inputs(t, graph, out)
+                             : tool_random_inputs(t, graph, out);
+}
+
+int tool_make_room(const tir_graph *graph, tool_tensors *v) {
+  v->n_in = tir_graph_n_inputs(graph);
+  v->n_out = tir_graph_n_outputs(graph);
+  v->in = calloc(v->n_in + 1, sizeof *v->in);
+  v->out = calloc(v->n_out + 1, sizeof *v->out);
+  return v->in && v->out ? TOOL_OK : tool_fail("out of memory");
+}
+
+void tool_free_tensors(tool_tensors *v) {
+  if (v->in) tool_release(v->in, v->n_in);
+  if (v->out) tool_release(v->out, v->n_out);
+  free(v->in);
+  free(v->out);
+}
+
 // --- out -------------------------------------------------------------------
 
 // NAME as a file name: bytes outside [A-Za-z0-9._-] as %XX, cut and hashed
@@ -236,22 +256,30 @@ static size_t dim_sizes(const tir_graph *graph, tir_tensor *const *inputs,
   return n;
 }
 
-int tool_run_graph(tool *t, const tir_graph *graph, const char *pipeline,
-                   tir_tensor *const *inputs, tir_tensor **out) {
+int tool_compile(tool *t, const tir_graph *graph, const char *pipeline,
+                 tir_tensor *const *inputs, tir_program **out_program) {
   enum { MAX_SYMBOLS = 64 };
   tir_dim_size sizes[MAX_SYMBOLS];
   const tir_compile_options options = {
       .pipeline = pipeline,
       .dim_sizes = sizes,
-      .n_dim_sizes = dim_sizes(graph, inputs, sizes, MAX_SYMBOLS),
+      .n_dim_sizes = inputs ? dim_sizes(graph, inputs, sizes, MAX_SYMBOLS) : 0,
   };
+  tir_error error;
+  if (tir_compile(t->context, graph, &options, out_program, &error))
+    return tool_fail_error("compile", &error);
+  return TOOL_OK;
+}
+
+int tool_run_graph(tool *t, const tir_graph *graph, const char *pipeline,
+                   tir_tensor *const *inputs, tir_tensor **out) {
   tir_error error;
   tir_program *program = NULL;
   tir_instance *instance = NULL;
+  if (tool_compile(t, graph, pipeline, inputs, &program) != TOOL_OK)
+    return TOOL_FAILED;
   tir_status status =
-      tir_compile(t->context, graph, &options, &program, &error);
-  if (status == TIR_OK)
-    status = tir_instance_create(program, t->module, &instance, &error);
+      tir_instance_create(program, t->module, &instance, &error);
   for (size_t i = 0; i < tir_graph_n_inputs(graph) && status == TIR_OK; i++)
     status = tir_instance_bind_input(instance, i, tir_tensor_data(inputs[i]),
                                      tir_tensor_size_bytes(inputs[i]),

@@ -189,6 +189,101 @@ TEST_F(Command, CheckComparesWithTheReference) {
   EXPECT_EQ(status, 0) << err;
 }
 
+TEST_F(Command, CheckComparesGradientsWithDifferences) {
+  Tapeir("check --input x=x.npy m.tirt");
+  EXPECT_EQ(status, 0) << err << out;
+  EXPECT_TRUE(Has("ok   loss slope x: 12 of 12 coordinates, off by at most "))
+      << out;
+  EXPECT_TRUE(Has("ok   loss slope w: 3 of 3 coordinates")) << out;
+  Tapeir("check --samples 2 --json m.tirt");
+  EXPECT_EQ(status, 0) << err;
+  EXPECT_TRUE(Has("\"check\": \"slope\"")) << out;
+  EXPECT_TRUE(Has("\"coordinates\": 2")) << out;
+}
+
+// So steep that no difference can follow it: what a wrong gradient looks like.
+TEST_F(Command, CheckNamesTheWorstCoordinate) {
+  std::ofstream(dir + "/steep.tirt") << R"(
+graph @steep(%x: f64[2]) {
+  %0 = constant {data = [1, 1000000]} : f64[2]
+  %1 = mul %x, %0 : f64[2]
+  %2 = tanh %1 : f64[2]
+  return %2 "y"
+}
+)";
+  tir_context *c;
+  tir_tensor *x;
+  const int64_t dims[] = {2};
+  const double data[] = {1e-6, 1e-6};
+  ASSERT_EQ(tir_context_create(nullptr, &c, nullptr), TIR_OK);
+  ASSERT_EQ(
+      tir_tensor_from_data(c, TIR_DTYPE_F64, dims, 1, data, &x, nullptr),
+      TIR_OK);
+  ASSERT_EQ(tir_npy_save(x, (dir + "/steep.npy").c_str(), nullptr), TIR_OK);
+  tir_tensor_release(x);
+  tir_context_destroy(c);
+  Tapeir("check --input x=steep.npy steep.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(err, "error: 1 check failed\n");
+  EXPECT_TRUE(Has("FAIL steep slope x: 2 of 2 coordinates, worst at [1]: the "
+                  "gradient is 419974.34"))
+      << out;
+  Tapeir("check --json --input x=steep.npy steep.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_TRUE(Has("\"worst\": \"[1]\"")) << out;
+  EXPECT_TRUE(Has("\"ok\": false")) << out;
+}
+
+// relu at 0: the slopes are 0 and 1, and the gradient is one of them.
+TEST_F(Command, CheckAcceptsAnyGradientAtAKink) {
+  std::ofstream(dir + "/kink.tirt") << R"(
+param "b" f32[2] {kind = trainable} [0, 1]
+graph @kink(%b: param f32[2] "b") {
+  %0 = relu %b : f32[2]
+  return %0 "y"
+}
+)";
+  Tapeir("check kink.tirt");
+  EXPECT_EQ(status, 0) << err << out;
+  EXPECT_TRUE(Has("ok   kink slope b: 2 of 2 coordinates, 1 at a kink"))
+      << out;
+}
+
+TEST_F(Command, CheckSaysWhatItSkips) {
+  std::ofstream(dir + "/skip.tirt") << R"(
+graph @stopped(%x: f32[2]) {
+  %0 = stop_gradient %x : f32[2]
+  %1 = mul %0, %x : f32[2]
+  return %1 "y"
+}
+graph @whole(%i: i32[2]) {
+  %0 = add %i, %i : i32[2]
+  return %0 "y"
+}
+)";
+  Tapeir("check skip.tirt");
+  EXPECT_EQ(status, 0) << err << out;
+  EXPECT_TRUE(Has("skip stopped slope: stop_gradient hides part of it"))
+      << out;
+  EXPECT_TRUE(Has("skip whole gradient: no output is a float")) << out;
+  Tapeir("check --graph nobody skip.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(err, "error: no graph is named nobody\n");
+}
+
+TEST_F(Command, DumpStopsAfterSoManyPasses) {
+  Tapeir("dump --gradient --stop-after 0 m.tirt");
+  ASSERT_EQ(status, 0) << err;
+  const std::string before = out;
+  Tapeir("dump --gradient --stop-after 99 m.tirt");
+  const std::string after = out;
+  EXPECT_NE(before, after);
+  Tapeir("dump --gradient --pipeline none m.tirt");
+  EXPECT_EQ(out, before);
+  Tapeir("dump --gradient --pipeline full m.tirt");
+  EXPECT_EQ(out, after);
+}
+
 TEST_F(Command, OptRunsPasses) {
   Tapeir("opt --passes fold-constants,eliminate-dead m.tirt --output o.tirt");
   EXPECT_EQ(status, 0) << err;
