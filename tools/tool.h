@@ -29,11 +29,12 @@ typedef struct tool_options {
   const char *before, *after;
   const char *output;      // --output FILE
   const char *output_dir;
-  const char *save_as;
-  long threads, epochs, checkpoint, seed;
+  const char *save_as, *checkpoint_as;
+  const char *lr, *plot, *profile, *trace;
+  long threads, epochs, steps, batch, checkpoint, seed, runs;
   long samples;     // check: coordinates of one value
   long stop_after;  // dump: number of passes, -1: all
-  bool json, gradient, plan, force, reference, markdown, train, help;
+  bool json, gradient, plan, force, reference, markdown, man, completion, help;
 } tool_options;
 
 typedef struct tool {
@@ -46,9 +47,9 @@ typedef struct tool {
 typedef struct tool_verb {
   const char *name;
   const char *summary;
-  const char *usage;    // after "tapeir "
+  const char *details;  // a paragraph, may be ""
   const char *example;
-  const char *options;  // names of the long options it takes, space-separated
+  const char *options;  // names of the options it takes, space-separated
   int n_files;          // FILE arguments it needs
   int (*run)(tool *t);
 } tool_verb;
@@ -70,6 +71,12 @@ const char *tool_name(const char *name);
 const char *tool_type(const tir_port *port, char *buffer, size_t size);
 // 1.5 KiB, 272.0 MiB.
 const char *tool_bytes(uint64_t bytes, char buffer[32]);
+// Terminal codes; "" where the stream is no terminal or NO_COLOR is set.
+const char *tool_bold(FILE *out);
+const char *tool_dim(FILE *out);
+const char *tool_red(FILE *out);
+const char *tool_green(FILE *out);
+const char *tool_plain(FILE *out);
 // A JSON number, null for what JSON cannot say.
 json_t *tool_json_number(double x);
 // Prints a JSON document on stdout and frees it.
@@ -78,11 +85,18 @@ int tool_print_json(json_t *document);
 // --- models ----------------------------------------------------------------
 // Loads options.files.items[0] (.tir, .tirt or "-"); TOOL_OK or prints.
 int tool_load(tool *t);
+int tool_load_file(tool *t, const char *path, tir_module **out_module);
 // Also chooses the graph: --graph, else the only one, else "forward".
 int tool_load_graph(tool *t);
 // Writes a module as .tir or .tirt by the path's ending; refuses to overwrite
 // without --force.
 int tool_save(tool *t, tir_module *module, const char *path);
+// Fails if the file exists and --force is not given.
+int tool_may_write(tool *t, const char *path);
+// A new file ("-": standard output), with --force also over an old one.
+int tool_write_text(tool *t, const char *path, const char *text, size_t size);
+// Takes the document over.
+int tool_write_json(tool *t, const char *path, json_t *document);
 // Module holding one graph given as text, with the parameters of `t->module`.
 int tool_module_of_graph(tool *t, const tir_graph *graph,
                          tir_module **out_module);
@@ -119,6 +133,12 @@ int tool_run_graph(tool *t, const tir_graph *graph, const char *pipeline,
 
 // --- verbs -----------------------------------------------------------------
 int tool_info(tool *t);
+int tool_explain(tool *t);
+int tool_diff(tool *t);
+int tool_bench(tool *t);
+int tool_help(tool *t);
+// The graph differentiated, NULL if it changes state or has no gradient.
+int tool_gradient_for_plan(const tir_graph *graph, tir_graph **out);
 int tool_dump(tool *t);
 int tool_dot(tool *t);
 int tool_run(tool *t);

@@ -213,8 +213,7 @@ int tool_write_value(tool *t, json_t *manifest, const char *name,
   if (snprintf(path, sizeof path, "%s/%s", t->options.output_dir, file) >=
       (int)sizeof path)
     return tool_fail("the path is too long");
-  if (!t->options.force && access(path, F_OK) == 0)
-    return tool_fail("%s exists (--force overwrites)", tool_name(path));
+  if (tool_may_write(t, path) != TOOL_OK) return TOOL_FAILED;
   if (tir_npy_save(value, path, &error))
     return tool_fail_error(tool_name(path), &error);
   json_t *shape = json_array();

@@ -67,11 +67,17 @@ typedef struct tir_planned_value {
   uint32_t first_step;   ///< step that writes it
   uint32_t last_step;    ///< last step that reads it
   bool in_place;         ///< shares the memory of a dead operand
+  uint64_t value;        ///< value number in the graph of tir_program_graph
 } tir_planned_value;
 
 TIR_API size_t tir_program_n_values(const tir_program *program);
 TIR_API tir_status tir_program_value(const tir_program *program, size_t index,
                                      tir_planned_value *out_value);
+/// The optimised graph the program runs, as a copy: its nodes and the values
+/// that tir_planned_value numbers, for tapeir/inspect.h.
+/// Owner  the caller, ends with tir_graph_destroy.
+TIR_API tir_status tir_program_graph(const tir_program *program,
+                                     tir_graph **out_graph, tir_error *error);
 /// The optimised graph the program runs, in text form with the plan as
 /// comments; free with tir_text_free.
 TIR_API tir_status tir_program_to_text(const tir_program *program,

@@ -1,83 +1,5 @@
 // The `tapeir` command: exit status, stdout and files of every verb.
-#include <gtest/gtest.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <fstream>
-#include <sstream>
-#include <string>
-
-#include "tapeir/tapeir.h"
-
-namespace {
-
-constexpr char kText[] = R"(
-param "w" f32[3, 1] {kind = trainable} [1, 2, -1]
-graph @loss(%x: f32[batch=2, 3], %w: param f32[3, 1] "w") {
-  %0 = matmul %x, %w : f32[batch=2, 1]
-  %1 = tanh %0 : f32[batch=2, 1]
-  %2 = reduce_sum %1 : f32[]
-  return %2 "loss"
-}
-)";
-
-class Command : public testing::Test {
- protected:
-  void SetUp() override {
-    char name[] = "/tmp/tapeir-command-XXXXXX";
-    ASSERT_NE(mkdtemp(name), nullptr);
-    dir = name;
-    std::ofstream(dir + "/m.tirt") << Text();
-    tir_error error;
-    tir_context *c;
-    tir_tensor *x;
-    ASSERT_EQ(tir_context_create(nullptr, &c, &error), TIR_OK);
-    const int64_t dims[] = {4, 3};
-    const float data[] = {1, 2, 3, 4, 5, 6, -1, 0, 1, 0.5f, 0.25f, 0};
-    ASSERT_EQ(tir_tensor_from_data(c, TIR_DTYPE_F32, dims, 2, data, &x,
-                                   &error),
-              TIR_OK);
-    ASSERT_EQ(tir_npy_save(x, (dir + "/x.npy").c_str(), &error), TIR_OK);
-    tir_tensor_release(x);
-    tir_context_destroy(c);
-  }
-  void TearDown() override { Run("true; rm -rf " + dir); }
-
-  // The text the library itself prints for the module.
-  static std::string Text() { return kText; }
-
-  // Runs in the temporary directory; fills out, err and status.
-  void Run(const std::string &command) {
-    const std::string line = "cd " + dir + " && (" + command +
-                             ") >/tmp/tapeir-out-" + Id() +
-                             " 2>/tmp/tapeir-err-" + Id();
-    const int raw = system(line.c_str());
-    status = WEXITSTATUS(raw);
-    out = Slurp("/tmp/tapeir-out-" + Id());
-    err = Slurp("/tmp/tapeir-err-" + Id());
-    unlink(("/tmp/tapeir-out-" + Id()).c_str());
-    unlink(("/tmp/tapeir-err-" + Id()).c_str());
-  }
-  void Tapeir(const std::string &args) {
-    Run(TAPEIR_BINARY_DIR "/tools/tapeir " + args);
-  }
-  static std::string Id() { return std::to_string(getpid()); }
-  static std::string Slurp(const std::string &path) {
-    std::ifstream file(path, std::ios::binary);
-    std::stringstream text;
-    text << file.rdbuf();
-    return text.str();
-  }
-  bool Has(const std::string &text) {
-    return out.find(text) != std::string::npos;
-  }
-
-  std::string dir, out, err;
-  int status = 0;
-};
-
-}  // namespace
+#include "tests/tools/command.h"
 
 TEST_F(Command, ConvertsBothWays) {
   Tapeir("convert m.tirt --output m.tir");
@@ -211,17 +133,7 @@ graph @steep(%x: f64[2]) {
   return %2 "y"
 }
 )";
-  tir_context *c;
-  tir_tensor *x;
-  const int64_t dims[] = {2};
-  const double data[] = {1e-6, 1e-6};
-  ASSERT_EQ(tir_context_create(nullptr, &c, nullptr), TIR_OK);
-  ASSERT_EQ(
-      tir_tensor_from_data(c, TIR_DTYPE_F64, dims, 1, data, &x, nullptr),
-      TIR_OK);
-  ASSERT_EQ(tir_npy_save(x, (dir + "/steep.npy").c_str(), nullptr), TIR_OK);
-  tir_tensor_release(x);
-  tir_context_destroy(c);
+  Npy<double>("steep", TIR_DTYPE_F64, {2}, {1e-6, 1e-6});
   Tapeir("check --input x=steep.npy steep.tirt");
   EXPECT_EQ(status, 1);
   EXPECT_EQ(err, "error: 1 check failed\n");
