@@ -62,7 +62,7 @@ const tool_verb tool_verbs[] = {
      "tapeir train m.tir --data images=train-images-idx3-ubyte.gz --data "
      "labels=train-labels-idx1-ubyte.gz --lr 0.05 --epochs 8 --save-as m2.tir",
      "graph data set lr epochs steps batch seed checkpoint checkpoint-as "
-     "save-as plot force json threads",
+     "save-as plot restart force json threads",
      1, tool_train},
     {"ops", "the op table", "", "tapeir ops --markdown", "json markdown", 0,
      tool_ops},
@@ -114,6 +114,7 @@ int main(int argc, char **argv) {
   t.options.epochs = 1;
   t.options.samples = 16;
   t.options.stop_after = -1;
+  t.options.seed = -1;
   int status = tool_parse(&t, verb, argc - 2, argv + 2);
   if (status == TOOL_OK && t.options.help)
     tool_print_verb_help(verb);

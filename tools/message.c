@@ -39,8 +39,8 @@ const char *tool_name(const char *name) {
   static unsigned next;
   char *out = buffers[next++ % N_BUFFERS];
   size_t n = 0;
-  for (const unsigned char *c = (const unsigned char *)name;
-       *c && n + 5 < SIZE; c++) {
+  for (const unsigned char *c = (const unsigned char *)name; *c && n + 5 < SIZE;
+       c++) {
     // Also U+0080 … U+009F, which some terminals obey.
     const bool c1 = *c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
     if (*c < 0x20 || *c == 0x7f || c1)
@@ -56,9 +56,9 @@ const char *tool_type(const tir_port *port, char *buffer, size_t size) {
   size_t n = (size_t)snprintf(buffer, size, "%s[", tir_dtype_name(port->dtype));
   for (int i = 0; i < port->rank && n < size; i++) {
     const char *symbol = port->dim_names[i];
-    n += (size_t)snprintf(buffer + n, size - n, "%s%s%s%" PRId64,
-                          i ? ", " : "", symbol ? tool_name(symbol) : "",
-                          symbol ? "=" : "", port->dims[i]);
+    n += (size_t)snprintf(buffer + n, size - n, "%s%s%s%" PRId64, i ? ", " : "",
+                          symbol ? tool_name(symbol) : "", symbol ? "=" : "",
+                          port->dims[i]);
   }
   if (n < size) snprintf(buffer + n, size - n, "]");
   return buffer;

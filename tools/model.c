@@ -38,15 +38,14 @@ static int load_bytes(tool *t, const char *path, FILE *file,
   if (!bytes) return tool_fail("cannot read %s", tool_name(path));
   const bool binary = size >= 8 && memcmp(bytes, "TAPEIR\r\n", 8) == 0;
   const tir_status status =
-      binary ? tir_module_load_memory(t->context, bytes, size, NULL,
-                                      out_module, &error)
-             : tir_module_from_text(t->context, bytes, size, out_module,
-                                    &error);
+      binary
+          ? tir_module_load_memory(t->context, bytes, size, NULL, out_module,
+                                   &error)
+          : tir_module_from_text(t->context, bytes, size, out_module, &error);
   free(bytes);
   if (status == TIR_OK) return TOOL_OK;
   if (!binary && error.line)
-    return tool_fail("%s:%d: %s", tool_name(path), error.line,
-                     error.message);
+    return tool_fail("%s:%d: %s", tool_name(path), error.line, error.message);
   return tool_fail_error(tool_name(path), &error);
 }
 
@@ -140,8 +139,8 @@ int tool_module_of_graph(tool *t, const tir_graph *graph,
   *out_module = NULL;
   if (tir_graph_to_text(graph, &text, &error))
     return tool_fail_error("text", &error);
-  tir_status status = tir_module_from_text(t->context, text, strlen(text),
-                                           out_module, &error);
+  tir_status status =
+      tir_module_from_text(t->context, text, strlen(text), out_module, &error);
   tir_text_free(t->context, text);
   // The text of a graph declares its parameters; their data come along here.
   for (size_t i = 0; status == TIR_OK && i < tir_graph_n_params(graph); i++) {
@@ -153,8 +152,8 @@ int tool_module_of_graph(tool *t, const tir_graph *graph,
     status = tir_module_get_param(t->module, port.name, &tensor, &error);
     if (status == TIR_OK)
       status = tir_module_add_param(
-          *out_module, port.name,
-          tir_module_param_kind(t->module, (size_t)at), tensor, &error);
+          *out_module, port.name, tir_module_param_kind(t->module, (size_t)at),
+          tensor, &error);
     tir_tensor_release(tensor);
   }
   if (status == TIR_OK) return TOOL_OK;

@@ -4,7 +4,8 @@
 
 #include "tool.h"
 
-static int write_outputs(tool *t, const tir_graph *graph, const tool_tensors *v) {
+static int write_outputs(tool *t, const tir_graph *graph,
+                         const tool_tensors *v) {
   json_t *manifest = json_object();
   int status = TOOL_OK;
   for (size_t i = 0; i < v->n_out && status == TOOL_OK; i++) {
@@ -22,8 +23,8 @@ static int write_outputs(tool *t, const tir_graph *graph, const tool_tensors *v)
 
 static int run_reference(tool *t, const tool_tensors *v) {
   tir_error error;
-  if (tir_reference_run(t->graph, t->module, v->in, v->n_in, v->out,
-                        v->n_out, &error))
+  if (tir_reference_run(t->graph, t->module, v->in, v->n_in, v->out, v->n_out,
+                        &error))
     return tool_fail_error("reference", &error);
   return TOOL_OK;
 }
@@ -35,10 +36,10 @@ int tool_run(tool *t) {
   if (status == TOOL_OK) status = tool_make_room(t->graph, &v);
   if (status == TOOL_OK) status = tool_read_inputs(t, t->graph, v.in);
   if (status == TOOL_OK)
-    status = t->options.reference
-                 ? run_reference(t, &v)
-                 : tool_run_graph(t, t->graph, t->options.pipeline, v.in,
-                                  v.out);
+    status =
+        t->options.reference
+            ? run_reference(t, &v)
+            : tool_run_graph(t, t->graph, t->options.pipeline, v.in, v.out);
   if (status == TOOL_OK) status = write_outputs(t, t->graph, &v);
   if (status == TOOL_OK && t->options.save_as)
     status = tool_save(t, t->module, t->options.save_as);
@@ -71,9 +72,8 @@ int tool_grad(tool *t) {
   int status = tool_load_graph(t);
   // Heads are inputs of the differentiated graph only when some are given.
   if (status == TOOL_OK &&
-      tir_graph_differentiate(t->graph, t->options.wrt.items,
-                              t->options.wrt.n, t->options.heads.n == 0,
-                              &graph, &error))
+      tir_graph_differentiate(t->graph, t->options.wrt.items, t->options.wrt.n,
+                              t->options.heads.n == 0, &graph, &error))
     status = tool_fail_error("gradient", &error);
   if (status == TOOL_OK) status = tool_make_room(graph, &v);
   if (status == TOOL_OK) status = tool_read_inputs(t, graph, v.in);

@@ -330,7 +330,7 @@ int check_slope(checking *c, const tir_graph *graph,
       .graph = graph,
       .n_inputs = tir_graph_n_inputs(graph),
       .n_outputs = tir_graph_n_outputs(graph),
-      .random = (uint64_t)c->t->options.seed * 2 + 1,
+      .random = tool_seed(c->t) * 2 + 1,
   };
   tir_error error;
   if (tir_graph_optimize(gradient, "widen-floats", &s.wide, &error)) {

@@ -25,7 +25,7 @@ _tapeir() {
     convert) options="--force --output --help " ;;
     diff) options="--graph --json --help " ;;
     bench) options="--force --graph --input --json --pipeline --runs --seed --threads --trace --help " ;;
-    train) options="--batch --checkpoint --checkpoint-as --data --epochs --force --graph --json --lr --plot --save-as --seed --set --steps --threads --help " ;;
+    train) options="--batch --checkpoint --checkpoint-as --data --epochs --force --graph --json --lr --plot --restart --save-as --seed --set --steps --threads --help " ;;
     ops) options="--json --markdown --help " ;;
     help) options="--man --completion --help " ;;
     *) return ;;

@@ -17,24 +17,26 @@ typedef struct tool_list {
 
 typedef struct tool_options {
   const char *verb;
-  tool_list files;    // arguments that are no options
-  tool_list inputs;   // --input NAME=FILE.npy
-  tool_list heads;    // --head NAME=FILE.npy
-  tool_list wrt;      // --wrt NAME
-  tool_list sets;     // --set NAME=NUMBER
-  tool_list data;     // --data NAME=FILE.npy
+  tool_list files;   // arguments that are no options
+  tool_list inputs;  // --input NAME=FILE.npy
+  tool_list heads;   // --head NAME=FILE.npy
+  tool_list wrt;     // --wrt NAME
+  tool_list sets;    // --set NAME=NUMBER
+  tool_list data;    // --data NAME=FILE.npy
   const char *graph;
   const char *pipeline;
   const char *passes;
   const char *before, *after;
-  const char *output;      // --output FILE
+  const char *output;  // --output FILE
   const char *output_dir;
   const char *save_as, *checkpoint_as;
   const char *lr, *plot, *profile, *trace;
-  long threads, epochs, steps, batch, checkpoint, seed, runs;
+  long threads, epochs, steps, batch, checkpoint, runs;
+  long seed;        // −1: not given
   long samples;     // check: coordinates of one value
   long stop_after;  // dump: number of passes, -1: all
-  bool json, gradient, plan, force, reference, markdown, man, completion, help;
+  bool json, gradient, plan, force, restart, reference, markdown, man,
+      completion, help;
 } tool_options;
 
 typedef struct tool {
@@ -108,6 +110,8 @@ const char *tool_value_of(const char *item, const char *name);
 // NAME.head). Missing, extra or ill-typed ones are errors. `out` has room for
 // tir_graph_n_inputs tensors; the caller releases them.
 int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
+// --seed, 0 if it is not given.
+uint64_t tool_seed(const tool *t);
 // Inputs filled with small random numbers (indices: zeros).
 int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
 void tool_release(tir_tensor **tensors, size_t n);

@@ -53,8 +53,8 @@ void tool_release(tir_tensor **tensors, size_t n) {
 }
 
 // Every --input must name an input of the graph.
-static int check_names(tool *t, const tir_graph *graph,
-                       const tool_list *list, const char *suffix) {
+static int check_names(tool *t, const tir_graph *graph, const tool_list *list,
+                       const char *suffix) {
   for (size_t i = 0; i < list->n; i++) {
     bool known = false;
     for (size_t k = 0; k < tir_graph_n_inputs(graph) && !known; k++) {
@@ -93,8 +93,7 @@ int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
       file = file_of(&t->options.heads, graph, head);
     }
     if (!file) {
-      status = tool_fail("input %s is missing: it is %s",
-                         tool_name(port.name),
+      status = tool_fail("input %s is missing: it is %s", tool_name(port.name),
                          tool_type(&port, want_text, sizeof want_text));
       break;
     }
@@ -105,10 +104,10 @@ int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
     }
     if (same_type(&port, out[i])) continue;
     port_of_tensor(out[i], &given);
-    status = tool_fail("input %s is %s, the file holds %s",
-                       tool_name(port.name),
-                       tool_type(&port, want_text, sizeof want_text),
-                       tool_type(&given, given_text, sizeof given_text));
+    status =
+        tool_fail("input %s is %s, the file holds %s", tool_name(port.name),
+                  tool_type(&port, want_text, sizeof want_text),
+                  tool_type(&given, given_text, sizeof given_text));
   }
   if (status != TOOL_OK) tool_release(out, n);
   return status;
@@ -126,8 +125,12 @@ static void fill_random(void *data, tir_dtype dtype, size_t bytes,
   }
 }
 
+uint64_t tool_seed(const tool *t) {
+  return t->options.seed < 0 ? 0 : (uint64_t)t->options.seed;
+}
+
 int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
-  uint64_t state = (uint64_t)t->options.seed * 2 + 1;
+  uint64_t state = tool_seed(t) * 2 + 1;
   const size_t n = tir_graph_n_inputs(graph);
   for (size_t i = 0; i < n; i++) out[i] = NULL;
   for (size_t i = 0; i < n; i++) {
@@ -135,8 +138,8 @@ int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
     tir_error error;
     void *data;
     tir_graph_input(graph, i, &port);
-    if (tir_tensor_create(t->context, port.dtype, port.dims, port.rank,
-                          &out[i], &error) ||
+    if (tir_tensor_create(t->context, port.dtype, port.dims, port.rank, &out[i],
+                          &error) ||
         tir_tensor_write_begin(out[i], &data, &error)) {
       tool_release(out, n);
       return tool_fail_error("inputs", &error);
@@ -192,8 +195,8 @@ static void file_name(const char *name, const json_t *manifest, char *out,
   json_t *entry;
   json_object_foreach((json_t *)manifest, key, entry) {
     const char *file = json_string_value(json_object_get(entry, "file"));
-    taken |= file && strncmp(file, out, n) == 0 &&
-             strcmp(file + n, ".npy") == 0;
+    taken |=
+        file && strncmp(file, out, n) == 0 && strcmp(file + n, ".npy") == 0;
   }
   if (n > 120 || n == 0 || taken) {
     if (n > 100) n = 100;
@@ -281,17 +284,16 @@ int tool_run_graph(tool *t, const tir_graph *graph, const char *pipeline,
       tir_instance_create(program, t->module, &instance, &error);
   for (size_t i = 0; i < tir_graph_n_inputs(graph) && status == TIR_OK; i++)
     status = tir_instance_bind_input(instance, i, tir_tensor_data(inputs[i]),
-                                     tir_tensor_size_bytes(inputs[i]),
-                                     &error);
+                                     tir_tensor_size_bytes(inputs[i]), &error);
   if (status == TIR_OK) status = tir_run(instance, NULL, &error);
   const size_t n = tir_graph_n_outputs(graph);
   for (size_t i = 0; i < n; i++) out[i] = NULL;
   for (size_t i = 0; i < n && status == TIR_OK; i++) {
     tir_port port;
     tir_program_output(program, i, &port);
-    status = tir_tensor_from_data(t->context, port.dtype, port.dims,
-                                  port.rank, tir_instance_output(instance, i),
-                                  &out[i], &error);
+    status =
+        tir_tensor_from_data(t->context, port.dtype, port.dims, port.rank,
+                             tir_instance_output(instance, i), &out[i], &error);
   }
   if (status != TIR_OK) tool_release(out, n);
   tir_instance_destroy(instance);

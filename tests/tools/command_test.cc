@@ -137,8 +137,9 @@ graph @steep(%x: f64[2]) {
   Tapeir("check --input x=steep.npy steep.tirt");
   EXPECT_EQ(status, 1);
   EXPECT_EQ(err, "error: 1 check failed\n");
-  EXPECT_TRUE(Has("FAIL steep slope x: 2 of 2 coordinates, worst at [1]: the "
-                  "gradient is 419974.34"))
+  EXPECT_TRUE(
+      Has("FAIL steep slope x: 2 of 2 coordinates, worst at [1]: the "
+          "gradient is 419974.34"))
       << out;
   Tapeir("check --json --input x=steep.npy steep.tirt");
   EXPECT_EQ(status, 1);
@@ -157,8 +158,7 @@ graph @kink(%b: param f32[2] "b") {
 )";
   Tapeir("check kink.tirt");
   EXPECT_EQ(status, 0) << err << out;
-  EXPECT_TRUE(Has("ok   kink slope b: 2 of 2 coordinates, 1 at a kink"))
-      << out;
+  EXPECT_TRUE(Has("ok   kink slope b: 2 of 2 coordinates, 1 at a kink")) << out;
 }
 
 TEST_F(Command, CheckSaysWhatItSkips) {
@@ -175,8 +175,7 @@ graph @whole(%i: i32[2]) {
 )";
   Tapeir("check skip.tirt");
   EXPECT_EQ(status, 0) << err << out;
-  EXPECT_TRUE(Has("skip stopped slope: stop_gradient hides part of it"))
-      << out;
+  EXPECT_TRUE(Has("skip stopped slope: stop_gradient hides part of it")) << out;
   EXPECT_TRUE(Has("skip whole gradient: no output is a float")) << out;
   Tapeir("check --graph nobody skip.tirt");
   EXPECT_EQ(status, 1);
@@ -201,8 +200,7 @@ TEST_F(Command, OptRunsPasses) {
   EXPECT_EQ(status, 0) << err;
   Tapeir("opt --passes nonsense m.tirt --output p.tirt");
   EXPECT_EQ(status, 1);
-  EXPECT_NE(err.find("no pass or pipeline is named"), std::string::npos)
-      << err;
+  EXPECT_NE(err.find("no pass or pipeline is named"), std::string::npos) << err;
 }
 
 TEST_F(Command, OpsInThreeForms) {

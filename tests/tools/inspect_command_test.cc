@@ -121,9 +121,10 @@ TEST_F(Command, ExplainTellsPeakAndWhatIsKept) {
 
 // The peak it adds up is the bound the planner reports.
 TEST_F(Command, ExplainAddsUpToTheLowerBound) {
-  Tapeir("explain --json m.tirt | tr -d ' \\n' | sed "
-         "'s/.*\"lower_bound\":\\([0-9]*\\).*\"bytes\":\\([0-9]*\\),\"live\""
-         ".*/\\1 \\2/'");
+  Tapeir(
+      "explain --json m.tirt | tr -d ' \\n' | sed "
+      "'s/.*\"lower_bound\":\\([0-9]*\\).*\"bytes\":\\([0-9]*\\),\"live\""
+      ".*/\\1 \\2/'");
   std::istringstream numbers(out);
   long bound = -1, peak = -2;
   numbers >> bound >> peak;
@@ -201,9 +202,8 @@ TEST_F(Command, ClosedOutputIsAFailure) {
 
 // A pseudo-terminal gets colour, unless NO_COLOR is set.
 TEST_F(Command, ColourOnlyOnATerminal) {
-  const std::string bench =
-      "TERM=xterm script -qec '" TAPEIR_BINARY_DIR
-      "/tools/tapeir bench --runs 1 m.tirt' /dev/null";
+  const std::string bench = "TERM=xterm script -qec '" TAPEIR_BINARY_DIR
+                            "/tools/tapeir bench --runs 1 m.tirt' /dev/null";
   Run(bench);
   EXPECT_TRUE(Has("\033[1m")) << out;
   Run("NO_COLOR=1 " + bench);
@@ -213,9 +213,10 @@ TEST_F(Command, ColourOnlyOnATerminal) {
 }
 
 TEST_F(Command, ControlCharactersInNamesAreEscaped) {
-  Write("evil.tirt", "graph @\"a\\x1b\u009b[31mb\"(%x: f32[2]) {\n  return %x\n}\n");
-  for (const char *verb : {"info", "explain", "check", "bench --runs 1",
-                           "dump", "dot"}) {
+  Write("evil.tirt",
+        "graph @\"a\\x1b\u009b[31mb\"(%x: f32[2]) {\n  return %x\n}\n");
+  for (const char *verb :
+       {"info", "explain", "check", "bench --runs 1", "dump", "dot"}) {
     Tapeir(std::string(verb) + " evil.tirt");
     EXPECT_EQ(out.find('\033'), std::string::npos) << verb;
     EXPECT_EQ(err.find('\033'), std::string::npos) << verb;

@@ -47,9 +47,9 @@ TEST_F(ProgramTest, BackwardNodesHaveTheOriginOfTheirForwardNode) {
   b.Output("y", tir_tanh(b.tape(), x));
   const Owned<tir_graph> graph(b.Publish());
   tir_graph *raw = nullptr;
-  ASSERT_EQ(tir_graph_differentiate(graph.get(), nullptr, 0, true, &raw,
-                                    &error_),
-            TIR_OK);
+  ASSERT_EQ(
+      tir_graph_differentiate(graph.get(), nullptr, 0, true, &raw, &error_),
+      TIR_OK);
   const Owned<tir_graph> gradient(raw);
   uint32_t origin = 0;
   int n_backward = 0;
