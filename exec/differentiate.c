@@ -237,6 +237,10 @@ static tir_status differentiate(differentiation *d, const char *const *wrt,
                           : add_head_input(d, head, d->head_of.data[i]));
   }
   TIR_TRY(add_call(d, n_heads));
+  // What a rule makes has the origin of its node, so that they can be told to
+  // belong together.
+  for (size_t i = 1; i < d->graph->nodes.count; i++)
+    d->graph->nodes.data[i].origin = (uint32_t)i;
   tir_pass_ctx ctx = {.context = d->context, .error = d->error};
   return tir_pass_run(&ctx, "gradient,eliminate-dead", NULL, d->graph);
 }

@@ -308,7 +308,8 @@ const void *tir_instance_output(const tir_instance *instance, size_t index) {
 static tir_status check_run(const tir_instance *instance,
                             const tir_run_options *options, tir_error *error) {
   if (options)
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0;
+         i < sizeof options->reserved / sizeof *options->reserved; i++)
       if (options->reserved[i] != 0)
         return tir_base_fail(error, TIR_ERR_ARGUMENT,
                              "run: a reserved option is set: built for a "

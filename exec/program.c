@@ -129,8 +129,20 @@ tir_status tir_program_value(const tir_program *program, size_t index,
       .first_step = place->first,
       .last_step = place->last,
       .in_place = place->in_place,
+      .value = value.id - 1,
   };
   return TIR_OK;
+}
+
+tir_status tir_program_graph(const tir_program *program, tir_graph **out_graph,
+                             tir_error *error) {
+  if (out_graph) *out_graph = NULL;
+  if (!program || !out_graph)
+    return tir_base_fail(error, TIR_ERR_ARGUMENT, "program: %s is NULL",
+                         !program ? "program" : "out_graph");
+  tir_ir_graph *copy = NULL;
+  TIR_TRY(tir_ir_graph_copy(program->graph, &copy, error));
+  return tir_ir_graph_publish(copy, NULL, out_graph, error);
 }
 
 // --- text ------------------------------------------------------------------

@@ -122,10 +122,11 @@ static tir_status check_nan(run *r, const tir_exec_step *step) {
 
 // --- stopping --------------------------------------------------------------
 
-static bool past_deadline(int64_t deadline_ns) {
+// 0 if there is no such clock.
+static int64_t now_ns(void) {
   struct timespec now;
-  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return false;
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec >= deadline_ns;
+  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0;
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static tir_status poll(void *arg) {
@@ -138,7 +139,7 @@ static tir_status poll(void *arg) {
     if (options->cancel(options->cancel_user)) why = "cancelled";
     r->host = tir_exec_float_enter();
   }
-  if (!why && options->deadline_ns != 0 && past_deadline(options->deadline_ns))
+  if (!why && options->deadline_ns != 0 && now_ns() >= options->deadline_ns)
     why = "past its deadline";
   if (!why) return TIR_OK;
   snprintf(r->failure->fault.message, sizeof r->failure->fault.message,
@@ -176,12 +177,40 @@ static tir_status run_plain(run *r, uint32_t first, uint32_t end,
   return TIR_OK;
 }
 
+// One step, its time told to the monitor.
+static tir_status run_monitored(run *r, const tir_exec_poll *inside) {
+  const int64_t start_ns = now_ns();
+  TIR_TRY(run_plain(r, r->at, r->at + 1, inside));
+  const int64_t end_ns = now_ns();
+  const tir_ir_graph *graph = r->program->graph;
+  const tir_ir_node node = {r->program->steps[r->at].node};
+  const tir_ir_node_data *data = tir_ir_node_at(graph, node);
+  const tir_step_report report = {
+      .step = r->at,
+      .name = tir_ir_n_out(graph, node) > 0
+                  ? tir_ir_value_name(graph, tir_ir_out(graph, node, 0))
+                  : "",
+      .op = tir_ir_desc(graph, node)->name,
+      .site = data->site,
+      .backward = data->flags & TIR_NODE_BACKWARD,
+      .start_ns = start_ns,
+      .duration_ns = end_ns - start_ns,
+  };
+  tir_exec_float_leave(&r->host);
+  r->options->monitor(r->options->monitor_user, &report);
+  r->host = tir_exec_float_enter();
+  return TIR_OK;
+}
+
 static tir_status run_watched(run *r, uint32_t first, uint32_t end,
                               bool polled) {
-  const tir_exec_poll inside = {poll, r};
+  const bool monitored = r->options && r->options->monitor;
+  const tir_exec_poll asked = {poll, r};
+  const tir_exec_poll *const inside = polled ? &asked : NULL;
   for (r->at = first; r->at < end; r->at++) {
     if (polled) TIR_TRY(poll(r));
-    TIR_TRY(run_plain(r, r->at, r->at + 1, polled ? &inside : NULL));
+    TIR_TRY(monitored ? run_monitored(r, inside)
+                      : run_plain(r, r->at, r->at + 1, inside));
     if (!r->program->check_nan) continue;
     const tir_exec_step *step = &r->program->steps[r->at];
     const tir_status status = check_nan(r, step);
@@ -195,7 +224,7 @@ static tir_status run_steps(run *r) {
   const bool polled =
       r->options && (r->options->cancel || r->options->deadline_ns != 0);
   const uint32_t commit = program->commit;
-  if (!polled && !program->check_nan)
+  if (!polled && !program->check_nan && !(r->options && r->options->monitor))
     return run_plain(r, 0, program->n_steps, NULL);
   TIR_TRY(run_watched(r, 0, commit, polled));
   // Also once before the first overwrite, be it by a step or by a copy.

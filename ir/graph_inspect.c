@@ -14,6 +14,8 @@ tir_status tir_graph_node(const tir_graph *graph, size_t node,
       .n_inputs = data->n_in,
       .n_outputs = data->n_out,
       .first_output = data->out_first - 1,
+      .backward = data->flags & TIR_NODE_BACKWARD,
+      .origin = data->origin,
   };
   return TIR_OK;
 }
@@ -24,6 +26,12 @@ size_t tir_graph_operand(const tir_graph *graph, size_t node, size_t i) {
   const tir_ir_node n = {(uint32_t)node + 1};
   if (i >= tir_ir_n_in(g, n)) return SIZE_MAX;
   return tir_ir_in(g, n, (uint32_t)i).id - 1;
+}
+
+size_t tir_graph_output_value(const tir_graph *graph, size_t index) {
+  const tir_ir_graph *g = graph->ir;
+  if (index >= g->outputs.count) return SIZE_MAX;
+  return tir_ir_resolve(g, g->outputs.data[index].value).id - 1;
 }
 
 tir_status tir_graph_value(const tir_graph *graph, size_t value,

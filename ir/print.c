@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "ir/attr.h"
+#include "ir/base/hash.h"
 #include "ir/text.h"
+#include "tapeir/inspect.h"
 
 typedef struct printer {
   const tir_ir_graph *graph;
@@ -348,4 +350,38 @@ void tir_ir_print_data(const tir_ir_graph *g, tir_ir_text *text) {
     tir_ir_print_tensor(tensor, text);
     tir_ir_text_bytes(text, "\n", 1);
   }
+}
+
+// --- one node --------------------------------------------------------------
+
+tir_status tir_graph_node_text(const tir_graph *graph, size_t node,
+                               char **out_text, tir_error *error) {
+  const tir_ir_graph *g = graph->ir;
+  *out_text = NULL;
+  if (node >= tir_ir_n_nodes(g))
+    return tir_base_fail(error, TIR_ERR_ARGUMENT,
+                         "graph: no node %zu: there are %u", node,
+                         tir_ir_n_nodes(g));
+  const tir_ir_node n = {(uint32_t)node + 1};
+  tir_ir_text text, trimmed;
+  tir_ir_text_init(&text, g->context);
+  tir_ir_text_init(&trimmed, g->context);
+  printer p = {.graph = g, .text = &text};
+  const bool is_constant = tir_ir_op(g, n) == TIR_OP_CONSTANT;
+  const tir_tensor *tensor = is_constant ? constant_tensor(g, n) : NULL;
+  if (tensor && tensor->numel > TIR_TEXT_LIST_MAX)
+    tir_ir_text_add(&text, " {data = %lld elements, hash %016llx}",
+                    (long long)tensor->numel,
+                    (unsigned long long)tir_base_hash(tensor->data,
+                                                      tensor->size_bytes));
+  else if (is_constant)
+    print_constant(&p, n);
+  else
+    print_attrs(&p, n);
+  // Without the space that parts it from the operands.
+  if (text.bytes.count > 1 && !text.out_of_memory)
+    tir_ir_text_word(&trimmed, text.bytes.data + 1);
+  trimmed.out_of_memory |= text.out_of_memory;
+  tir_ir_text_free(&text);
+  return tir_ir_text_finish(&trimmed, out_text, error);
 }

@@ -3,16 +3,16 @@
 
 #include "tool.h"
 
-// The passes to run, up to `before` or `after` a pass of the pipeline.
+// The passes to run: all, the first few, or up to `before` or `after` a pass.
 static int pass_list(const tool *t, char *out, size_t size) {
   const tool_options *o = &t->options;
-  const bool cut = o->before || o->after;
+  const bool cut = o->before || o->after || o->stop_after >= 0;
   const char *pipeline = o->pipeline ? o->pipeline : cut ? "full" : "none";
   const char *stop = o->before ? o->before : o->after;
   bool stopped = !stop;
   size_t n = 0;
   out[0] = '\0';
-  for (size_t i = 0;; i++) {
+  for (size_t i = 0; o->stop_after < 0 || i < (size_t)o->stop_after; i++) {
     const char *pass = tir_inspect_pipeline(pipeline, i);
     if (!pass) break;
     const bool here = stop && strcmp(pass, stop) == 0;
@@ -70,8 +70,7 @@ static int derive(tool *t, tir_graph **out_graph) {
     snprintf(list, sizeof list, "%s", t->options.passes);
   else
     status = pass_list(t, list, sizeof list);
-  if (status == TOOL_OK &&
-      tir_graph_optimize(graph, list, out_graph, &error))
+  if (status == TOOL_OK && tir_graph_optimize(graph, list, out_graph, &error))
     status = tool_fail_error("passes", &error);
   tir_graph_destroy(gradient);
   return status;
@@ -129,8 +128,9 @@ int tool_dot(tool *t) {
   const size_t n = tir_graph_n_nodes(graph);
   printf("digraph \"");
   print_label(tir_graph_name(graph));
-  printf("\" {\n  nslimit=1; nslimit1=1; mclimit=0.1;\n"
-         "  node [shape=box, fontname=\"sans-serif\"];\n");
+  printf(
+      "\" {\n  nslimit=1; nslimit1=1; mclimit=0.1;\n"
+      "  node [shape=box, fontname=\"sans-serif\"];\n");
   for (size_t i = 0; i < n; i++) print_dot_node(graph, i);
   for (size_t i = 0; i < n; i++) {
     tir_node_info node;
@@ -161,8 +161,7 @@ int tool_dot(tool *t) {
 
 int tool_opt(tool *t) {
   if (!t->options.output) return tool_usage(t, "--output is missing");
-  if (!t->options.passes && !t->options.pipeline)
-    t->options.pipeline = "full";
+  if (!t->options.passes && !t->options.pipeline) t->options.pipeline = "full";
   tir_graph *graph = NULL;
   tir_module *module = NULL;
   int status = tool_load_graph(t);

@@ -36,8 +36,7 @@ static double flops(const tir_graph *graph) {
   return total;
 }
 
-static int compile(tool *t, const tir_graph *graph,
-                   tir_memory_report *report) {
+static int compile(tool *t, const tir_graph *graph, tir_memory_report *report) {
   tir_error error;
   tir_program *program;
   if (tir_compile(t->context, graph, NULL, &program, &error))
@@ -70,21 +69,19 @@ static json_t *json_ports(const tir_graph *graph, size_t n, port_fn get) {
   return list;
 }
 
-static json_t *json_graph(const tir_graph *graph,
-                          const tir_memory_report *r) {
+static json_t *json_graph(const tir_graph *graph, const tir_memory_report *r) {
   return json_pack(
       "{s:s, s:o, s:o, s:o, s:I, s:f, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}}",
       "name", tir_graph_name(graph), "inputs",
-      json_ports(graph, tir_graph_n_inputs(graph), tir_graph_input),
-      "outputs",
-      json_ports(graph, tir_graph_n_outputs(graph), tir_graph_output),
-      "params", json_ports(graph, tir_graph_n_params(graph), tir_graph_param),
-      "nodes", (json_int_t)tir_graph_n_nodes(graph), "flops", flops(graph),
-      "memory", "arena", (json_int_t)r->arena_bytes, "lower_bound",
-      (json_int_t)r->lower_bound_bytes, "scratch",
-      (json_int_t)r->scratch_bytes, "outputs", (json_int_t)r->output_bytes,
-      "params", (json_int_t)r->param_bytes, "inputs",
-      (json_int_t)r->input_bytes, "block", (json_int_t)r->block_bytes);
+      json_ports(graph, tir_graph_n_inputs(graph), tir_graph_input), "outputs",
+      json_ports(graph, tir_graph_n_outputs(graph), tir_graph_output), "params",
+      json_ports(graph, tir_graph_n_params(graph), tir_graph_param), "nodes",
+      (json_int_t)tir_graph_n_nodes(graph), "flops", flops(graph), "memory",
+      "arena", (json_int_t)r->arena_bytes, "lower_bound",
+      (json_int_t)r->lower_bound_bytes, "scratch", (json_int_t)r->scratch_bytes,
+      "outputs", (json_int_t)r->output_bytes, "params",
+      (json_int_t)r->param_bytes, "inputs", (json_int_t)r->input_bytes, "block",
+      (json_int_t)r->block_bytes);
 }
 
 static int info_json(tool *t) {
@@ -119,9 +116,8 @@ static int info_json(tool *t) {
   }
   for (size_t i = 0; i < tir_module_n_metadata(t->module); i++) {
     const char *key = tir_module_metadata_key(t->module, i);
-    json_object_set_new(
-        metadata, key,
-        json_string(tir_module_get_metadata(t->module, key)));
+    json_object_set_new(metadata, key,
+                        json_string(tir_module_get_metadata(t->module, key)));
   }
   return tool_print_json(json_pack("{s:s, s:o, s:o, s:o}", "version",
                                    tir_version(), "graphs", graphs, "params",
@@ -146,25 +142,22 @@ static int info_graph(tool *t, const tir_graph *graph) {
   const char *names[MAX_OPS];
   size_t counts[MAX_OPS];
   char a[32], b[32], c[32], d[32];
-  printf("graph %s: %zu nodes, %.3g flop\n",
-         tool_name(tir_graph_name(graph)), tir_graph_n_nodes(graph),
-         flops(graph));
+  printf("graph %s: %zu nodes, %.3g flop\n", tool_name(tir_graph_name(graph)),
+         tir_graph_n_nodes(graph), flops(graph));
   print_ports("inputs", graph, tir_graph_n_inputs(graph), tir_graph_input);
-  print_ports("outputs", graph, tir_graph_n_outputs(graph),
-              tir_graph_output);
+  print_ports("outputs", graph, tir_graph_n_outputs(graph), tir_graph_output);
   const size_t n = tir_graph_op_counts(graph, names, counts, MAX_OPS);
   printf("  %-8s", "ops");
   for (size_t i = 0; i < n && i < MAX_OPS; i++)
     printf(" %zu %s%s", counts[i], names[i], i + 1 < n ? "," : "\n");
-  printf("  %-8s arena %s (at least %s), scratch %s, parameters %s\n",
-         "memory", tool_bytes(r.arena_bytes, a),
-         tool_bytes(r.lower_bound_bytes, b), tool_bytes(r.scratch_bytes, c),
-         tool_bytes(r.param_bytes, d));
-  printf("  %-8s peak %s: %" PRIu64 " bytes\n", "",
-         tool_bytes(r.block_bytes + r.param_bytes + r.input_bytes +
-                        r.constant_bytes,
-                    a),
-         r.block_bytes + r.param_bytes + r.input_bytes + r.constant_bytes);
+  printf("  %-8s arena %s (at least %s), scratch %s, parameters %s\n", "memory",
+         tool_bytes(r.arena_bytes, a), tool_bytes(r.lower_bound_bytes, b),
+         tool_bytes(r.scratch_bytes, c), tool_bytes(r.param_bytes, d));
+  printf(
+      "  %-8s peak %s: %" PRIu64 " bytes\n", "",
+      tool_bytes(
+          r.block_bytes + r.param_bytes + r.input_bytes + r.constant_bytes, a),
+      r.block_bytes + r.param_bytes + r.input_bytes + r.constant_bytes);
   return TOOL_OK;
 }
 
@@ -185,9 +178,8 @@ int tool_info(tool *t) {
   }
   char text[32];
   printf("%s: %zu graphs, %zu parameters and states of %s, tapeir %s\n",
-         tool_name(t->options.files.items[0]),
-         tir_module_n_graphs(t->module), n, tool_bytes(bytes, text),
-         tir_version());
+         tool_name(t->options.files.items[0]), tir_module_n_graphs(t->module),
+         n, tool_bytes(bytes, text), tir_version());
   for (size_t i = 0; i < tir_module_n_metadata(t->module); i++) {
     const char *key = tir_module_metadata_key(t->module, i);
     printf("  %s = %s\n", tool_name(key),

@@ -30,39 +30,43 @@ static char *read_all(FILE *file, size_t *out_size) {
   return bytes;
 }
 
-static int load_bytes(tool *t, const char *path, FILE *file) {
+static int load_bytes(tool *t, const char *path, FILE *file,
+                      tir_module **out_module) {
   size_t size;
   tir_error error;
   char *bytes = read_all(file, &size);
   if (!bytes) return tool_fail("cannot read %s", tool_name(path));
   const bool binary = size >= 8 && memcmp(bytes, "TAPEIR\r\n", 8) == 0;
   const tir_status status =
-      binary ? tir_module_load_memory(t->context, bytes, size, NULL,
-                                      &t->module, &error)
-             : tir_module_from_text(t->context, bytes, size, &t->module,
-                                    &error);
+      binary
+          ? tir_module_load_memory(t->context, bytes, size, NULL, out_module,
+                                   &error)
+          : tir_module_from_text(t->context, bytes, size, out_module, &error);
   free(bytes);
   if (status == TIR_OK) return TOOL_OK;
   if (!binary && error.line)
-    return tool_fail("%s:%d: %s", tool_name(path), error.line,
-                     error.message);
+    return tool_fail("%s:%d: %s", tool_name(path), error.line, error.message);
   return tool_fail_error(tool_name(path), &error);
 }
 
-int tool_load(tool *t) {
-  const char *path = t->options.files.items[0];
+int tool_load_file(tool *t, const char *path, tir_module **out_module) {
   tir_error error;
-  if (strcmp(path, "-") == 0) return load_bytes(t, "standard input", stdin);
+  if (strcmp(path, "-") == 0)
+    return load_bytes(t, "standard input", stdin, out_module);
   if (!ends_with(path, ".tirt")) {
-    if (tir_module_load(t->context, path, NULL, &t->module, &error) == TIR_OK)
+    if (tir_module_load(t->context, path, NULL, out_module, &error) == TIR_OK)
       return TOOL_OK;
     return tool_fail_error(tool_name(path), &error);
   }
   FILE *file = fopen(path, "rb");
   if (!file) return tool_fail("cannot open %s", tool_name(path));
-  const int status = load_bytes(t, path, file);
+  const int status = load_bytes(t, path, file, out_module);
   fclose(file);
   return status;
+}
+
+int tool_load(tool *t) {
+  return tool_load_file(t, t->options.files.items[0], &t->module);
 }
 
 int tool_load_graph(tool *t) {
@@ -83,29 +87,45 @@ int tool_load_graph(tool *t) {
   return TOOL_OK;
 }
 
+int tool_may_write(tool *t, const char *path) {
+  if (!t->options.force && access(path, F_OK) == 0)
+    return tool_fail("%s exists (--force overwrites)", tool_name(path));
+  return TOOL_OK;
+}
+
+int tool_write_text(tool *t, const char *path, const char *text, size_t size) {
+  const bool to_stdout = strcmp(path, "-") == 0;
+  if (!to_stdout && tool_may_write(t, path) != TOOL_OK) return TOOL_FAILED;
+  const int flags = O_WRONLY | O_CREAT | (t->options.force ? O_TRUNC : O_EXCL);
+  const int fd = to_stdout ? -1 : open(path, flags, 0666);
+  FILE *file = to_stdout ? stdout : fd >= 0 ? fdopen(fd, "w") : NULL;
+  bool ok = file && fwrite(text, 1, size, file) == size;
+  if (file && !to_stdout && fclose(file) != 0) ok = false;
+  return ok ? TOOL_OK : tool_fail("cannot write %s", tool_name(path));
+}
+
+int tool_write_json(tool *t, const char *path, json_t *document) {
+  char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;
+  json_decref(document);
+  if (!text) return tool_fail("out of memory");
+  const int status = tool_write_text(t, path, text, strlen(text));
+  free(text);
+  return status;
+}
+
 static int save_text(tir_module *module, tool *t, const char *path) {
   char *text;
   tir_error error;
   if (tir_module_to_text(module, &text, &error))
     return tool_fail_error("text", &error);
-  const bool to_stdout = strcmp(path, "-") == 0;
-  const int flags = O_WRONLY | O_CREAT | (t->options.force ? O_TRUNC : O_EXCL);
-  const int fd = to_stdout ? -1 : open(path, flags, 0666);
-  FILE *file = to_stdout ? stdout : fd >= 0 ? fdopen(fd, "w") : NULL;
-  int status = TOOL_OK;
-  if (!file || fputs(text, file) < 0)
-    status = tool_fail("cannot write %s%s", tool_name(path),
-                       file ? "" : " (--force overwrites)");
-  if (file && !to_stdout && fclose(file) != 0 && status == TOOL_OK)
-    status = tool_fail("cannot write %s", tool_name(path));
+  const int status = tool_write_text(t, path, text, strlen(text));
   tir_text_free(t->context, text);
   return status;
 }
 
 int tool_save(tool *t, tir_module *module, const char *path) {
   if (!ends_with(path, ".tir")) return save_text(module, t, path);
-  if (!t->options.force && access(path, F_OK) == 0)
-    return tool_fail("%s exists (--force overwrites)", tool_name(path));
+  if (tool_may_write(t, path) != TOOL_OK) return TOOL_FAILED;
   tir_error error;
   if (tir_module_save(module, path, &error))
     return tool_fail_error(tool_name(path), &error);
@@ -119,8 +139,8 @@ int tool_module_of_graph(tool *t, const tir_graph *graph,
   *out_module = NULL;
   if (tir_graph_to_text(graph, &text, &error))
     return tool_fail_error("text", &error);
-  tir_status status = tir_module_from_text(t->context, text, strlen(text),
-                                           out_module, &error);
+  tir_status status =
+      tir_module_from_text(t->context, text, strlen(text), out_module, &error);
   tir_text_free(t->context, text);
   // The text of a graph declares its parameters; their data come along here.
   for (size_t i = 0; status == TIR_OK && i < tir_graph_n_params(graph); i++) {
@@ -132,8 +152,8 @@ int tool_module_of_graph(tool *t, const tir_graph *graph,
     status = tir_module_get_param(t->module, port.name, &tensor, &error);
     if (status == TIR_OK)
       status = tir_module_add_param(
-          *out_module, port.name,
-          tir_module_param_kind(t->module, (size_t)at), tensor, &error);
+          *out_module, port.name, tir_module_param_kind(t->module, (size_t)at),
+          tensor, &error);
     tir_tensor_release(tensor);
   }
   if (status == TIR_OK) return TOOL_OK;

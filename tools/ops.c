@@ -73,9 +73,10 @@ static void print_dtypes(uint32_t mask) {
 }
 
 static int ops_markdown(void) {
-  printf("# Ops\n\nMade by `tapeir ops --markdown`; `./dev docs` renews it.\n"
-         "\n| op | family | operands | attributes | dtypes | gradient | |\n"
-         "|---|---|---|---|---|---|---|\n");
+  printf(
+      "# Ops\n\nMade by `tapeir ops --markdown`; `./dev docs` renews it.\n"
+      "\n| op | family | operands | attributes | dtypes | gradient | |\n"
+      "|---|---|---|---|---|---|---|\n");
   for (size_t i = 0; i < tir_op_count(); i++) {
     tir_op_info op;
     tir_op_at(i, &op);

@@ -17,21 +17,26 @@ typedef struct tool_list {
 
 typedef struct tool_options {
   const char *verb;
-  tool_list files;    // arguments that are no options
-  tool_list inputs;   // --input NAME=FILE.npy
-  tool_list heads;    // --head NAME=FILE.npy
-  tool_list wrt;      // --wrt NAME
-  tool_list sets;     // --set NAME=NUMBER
-  tool_list data;     // --data NAME=FILE.npy
+  tool_list files;   // arguments that are no options
+  tool_list inputs;  // --input NAME=FILE.npy
+  tool_list heads;   // --head NAME=FILE.npy
+  tool_list wrt;     // --wrt NAME
+  tool_list sets;    // --set NAME=NUMBER
+  tool_list data;    // --data NAME=FILE.npy
   const char *graph;
   const char *pipeline;
   const char *passes;
   const char *before, *after;
-  const char *output;      // --output FILE
+  const char *output;  // --output FILE
   const char *output_dir;
-  const char *save_as;
-  long threads, epochs, checkpoint, seed;
-  bool json, gradient, plan, force, reference, markdown, train, help;
+  const char *save_as, *checkpoint_as;
+  const char *lr, *plot, *profile, *trace;
+  long threads, epochs, steps, batch, checkpoint, runs;
+  long seed;        // −1: not given
+  long samples;     // check: coordinates of one value
+  long stop_after;  // dump: number of passes, -1: all
+  bool json, gradient, plan, force, restart, reference, markdown, man,
+      completion, help;
 } tool_options;
 
 typedef struct tool {
@@ -44,9 +49,9 @@ typedef struct tool {
 typedef struct tool_verb {
   const char *name;
   const char *summary;
-  const char *usage;    // after "tapeir "
+  const char *details;  // a paragraph, may be ""
   const char *example;
-  const char *options;  // names of the long options it takes, space-separated
+  const char *options;  // names of the options it takes, space-separated
   int n_files;          // FILE arguments it needs
   int (*run)(tool *t);
 } tool_verb;
@@ -68,17 +73,32 @@ const char *tool_name(const char *name);
 const char *tool_type(const tir_port *port, char *buffer, size_t size);
 // 1.5 KiB, 272.0 MiB.
 const char *tool_bytes(uint64_t bytes, char buffer[32]);
+// Terminal codes; "" where the stream is no terminal or NO_COLOR is set.
+const char *tool_bold(FILE *out);
+const char *tool_dim(FILE *out);
+const char *tool_red(FILE *out);
+const char *tool_green(FILE *out);
+const char *tool_plain(FILE *out);
+// A JSON number, null for what JSON cannot say.
+json_t *tool_json_number(double x);
 // Prints a JSON document on stdout and frees it.
 int tool_print_json(json_t *document);
 
 // --- models ----------------------------------------------------------------
 // Loads options.files.items[0] (.tir, .tirt or "-"); TOOL_OK or prints.
 int tool_load(tool *t);
+int tool_load_file(tool *t, const char *path, tir_module **out_module);
 // Also chooses the graph: --graph, else the only one, else "forward".
 int tool_load_graph(tool *t);
 // Writes a module as .tir or .tirt by the path's ending; refuses to overwrite
 // without --force.
 int tool_save(tool *t, tir_module *module, const char *path);
+// Fails if the file exists and --force is not given.
+int tool_may_write(tool *t, const char *path);
+// A new file ("-": standard output), with --force also over an old one.
+int tool_write_text(tool *t, const char *path, const char *text, size_t size);
+// Takes the document over.
+int tool_write_json(tool *t, const char *path, json_t *document);
 // Module holding one graph given as text, with the parameters of `t->module`.
 int tool_module_of_graph(tool *t, const tir_graph *graph,
                          tir_module **out_module);
@@ -90,9 +110,23 @@ const char *tool_value_of(const char *item, const char *name);
 // NAME.head). Missing, extra or ill-typed ones are errors. `out` has room for
 // tir_graph_n_inputs tensors; the caller releases them.
 int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
+// --seed, 0 if it is not given.
+uint64_t tool_seed(const tool *t);
 // Inputs filled with small random numbers (indices: zeros).
 int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
 void tool_release(tir_tensor **tensors, size_t n);
+// Inputs and outputs of one graph; all-zero is empty.
+typedef struct tool_tensors {
+  tir_tensor **in, **out;
+  size_t n_in, n_out;
+} tool_tensors;
+int tool_make_room(const tir_graph *graph, tool_tensors *v);
+void tool_free_tensors(tool_tensors *v);
+// --input files if any are given, else random numbers.
+int tool_some_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
+// Compiled for the sizes of `inputs` (NULL: those of the graph).
+int tool_compile(tool *t, const tir_graph *graph, const char *pipeline,
+                 tir_tensor *const *inputs, tir_program **out_program);
 // Writes DIR/NAME.npy and notes it in the manifest.
 int tool_write_value(tool *t, json_t *manifest, const char *name,
                      const tir_tensor *value);
@@ -103,6 +137,12 @@ int tool_run_graph(tool *t, const tir_graph *graph, const char *pipeline,
 
 // --- verbs -----------------------------------------------------------------
 int tool_info(tool *t);
+int tool_explain(tool *t);
+int tool_diff(tool *t);
+int tool_bench(tool *t);
+int tool_help(tool *t);
+// The graph differentiated, NULL if it changes state or has no gradient.
+int tool_gradient_for_plan(const tir_graph *graph, tir_graph **out);
 int tool_dump(tool *t);
 int tool_dot(tool *t);
 int tool_run(tool *t);

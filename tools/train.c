@@ -1,19 +1,26 @@
-// tapeir train: runs a file's train_step over .npy data.
+// tapeir train: runs a file's train_step over data.
 //
-// Every --data array is cut along its first axis into the batches the graph
-// was captured for; every --set gives a scalar input. The first float scalar
-// output is the loss that is shown.
+// --data arrays are cut along their first axis into batches, --set gives
+// scalar inputs. The first float scalar output is the loss. Where training
+// stands is kept as metadata of the module: the order of the rows follows from
+// seed and epoch alone, so a file saved at any step goes on with the same bits
+// as a run that was never interrupted.
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "data.h"
+#include "plot.h"
 
 typedef struct feed {
-  tir_tensor *data;    // whole array, NULL for a scalar
-  void *scalar;
+  tir_port port;
+  tool_rows rows;  // empty for a scalar
+  char *batch;     // what is bound
   size_t batch_bytes;
-  size_t n_rows, batch;
 } feed;
 
 typedef struct training {
@@ -22,9 +29,89 @@ typedef struct training {
   tir_instance *step;
   feed *feeds;
   size_t n_feeds;
-  size_t n_batches;
-  int64_t loss;  // output number, −1: none
+  size_t batch, n_rows, n_batches;
+  size_t *order;
+  uint64_t seed;
+  size_t first_step, n_steps, end_step;  // steps done in all
+  int64_t loss;                          // output number, −1: none
+  double *losses;                        // of the steps of this run
+  double epoch_sum;
+  size_t epoch_steps;
+  json_t *epochs;
+  int64_t start_ns, shown_ns;
 } training;
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number) {
+  (void)number;
+  interrupted = 1;
+}
+
+static int64_t now_ns(void) {
+  struct timespec now = {0};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+// --- where training stands -------------------------------------------------
+
+static const char *const step_key = "train.step";
+static const char *const order_key = "train.order";
+
+// What the order of the rows depends on, besides the epoch.
+static void order_text(const training *g, char *out, size_t size) {
+  snprintf(out, size, "seed %" PRIu64 ", %zu rows, batch %zu", g->seed,
+           g->n_rows, g->batch);
+}
+
+static int find_position(training *g) {
+  tool *t = g->t;
+  const char *step = tir_module_get_metadata(t->module, step_key);
+  const char *order = tir_module_get_metadata(t->module, order_key);
+  char now[128];
+  g->seed = tool_seed(t);
+  if (!step || !order || t->options.restart) return TOOL_OK;
+  if (t->options.seed < 0) sscanf(order, "seed %" SCNu64, &g->seed);
+  order_text(g, now, sizeof now);
+  if (strcmp(order, now) != 0)
+    return tool_fail(
+        "training stopped in another order (%s; now %s): give "
+        "the same, or --restart",
+        tool_name(order), now);
+  char *end;
+  g->first_step = strtoul(step, &end, 10);
+  if (*end || !*step)
+    return tool_fail("metadata %s is no step: %s", step_key, tool_name(step));
+  return TOOL_OK;
+}
+
+static int save(training *g, const char *path) {
+  char step[32], order[128];
+  tir_error error;
+  snprintf(step, sizeof step, "%zu", g->n_steps);
+  order_text(g, order, sizeof order);
+  if (tir_module_set_metadata(g->t->module, step_key, step, &error) ||
+      tir_module_set_metadata(g->t->module, order_key, order, &error) ||
+      tir_module_save(g->t->module, path, &error))
+    return tool_fail_error(tool_name(path), &error);
+  return TOOL_OK;
+}
+
+static int save_checkpoint(training *g) {
+  const char *pattern = g->t->options.checkpoint_as;
+  if (!pattern) return save(g, g->t->options.save_as);
+  const char *mark = strstr(pattern, "%d");
+  if (!mark) return save(g, pattern);
+  char path[4096];
+  if (snprintf(path, sizeof path, "%.*s%zu%s", (int)(mark - pattern), pattern,
+               g->n_steps, mark + 2) >= (int)sizeof path)
+    return tool_fail("the path is too long");
+  if (tool_may_write(g->t, path) != TOOL_OK) return TOOL_FAILED;
+  return save(g, path);
+}
+
+// --- data ------------------------------------------------------------------
 
 static const char *find(const tool_list *list, const char *name) {
   for (size_t i = 0; i < list->n; i++) {
@@ -34,154 +121,289 @@ static const char *find(const tool_list *list, const char *name) {
   return NULL;
 }
 
-static int set_scalar(feed *f, const tir_port *port, const char *text) {
+static int set_scalar(feed *f, const char *text) {
   char *end;
   const double x = strtod(text, &end);
-  if (*end || !*text || port->rank != 0)
-    return tool_fail("--set %s: not a number for a scalar",
-                     tool_name(port->name));
-  f->scalar = calloc(1, 8);
-  if (!f->scalar) return tool_fail("out of memory");
-  switch (port->dtype) {
-    case TIR_DTYPE_F32: *(float *)f->scalar = (float)x; return TOOL_OK;
-    case TIR_DTYPE_F64: *(double *)f->scalar = x; return TOOL_OK;
-    case TIR_DTYPE_I32: *(int32_t *)f->scalar = (int32_t)x; return TOOL_OK;
-    case TIR_DTYPE_I64: *(int64_t *)f->scalar = (int64_t)x; return TOOL_OK;
-    default:
-      return tool_fail("--set %s: a scalar of %s is not supported",
-                       tool_name(port->name), tir_dtype_name(port->dtype));
+  f->batch = calloc(1, 8);
+  if (!f->batch) return tool_fail("out of memory");
+  if (*end || !*text || f->port.rank != 0 ||
+      !tool_store(f->port.dtype, f->batch, x)) {
+    char type[256];
+    return tool_fail("--set %s: %s is no %s", tool_name(f->port.name),
+                     tool_name(text), tool_type(&f->port, type, sizeof type));
   }
+  f->batch_bytes = tir_dtype_size(f->port.dtype);
+  return TOOL_OK;
 }
 
-static int load_data(tool *t, feed *f, const tir_port *port,
-                     const char *file) {
-  tir_error error;
-  if (tir_npy_load(t->context, file, &f->data, &error))
-    return tool_fail_error(tool_name(file), &error);
-  bool fits = tir_tensor_dtype(f->data) == port->dtype && port->rank > 0 &&
-              tir_tensor_rank(f->data) == port->rank;
-  for (int i = 1; fits && i < port->rank; i++)
-    fits = tir_tensor_dim(f->data, i) == port->dims[i];
-  if (!fits || port->dims[0] < 1) {
-    char type[256];
-    return tool_fail("%s does not hold rows for input %s, %s",
-                     tool_name(file), tool_name(port->name),
-                     tool_type(port, type, sizeof type));
+static int fill_feed(training *g, feed *f) {
+  const tool_options *o = &g->t->options;
+  const char *name = f->port.name;
+  const char *file = find(&o->data, name), *number = find(&o->sets, name);
+  if (!number && strcmp(name, "lr") == 0) number = o->lr;
+  if (number) return set_scalar(f, number);
+  if (!file)
+    return tool_fail("input %s: give --data or --set", tool_name(name));
+  if (tool_read_rows(g->t, &f->port, file, &f->rows) != TOOL_OK)
+    return TOOL_FAILED;
+  if (g->n_rows && g->n_rows != f->rows.n_rows)
+    return tool_fail("%s has %zu rows, the data before it %zu", tool_name(file),
+                     f->rows.n_rows, g->n_rows);
+  g->n_rows = f->rows.n_rows;
+  if (!g->batch)
+    g->batch = o->batch ? (size_t)o->batch : (size_t)f->port.dims[0];
+  if ((size_t)f->port.dims[0] != g->batch && !f->port.dim_names[0])
+    return tool_fail("input %s is captured for batches of %lld",
+                     tool_name(name), (long long)f->port.dims[0]);
+  f->batch_bytes = f->rows.row_bytes * g->batch;
+  f->batch = malloc(f->batch_bytes + 1);
+  return f->batch ? TOOL_OK : tool_fail("out of memory");
+}
+
+// Every option must be of use.
+static int check_names(training *g) {
+  const tool_list *lists[] = {&g->t->options.data, &g->t->options.sets};
+  for (int l = 0; l < 2; l++) {
+    for (size_t i = 0; i < lists[l]->n; i++) {
+      bool known = false;
+      for (size_t k = 0; k < g->n_feeds && !known; k++)
+        known = tool_value_of(lists[l]->items[i], g->feeds[k].port.name);
+      if (!known)
+        return tool_fail("the graph has no input for %s",
+                         tool_name(lists[l]->items[i]));
+    }
   }
-  f->batch = (size_t)port->dims[0];
-  f->n_rows = (size_t)tir_tensor_dim(f->data, 0);
-  f->batch_bytes = f->n_rows ? tir_tensor_size_bytes(f->data) / f->n_rows *
-                                   f->batch
-                             : 0;
   return TOOL_OK;
 }
 
 static int make_feeds(training *g) {
-  tool *t = g->t;
-  g->n_batches = SIZE_MAX;
+  g->n_feeds = tir_graph_n_inputs(g->t->graph);
+  g->feeds = calloc(g->n_feeds + 1, sizeof *g->feeds);
+  if (!g->feeds) return tool_fail("out of memory");
+  for (size_t i = 0; i < g->n_feeds; i++)
+    tir_graph_input(g->t->graph, i, &g->feeds[i].port);
+  if (check_names(g) != TOOL_OK) return TOOL_FAILED;
+  for (size_t i = 0; i < g->n_feeds; i++)
+    if (fill_feed(g, &g->feeds[i]) != TOOL_OK) return TOOL_FAILED;
+  // Without data a step is a step.
+  g->n_batches = g->batch ? g->n_rows / g->batch : 1;
+  if (!g->n_batches)
+    return tool_fail("%zu rows are less than a batch of %zu", g->n_rows,
+                     g->batch);
+  g->order = calloc(g->n_rows + 1, sizeof *g->order);
+  return g->order ? TOOL_OK : tool_fail("out of memory");
+}
+
+// --- preparing -------------------------------------------------------------
+
+static int compile(training *g) {
+  enum { MAX_SYMBOLS = 64 };
+  tir_dim_size sizes[MAX_SYMBOLS];
+  tir_compile_options options = {.dim_sizes = sizes};
   for (size_t i = 0; i < g->n_feeds; i++) {
-    tir_port port;
-    tir_program_input(g->program, i, &port);
-    const char *file = find(&t->options.data, port.name);
-    const char *number = find(&t->options.sets, port.name);
-    feed *f = &g->feeds[i];
-    int status = TOOL_OK;
-    if (file)
-      status = load_data(t, f, &port, file);
-    else if (number)
-      status = set_scalar(f, &port, number);
-    else
-      status = tool_fail("input %s: give --data or --set",
-                         tool_name(port.name));
-    if (status != TOOL_OK) return status;
-    if (f->data && f->n_rows / f->batch < g->n_batches)
-      g->n_batches = f->n_rows / f->batch;
+    const tir_port *port = &g->feeds[i].port;
+    if (!g->feeds[i].rows.bytes || !port->dim_names[0]) continue;
+    bool known = false;
+    for (size_t k = 0; k < options.n_dim_sizes; k++)
+      known |= strcmp(sizes[k].name, port->dim_names[0]) == 0;
+    if (!known && options.n_dim_sizes < MAX_SYMBOLS)
+      sizes[options.n_dim_sizes++] =
+          (tir_dim_size){port->dim_names[0], (int64_t)g->batch};
   }
-  if (g->n_batches == SIZE_MAX) g->n_batches = 1;
-  return g->n_batches ? TOOL_OK : tool_fail("less than one batch of data");
+  tir_error error;
+  if (tir_compile(g->t->context, g->t->graph, &options, &g->program, &error) ||
+      tir_instance_create(g->program, g->t->module, &g->step, &error))
+    return tool_fail_error("compile", &error);
+  for (size_t i = 0; i < g->n_feeds; i++)
+    if (tir_instance_bind_input(g->step, i, g->feeds[i].batch,
+                                g->feeds[i].batch_bytes, &error))
+      return tool_fail_error("train", &error);
+  return TOOL_OK;
 }
 
 static int prepare(training *g) {
-  tool *t = g->t;
-  tir_error error;
-  if (tir_compile(t->context, t->graph, NULL, &g->program, &error) ||
-      tir_instance_create(g->program, t->module, &g->step, &error))
-    return tool_fail_error("compile", &error);
-  g->n_feeds = tir_graph_n_inputs(t->graph);
-  g->feeds = calloc(g->n_feeds + 1, sizeof *g->feeds);
-  if (!g->feeds) return tool_fail("out of memory");
+  const tool_options *o = &g->t->options;
+  if (make_feeds(g) != TOOL_OK || find_position(g) != TOOL_OK ||
+      compile(g) != TOOL_OK)
+    return TOOL_FAILED;
   g->loss = -1;
-  for (size_t i = tir_graph_n_outputs(t->graph); i-- > 0;) {
+  for (size_t i = tir_graph_n_outputs(g->t->graph); i-- > 0;) {
     tir_port port;
     tir_program_output(g->program, i, &port);
-    if (port.rank == 0 && port.dtype == TIR_DTYPE_F32) g->loss = (int64_t)i;
+    if (port.rank == 0 &&
+        (port.dtype == TIR_DTYPE_F32 || port.dtype == TIR_DTYPE_F64))
+      g->loss = (int64_t)i;
   }
-  return make_feeds(g);
+  if ((size_t)o->epochs > SIZE_MAX / 16 / g->n_batches)
+    return tool_fail("too many epochs");
+  g->end_step = (size_t)o->epochs * g->n_batches;
+  if (o->steps && (size_t)o->steps < g->end_step)
+    g->end_step = (size_t)o->steps;
+  g->n_steps = g->first_step;
+  if (g->first_step >= g->end_step)
+    return tool_fail(
+        "the file has made %zu steps already, of %zu: give more "
+        "--epochs or --steps, or --restart",
+        g->first_step, g->end_step);
+  g->losses = calloc(g->end_step - g->first_step, sizeof *g->losses);
+  g->epochs = json_array();
+  return g->losses && g->epochs ? TOOL_OK : tool_fail("out of memory");
 }
 
-static tir_status run_batch(training *g, size_t batch, tir_error *error) {
-  tir_status status = TIR_OK;
-  for (size_t i = 0; i < g->n_feeds && status == TIR_OK; i++) {
+// --- running ---------------------------------------------------------------
+
+// The order of an epoch: Fisher-Yates with splitmix64.
+static void shuffle(training *g, size_t epoch) {
+  uint64_t state = g->seed * 0x9e3779b97f4a7c15u + epoch;
+  for (size_t i = 0; i < g->n_rows; i++) g->order[i] = i;
+  for (size_t i = g->n_rows; i > 1; i--) {
+    uint64_t z = state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    z ^= z >> 31;
+    const size_t k = (size_t)(z % i), hold = g->order[i - 1];
+    g->order[i - 1] = g->order[k];
+    g->order[k] = hold;
+  }
+}
+
+static void gather(const training *g, size_t batch) {
+  for (size_t i = 0; i < g->n_feeds; i++) {
     const feed *f = &g->feeds[i];
-    tir_port port;
-    tir_program_input(g->program, i, &port);
-    status =
-        f->data
-            ? tir_instance_bind_input(
-                  g->step, i,
-                  (const char *)tir_tensor_data(f->data) +
-                      batch * f->batch_bytes,
-                  f->batch_bytes, error)
-            : tir_instance_bind_input(g->step, i, f->scalar,
-                                      tir_dtype_size(port.dtype), error);
+    const size_t bytes = f->rows.row_bytes;
+    for (size_t k = 0; f->rows.bytes && k < g->batch; k++)
+      memcpy(f->batch + k * bytes,
+             f->rows.bytes + g->order[batch * g->batch + k] * bytes, bytes);
   }
-  return status == TIR_OK ? tir_run(g->step, NULL, error) : status;
 }
 
-static void show(long epoch, size_t done, size_t total, double loss) {
-  if (!isatty(2)) return;
-  fprintf(stderr, "\repoch %ld %zu/%zu loss %.4f%s", epoch, done, total, loss,
-          done == total ? "\n" : "");
+static double loss_of(const training *g) {
+  if (g->loss < 0) return 0;
+  tir_port port;
+  tir_program_output(g->program, (size_t)g->loss, &port);
+  const void *y = tir_instance_output(g->step, (size_t)g->loss);
+  return port.dtype == TIR_DTYPE_F32 ? (double)*(const float *)y
+                                     : *(const double *)y;
+}
+
+// A bar on a terminal, ten times a second.
+static void show(training *g, size_t epoch, size_t batch) {
+  enum { CELLS = 24 };
+  const bool last = batch == g->n_batches || g->n_steps == g->end_step;
+  const int64_t now = now_ns();
+  if (!isatty(2) || (!last && now - g->shown_ns < 100000000)) return;
+  g->shown_ns = now;
+  char bar[CELLS + 1];
+  const size_t full = batch * CELLS / g->n_batches;
+  for (size_t i = 0; i < CELLS; i++) bar[i] = i < full ? '#' : '.';
+  bar[CELLS] = '\0';
+  const double seconds = (double)(now - g->start_ns) / 1e9;
+  fprintf(stderr, "\repoch %zu/%ld %s %zu/%zu  loss %.4f  %.0f steps/s\033[K%s",
+          epoch, g->t->options.epochs, bar, batch, g->n_batches,
+          g->epoch_sum / (double)g->epoch_steps,
+          (double)(g->n_steps - g->first_step) / seconds, last ? "\n" : "");
+}
+
+static void end_epoch(training *g, size_t epoch) {
+  const double loss = g->epoch_sum / (double)g->epoch_steps;
+  if (g->loss >= 0 && !g->t->options.json) {
+    printf("epoch %zu loss %.6g", epoch, loss);
+    if (g->epoch_steps < g->n_batches)
+      printf(" over %zu of %zu steps", g->epoch_steps, g->n_batches);
+    printf("\n");
+  }
+  json_array_append_new(g->epochs,
+                        json_pack("{s:I, s:I, s:o}", "epoch", (json_int_t)epoch,
+                                  "steps", (json_int_t)g->epoch_steps, "loss",
+                                  g->loss < 0 ? json_null() : json_real(loss)));
+  g->epoch_sum = 0;
+  g->epoch_steps = 0;
+}
+
+static int make_step(training *g) {
+  const size_t batch = g->n_steps % g->n_batches;
+  const size_t epoch = g->n_steps / g->n_batches;
+  tir_error error;
+  if (batch == 0 || g->n_steps == g->first_step) shuffle(g, epoch);
+  gather(g, batch);
+  if (tir_run(g->step, NULL, &error))
+    return tool_fail_error("train_step", &error);
+  const double loss = loss_of(g);
+  g->losses[g->n_steps++ - g->first_step] = loss;
+  g->epoch_sum += loss;
+  g->epoch_steps++;
+  if (!isfinite(loss))
+    return tool_fail("the loss is %g at step %zu: nothing was saved", loss,
+                     g->n_steps);
+  show(g, epoch + 1, batch + 1);
+  if (batch + 1 == g->n_batches || g->n_steps == g->end_step)
+    end_epoch(g, epoch + 1);
+  const long every = g->t->options.checkpoint;
+  if (every && g->n_steps % (size_t)every == 0 && g->n_steps < g->end_step)
+    return save_checkpoint(g);
+  return TOOL_OK;
+}
+
+static int draw_curve(const training *g) {
+  const char *path = g->t->options.plot;
+  char *text =
+      tool_plot(g->losses, g->n_steps - g->first_step, g->first_step, "loss");
+  if (!text) return tool_fail("out of memory");
+  const int status = tool_write_text(g->t, path, text, strlen(text));
+  free(text);
+  return status;
 }
 
 static int train(training *g) {
   const tool_options *o = &g->t->options;
-  tir_error error;
-  size_t n_steps = 0;
-  for (long epoch = 1; epoch <= o->epochs; epoch++) {
-    double sum = 0;
-    for (size_t batch = 0; batch < g->n_batches; batch++) {
-      if (run_batch(g, batch, &error))
-        return tool_fail_error("train_step", &error);
-      if (g->loss >= 0)
-        sum += *(const float *)tir_instance_output(g->step, (size_t)g->loss);
-      show(epoch, batch + 1, g->n_batches, sum / (double)(batch + 1));
-      if (o->checkpoint && ++n_steps % (size_t)o->checkpoint == 0 &&
-          tir_module_save(g->t->module, o->save_as, &error))
-        return tool_fail_error("checkpoint", &error);
-    }
-    printf("epoch %ld loss %.6g\n", epoch, sum / (double)g->n_batches);
-  }
-  if (tir_module_save(g->t->module, o->save_as, &error))
-    return tool_fail_error("save", &error);
-  return TOOL_OK;
+  signal(SIGINT, interrupt);
+  signal(SIGTERM, interrupt);
+  g->start_ns = now_ns();
+  while (g->n_steps < g->end_step && !interrupted)
+    if (make_step(g) != TOOL_OK) return TOOL_FAILED;
+  if (save(g, o->save_as) != TOOL_OK) return TOOL_FAILED;
+  if (o->plot && draw_curve(g) != TOOL_OK) return TOOL_FAILED;
+  if (interrupted)
+    return tool_fail(
+        "interrupted at step %zu of %zu: saved %s, from where "
+        "training goes on",
+        g->n_steps, g->end_step, tool_name(o->save_as));
+  if (!o->json) return TOOL_OK;
+  return tool_print_json(json_pack(
+      "{s:s, s:I, s:I, s:f, s:O}", "graph", tir_graph_name(g->t->graph),
+      "first_step", (json_int_t)g->first_step, "steps", (json_int_t)g->n_steps,
+      "seconds", (double)(now_ns() - g->start_ns) / 1e9, "epochs", g->epochs));
+}
+
+// --- the verb --------------------------------------------------------------
+
+static int check_paths(tool *t) {
+  const tool_options *o = &t->options;
+  if (!o->save_as) return tool_usage(t, "--save-as is missing");
+  if (o->checkpoint_as && !o->checkpoint)
+    return tool_usage(t, "--checkpoint-as needs --checkpoint");
+  if (tool_may_write(t, o->save_as) != TOOL_OK) return TOOL_FAILED;
+  if (o->checkpoint_as && tool_may_write(t, o->checkpoint_as) != TOOL_OK)
+    return TOOL_FAILED;
+  return o->plot ? tool_may_write(t, o->plot) : TOOL_OK;
 }
 
 int tool_train(tool *t) {
-  if (!t->options.save_as) return tool_usage(t, "--save-as is missing");
-  if (!t->options.force && access(t->options.save_as, F_OK) == 0)
-    return tool_fail("%s exists (--force overwrites)",
-                     tool_name(t->options.save_as));
+  int status = check_paths(t);
+  if (status != TOOL_OK) return status;
   training g = {.t = t};
   if (!t->options.graph) t->options.graph = "train_step";
-  int status = tool_load_graph(t);
+  status = tool_load_graph(t);
   if (status == TOOL_OK) status = prepare(&g);
   if (status == TOOL_OK) status = train(&g);
-  for (size_t i = 0; i < g.n_feeds && g.feeds; i++) {
-    tir_tensor_release(g.feeds[i].data);
-    free(g.feeds[i].scalar);
+  for (size_t i = 0; g.feeds && i < g.n_feeds; i++) {
+    tool_free_rows(&g.feeds[i].rows);
+    free(g.feeds[i].batch);
   }
   free(g.feeds);
+  free(g.order);
+  free(g.losses);
+  json_decref(g.epochs);
   tir_instance_destroy(g.step);
   tir_program_destroy(g.program);
   return status;

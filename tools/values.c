@@ -53,8 +53,8 @@ void tool_release(tir_tensor **tensors, size_t n) {
 }
 
 // Every --input must name an input of the graph.
-static int check_names(tool *t, const tir_graph *graph,
-                       const tool_list *list, const char *suffix) {
+static int check_names(tool *t, const tir_graph *graph, const tool_list *list,
+                       const char *suffix) {
   for (size_t i = 0; i < list->n; i++) {
     bool known = false;
     for (size_t k = 0; k < tir_graph_n_inputs(graph) && !known; k++) {
@@ -93,8 +93,7 @@ int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
       file = file_of(&t->options.heads, graph, head);
     }
     if (!file) {
-      status = tool_fail("input %s is missing: it is %s",
-                         tool_name(port.name),
+      status = tool_fail("input %s is missing: it is %s", tool_name(port.name),
                          tool_type(&port, want_text, sizeof want_text));
       break;
     }
@@ -105,10 +104,10 @@ int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
     }
     if (same_type(&port, out[i])) continue;
     port_of_tensor(out[i], &given);
-    status = tool_fail("input %s is %s, the file holds %s",
-                       tool_name(port.name),
-                       tool_type(&port, want_text, sizeof want_text),
-                       tool_type(&given, given_text, sizeof given_text));
+    status =
+        tool_fail("input %s is %s, the file holds %s", tool_name(port.name),
+                  tool_type(&port, want_text, sizeof want_text),
+                  tool_type(&given, given_text, sizeof given_text));
   }
   if (status != TOOL_OK) tool_release(out, n);
   return status;
@@ -126,8 +125,12 @@ static void fill_random(void *data, tir_dtype dtype, size_t bytes,
   }
 }
 
+uint64_t tool_seed(const tool *t) {
+  return t->options.seed < 0 ? 0 : (uint64_t)t->options.seed;
+}
+
 int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
-  uint64_t state = (uint64_t)t->options.seed * 2 + 1;
+  uint64_t state = tool_seed(t) * 2 + 1;
   const size_t n = tir_graph_n_inputs(graph);
   for (size_t i = 0; i < n; i++) out[i] = NULL;
   for (size_t i = 0; i < n; i++) {
@@ -135,8 +138,8 @@ int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
     tir_error error;
     void *data;
     tir_graph_input(graph, i, &port);
-    if (tir_tensor_create(t->context, port.dtype, port.dims, port.rank,
-                          &out[i], &error) ||
+    if (tir_tensor_create(t->context, port.dtype, port.dims, port.rank, &out[i],
+                          &error) ||
         tir_tensor_write_begin(out[i], &data, &error)) {
       tool_release(out, n);
       return tool_fail_error("inputs", &error);
@@ -145,6 +148,26 @@ int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
     tir_tensor_write_end(out[i]);
   }
   return TOOL_OK;
+}
+
+int tool_some_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
+  return t->options.inputs.n ? tool_read_inputs(t, graph, out)
+                             : tool_random_inputs(t, graph, out);
+}
+
+int tool_make_room(const tir_graph *graph, tool_tensors *v) {
+  v->n_in = tir_graph_n_inputs(graph);
+  v->n_out = tir_graph_n_outputs(graph);
+  v->in = calloc(v->n_in + 1, sizeof *v->in);
+  v->out = calloc(v->n_out + 1, sizeof *v->out);
+  return v->in && v->out ? TOOL_OK : tool_fail("out of memory");
+}
+
+void tool_free_tensors(tool_tensors *v) {
+  if (v->in) tool_release(v->in, v->n_in);
+  if (v->out) tool_release(v->out, v->n_out);
+  free(v->in);
+  free(v->out);
 }
 
 // --- out -------------------------------------------------------------------
@@ -172,8 +195,8 @@ static void file_name(const char *name, const json_t *manifest, char *out,
   json_t *entry;
   json_object_foreach((json_t *)manifest, key, entry) {
     const char *file = json_string_value(json_object_get(entry, "file"));
-    taken |= file && strncmp(file, out, n) == 0 &&
-             strcmp(file + n, ".npy") == 0;
+    taken |=
+        file && strncmp(file, out, n) == 0 && strcmp(file + n, ".npy") == 0;
   }
   if (n > 120 || n == 0 || taken) {
     if (n > 100) n = 100;
@@ -193,8 +216,7 @@ int tool_write_value(tool *t, json_t *manifest, const char *name,
   if (snprintf(path, sizeof path, "%s/%s", t->options.output_dir, file) >=
       (int)sizeof path)
     return tool_fail("the path is too long");
-  if (!t->options.force && access(path, F_OK) == 0)
-    return tool_fail("%s exists (--force overwrites)", tool_name(path));
+  if (tool_may_write(t, path) != TOOL_OK) return TOOL_FAILED;
   if (tir_npy_save(value, path, &error))
     return tool_fail_error(tool_name(path), &error);
   json_t *shape = json_array();
@@ -236,35 +258,42 @@ static size_t dim_sizes(const tir_graph *graph, tir_tensor *const *inputs,
   return n;
 }
 
-int tool_run_graph(tool *t, const tir_graph *graph, const char *pipeline,
-                   tir_tensor *const *inputs, tir_tensor **out) {
+int tool_compile(tool *t, const tir_graph *graph, const char *pipeline,
+                 tir_tensor *const *inputs, tir_program **out_program) {
   enum { MAX_SYMBOLS = 64 };
   tir_dim_size sizes[MAX_SYMBOLS];
   const tir_compile_options options = {
       .pipeline = pipeline,
       .dim_sizes = sizes,
-      .n_dim_sizes = dim_sizes(graph, inputs, sizes, MAX_SYMBOLS),
+      .n_dim_sizes = inputs ? dim_sizes(graph, inputs, sizes, MAX_SYMBOLS) : 0,
   };
+  tir_error error;
+  if (tir_compile(t->context, graph, &options, out_program, &error))
+    return tool_fail_error("compile", &error);
+  return TOOL_OK;
+}
+
+int tool_run_graph(tool *t, const tir_graph *graph, const char *pipeline,
+                   tir_tensor *const *inputs, tir_tensor **out) {
   tir_error error;
   tir_program *program = NULL;
   tir_instance *instance = NULL;
+  if (tool_compile(t, graph, pipeline, inputs, &program) != TOOL_OK)
+    return TOOL_FAILED;
   tir_status status =
-      tir_compile(t->context, graph, &options, &program, &error);
-  if (status == TIR_OK)
-    status = tir_instance_create(program, t->module, &instance, &error);
+      tir_instance_create(program, t->module, &instance, &error);
   for (size_t i = 0; i < tir_graph_n_inputs(graph) && status == TIR_OK; i++)
     status = tir_instance_bind_input(instance, i, tir_tensor_data(inputs[i]),
-                                     tir_tensor_size_bytes(inputs[i]),
-                                     &error);
+                                     tir_tensor_size_bytes(inputs[i]), &error);
   if (status == TIR_OK) status = tir_run(instance, NULL, &error);
   const size_t n = tir_graph_n_outputs(graph);
   for (size_t i = 0; i < n; i++) out[i] = NULL;
   for (size_t i = 0; i < n && status == TIR_OK; i++) {
     tir_port port;
     tir_program_output(program, i, &port);
-    status = tir_tensor_from_data(t->context, port.dtype, port.dims,
-                                  port.rank, tir_instance_output(instance, i),
-                                  &out[i], &error);
+    status =
+        tir_tensor_from_data(t->context, port.dtype, port.dims, port.rank,
+                             tir_instance_output(instance, i), &out[i], &error);
   }
   if (status != TIR_OK) tool_release(out, n);
   tir_instance_destroy(instance);

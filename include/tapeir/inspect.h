@@ -56,6 +56,9 @@ typedef struct tir_node_info {
   size_t n_inputs;
   size_t n_outputs;
   size_t first_output;  ///< value number; the others follow
+  bool backward;        ///< made by differentiation (files do not keep it)
+  uint32_t origin;      ///< in a differentiated graph: equal for a node and
+                        ///< what its gradient rule made; 0 if unknown
 } tir_node_info;
 
 /// Nodes are numbered from 0 in topological order. ARGUMENT past the end.
@@ -64,6 +67,14 @@ TIR_API tir_status tir_graph_node(const tir_graph *graph, size_t node,
 /// Value number of an operand, SIZE_MAX past the end.
 TIR_API size_t tir_graph_operand(const tir_graph *graph, size_t node,
                                  size_t i);
+/// Value number of an output, SIZE_MAX past the end.
+TIR_API size_t tir_graph_output_value(const tir_graph *graph, size_t index);
+/// What sets a node apart besides its operands, as in the text form:
+/// "{axes = [1]}", "" if there is nothing. Contents of a large constant are
+/// told by their number and hash. Free with tir_text_free.
+/// Errors  ARGUMENT past the end; MEMORY.
+TIR_API tir_status tir_graph_node_text(const tir_graph *graph, size_t node,
+                                       char **out_text, tir_error *error);
 /// Type and name ("" if it has none) of a value.
 TIR_API tir_status tir_graph_value(const tir_graph *graph, size_t value,
                                    tir_port *out_port);

@@ -67,11 +67,17 @@ typedef struct tir_planned_value {
   uint32_t first_step;   ///< step that writes it
   uint32_t last_step;    ///< last step that reads it
   bool in_place;         ///< shares the memory of a dead operand
+  uint64_t value;        ///< value number in the graph of tir_program_graph
 } tir_planned_value;
 
 TIR_API size_t tir_program_n_values(const tir_program *program);
 TIR_API tir_status tir_program_value(const tir_program *program, size_t index,
                                      tir_planned_value *out_value);
+/// The optimised graph the program runs, as a copy: its nodes and the values
+/// that tir_planned_value numbers, for tapeir/inspect.h.
+/// Owner  the caller, ends with tir_graph_destroy.
+TIR_API tir_status tir_program_graph(const tir_program *program,
+                                     tir_graph **out_graph, tir_error *error);
 /// The optimised graph the program runs, in text form with the plan as
 /// comments; free with tir_text_free.
 TIR_API tir_status tir_program_to_text(const tir_program *program,
@@ -111,11 +117,27 @@ TIR_API int64_t tir_instance_find_input(const tir_instance *instance,
 TIR_API int64_t tir_instance_find_output(const tir_instance *instance,
                                          const char *name);
 
+/// What a monitor learns of a step just made; strings are borrowed from the
+/// program.
+typedef struct tir_step_report {
+  uint64_t step;        ///< from 0, as in tir_planned_value
+  const char *name;     ///< of the node's first result, "" if it has none
+  const char *op;
+  const char *site;     ///< where it was recorded, NULL if unknown
+  bool backward;        ///< made by differentiation
+  int64_t start_ns;     ///< CLOCK_MONOTONIC time
+  int64_t duration_ns;  ///< of the step alone
+} tir_step_report;
+
 typedef struct tir_run_options {
   bool (*cancel)(void *user);  ///< polled between steps; true stops the run
   void *cancel_user;
   int64_t deadline_ns;         ///< CLOCK_MONOTONIC time, 0 = none
-  uint64_t reserved[8];
+  /// Called after each step, in order, on the thread that runs; it must not
+  /// use the instance. NULL costs nothing.
+  void (*monitor)(void *user, const tir_step_report *report);
+  void *monitor_user;
+  uint64_t reserved[6];
 } tir_run_options;
 
 /// Runs once; allocates nothing. `options` may be NULL.

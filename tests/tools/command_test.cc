@@ -1,83 +1,5 @@
 // The `tapeir` command: exit status, stdout and files of every verb.
-#include <gtest/gtest.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <fstream>
-#include <sstream>
-#include <string>
-
-#include "tapeir/tapeir.h"
-
-namespace {
-
-constexpr char kText[] = R"(
-param "w" f32[3, 1] {kind = trainable} [1, 2, -1]
-graph @loss(%x: f32[batch=2, 3], %w: param f32[3, 1] "w") {
-  %0 = matmul %x, %w : f32[batch=2, 1]
-  %1 = tanh %0 : f32[batch=2, 1]
-  %2 = reduce_sum %1 : f32[]
-  return %2 "loss"
-}
-)";
-
-class Command : public testing::Test {
- protected:
-  void SetUp() override {
-    char name[] = "/tmp/tapeir-command-XXXXXX";
-    ASSERT_NE(mkdtemp(name), nullptr);
-    dir = name;
-    std::ofstream(dir + "/m.tirt") << Text();
-    tir_error error;
-    tir_context *c;
-    tir_tensor *x;
-    ASSERT_EQ(tir_context_create(nullptr, &c, &error), TIR_OK);
-    const int64_t dims[] = {4, 3};
-    const float data[] = {1, 2, 3, 4, 5, 6, -1, 0, 1, 0.5f, 0.25f, 0};
-    ASSERT_EQ(tir_tensor_from_data(c, TIR_DTYPE_F32, dims, 2, data, &x,
-                                   &error),
-              TIR_OK);
-    ASSERT_EQ(tir_npy_save(x, (dir + "/x.npy").c_str(), &error), TIR_OK);
-    tir_tensor_release(x);
-    tir_context_destroy(c);
-  }
-  void TearDown() override { Run("true; rm -rf " + dir); }
-
-  // The text the library itself prints for the module.
-  static std::string Text() { return kText; }
-
-  // Runs in the temporary directory; fills out, err and status.
-  void Run(const std::string &command) {
-    const std::string line = "cd " + dir + " && (" + command +
-                             ") >/tmp/tapeir-out-" + Id() +
-                             " 2>/tmp/tapeir-err-" + Id();
-    const int raw = system(line.c_str());
-    status = WEXITSTATUS(raw);
-    out = Slurp("/tmp/tapeir-out-" + Id());
-    err = Slurp("/tmp/tapeir-err-" + Id());
-    unlink(("/tmp/tapeir-out-" + Id()).c_str());
-    unlink(("/tmp/tapeir-err-" + Id()).c_str());
-  }
-  void Tapeir(const std::string &args) {
-    Run(TAPEIR_BINARY_DIR "/tools/tapeir " + args);
-  }
-  static std::string Id() { return std::to_string(getpid()); }
-  static std::string Slurp(const std::string &path) {
-    std::ifstream file(path, std::ios::binary);
-    std::stringstream text;
-    text << file.rdbuf();
-    return text.str();
-  }
-  bool Has(const std::string &text) {
-    return out.find(text) != std::string::npos;
-  }
-
-  std::string dir, out, err;
-  int status = 0;
-};
-
-}  // namespace
+#include "tests/tools/command.h"
 
 TEST_F(Command, ConvertsBothWays) {
   Tapeir("convert m.tirt --output m.tir");
@@ -189,13 +111,96 @@ TEST_F(Command, CheckComparesWithTheReference) {
   EXPECT_EQ(status, 0) << err;
 }
 
+TEST_F(Command, CheckComparesGradientsWithDifferences) {
+  Tapeir("check --input x=x.npy m.tirt");
+  EXPECT_EQ(status, 0) << err << out;
+  EXPECT_TRUE(Has("ok   loss slope x: 12 of 12 coordinates, off by at most "))
+      << out;
+  EXPECT_TRUE(Has("ok   loss slope w: 3 of 3 coordinates")) << out;
+  Tapeir("check --samples 2 --json m.tirt");
+  EXPECT_EQ(status, 0) << err;
+  EXPECT_TRUE(Has("\"check\": \"slope\"")) << out;
+  EXPECT_TRUE(Has("\"coordinates\": 2")) << out;
+}
+
+// So steep that no difference can follow it: what a wrong gradient looks like.
+TEST_F(Command, CheckNamesTheWorstCoordinate) {
+  std::ofstream(dir + "/steep.tirt") << R"(
+graph @steep(%x: f64[2]) {
+  %0 = constant {data = [1, 1000000]} : f64[2]
+  %1 = mul %x, %0 : f64[2]
+  %2 = tanh %1 : f64[2]
+  return %2 "y"
+}
+)";
+  Npy<double>("steep", TIR_DTYPE_F64, {2}, {1e-6, 1e-6});
+  Tapeir("check --input x=steep.npy steep.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(err, "error: 1 check failed\n");
+  EXPECT_TRUE(
+      Has("FAIL steep slope x: 2 of 2 coordinates, worst at [1]: the "
+          "gradient is 419974.34"))
+      << out;
+  Tapeir("check --json --input x=steep.npy steep.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_TRUE(Has("\"worst\": \"[1]\"")) << out;
+  EXPECT_TRUE(Has("\"ok\": false")) << out;
+}
+
+// relu at 0: the slopes are 0 and 1, and the gradient is one of them.
+TEST_F(Command, CheckAcceptsAnyGradientAtAKink) {
+  std::ofstream(dir + "/kink.tirt") << R"(
+param "b" f32[2] {kind = trainable} [0, 1]
+graph @kink(%b: param f32[2] "b") {
+  %0 = relu %b : f32[2]
+  return %0 "y"
+}
+)";
+  Tapeir("check kink.tirt");
+  EXPECT_EQ(status, 0) << err << out;
+  EXPECT_TRUE(Has("ok   kink slope b: 2 of 2 coordinates, 1 at a kink")) << out;
+}
+
+TEST_F(Command, CheckSaysWhatItSkips) {
+  std::ofstream(dir + "/skip.tirt") << R"(
+graph @stopped(%x: f32[2]) {
+  %0 = stop_gradient %x : f32[2]
+  %1 = mul %0, %x : f32[2]
+  return %1 "y"
+}
+graph @whole(%i: i32[2]) {
+  %0 = add %i, %i : i32[2]
+  return %0 "y"
+}
+)";
+  Tapeir("check skip.tirt");
+  EXPECT_EQ(status, 0) << err << out;
+  EXPECT_TRUE(Has("skip stopped slope: stop_gradient hides part of it")) << out;
+  EXPECT_TRUE(Has("skip whole gradient: no output is a float")) << out;
+  Tapeir("check --graph nobody skip.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(err, "error: no graph is named nobody\n");
+}
+
+TEST_F(Command, DumpStopsAfterSoManyPasses) {
+  Tapeir("dump --gradient --stop-after 0 m.tirt");
+  ASSERT_EQ(status, 0) << err;
+  const std::string before = out;
+  Tapeir("dump --gradient --stop-after 99 m.tirt");
+  const std::string after = out;
+  EXPECT_NE(before, after);
+  Tapeir("dump --gradient --pipeline none m.tirt");
+  EXPECT_EQ(out, before);
+  Tapeir("dump --gradient --pipeline full m.tirt");
+  EXPECT_EQ(out, after);
+}
+
 TEST_F(Command, OptRunsPasses) {
   Tapeir("opt --passes fold-constants,eliminate-dead m.tirt --output o.tirt");
   EXPECT_EQ(status, 0) << err;
   Tapeir("opt --passes nonsense m.tirt --output p.tirt");
   EXPECT_EQ(status, 1);
-  EXPECT_NE(err.find("no pass or pipeline is named"), std::string::npos)
-      << err;
+  EXPECT_NE(err.find("no pass or pipeline is named"), std::string::npos) << err;
 }
 
 TEST_F(Command, OpsInThreeForms) {

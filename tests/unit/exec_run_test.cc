@@ -47,6 +47,43 @@ TEST_F(RunTest, BadIndexNamesNodePlaceAndValue) {
   EXPECT_EQ(Output<float>(instance, 0, 8), std::vector<float>(8, 1));
 }
 
+// --- watching --------------------------------------------------------------
+
+TEST_F(RunTest, MonitorSeesEveryStepOnceInOrder) {
+  GraphBuilder b(context_.get());
+  const tir_value x = b.Input("x", TIR_DTYPE_F32, {4});
+  const tir_value h = tir_set_name(b.tape(), tir_exp(b.tape(), x), "hidden");
+  b.Output("y", tir_tanh(b.tape(), h));
+  const Owned<tir_graph> graph(b.Publish());
+  const auto program = Compile(context_.get(), graph.get());
+  const auto instance = Instantiate(program);
+  const std::vector<float> data(4, 0.5f);
+  Bind(instance, 0, data);
+  std::vector<tir_step_report> seen;
+  tir_run_options options = {};
+  options.monitor = [](void *user, const tir_step_report *report) {
+    static_cast<std::vector<tir_step_report> *>(user)->push_back(*report);
+  };
+  options.monitor_user = &seen;
+  ASSERT_EQ(tir_run(instance.get(), &options, &error_), TIR_OK);
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[0].step, 0u);
+  EXPECT_STREQ(seen[0].op, "exp");
+  EXPECT_STREQ(seen[0].name, "hidden");
+  EXPECT_FALSE(seen[0].backward);
+  EXPECT_EQ(seen[1].step, 1u);
+  EXPECT_STREQ(seen[1].op, "tanh");
+  EXPECT_GE(seen[0].duration_ns, 0);
+  EXPECT_GE(seen[1].start_ns, seen[0].start_ns + seen[0].duration_ns);
+  const std::vector<float> watched = Output<float>(instance, 0, 4);
+  RunOk(instance);
+  EXPECT_EQ(Output<float>(instance, 0, 4), watched);
+  seen.clear();
+  options.reserved[5] = 1;
+  EXPECT_EQ(tir_run(instance.get(), &options, &error_), TIR_ERR_ARGUMENT);
+  EXPECT_TRUE(seen.empty());
+}
+
 // --- cancelling ------------------------------------------------------------
 
 // A chain of `n` ops that no pass shortens.
