@@ -52,7 +52,7 @@ typedef struct tir_attrs_reduce {
   int64_t keep_dims;
 } tir_attrs_reduce;
 
-typedef struct tir_attrs_argmax {
+typedef struct tir_attrs_argmax {  // argmin, logsumexp
   int64_t axis;
   int64_t keep_dims;
 } tir_attrs_argmax;

@@ -19,10 +19,12 @@ typedef tir_exec_loop tir_exec_loops[TIR_N_DTYPES];  // NULL: no such kernel
 
 typedef struct tir_exec_level_unary {
   tir_exec_loops neg, abs, square, sqrt, exp, log, tanh, sigmoid, relu;
+  tir_exec_loops rsqrt, expm1, log1p, erf, sin, cos;
+  tir_exec_loops softplus, silu, gelu, gelu_tanh;
 } tir_exec_level_unary;
 
 typedef struct tir_exec_level_binary {
-  tir_exec_loops add, sub, mul, div, pow, maximum;
+  tir_exec_loops add, sub, mul, div, pow, maximum, minimum, clip;
   tir_exec_check division[TIR_N_DTYPES];  // integers: a zero divisor
 } tir_exec_level_binary;
 
@@ -40,6 +42,7 @@ typedef struct tir_exec_level_softmax {
   // Over the rows of a tir_exec_rows block; NULL: no such dtype.
   tir_exec_kernel_fn softmax[TIR_N_DTYPES];
   tir_exec_kernel_fn log_softmax[TIR_N_DTYPES];
+  tir_exec_kernel_fn logsumexp[TIR_N_DTYPES];
   tir_exec_kernel_fn cross_entropy[TIR_N_DTYPES];
 } tir_exec_level_softmax;
 

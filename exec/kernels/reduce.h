@@ -45,10 +45,13 @@ typedef struct tir_exec_rows {
 typedef struct tir_exec_level_reduce {
   // Over a tir_exec_axes block, at least one element per result.
   tir_exec_kernel_fn sum[TIR_N_DTYPES];
+  tir_exec_kernel_fn prod[TIR_N_DTYPES];
   tir_exec_kernel_fn max[TIR_N_DTYPES];
+  tir_exec_kernel_fn min[TIR_N_DTYPES];
   tir_exec_kernel_fn norm[TIR_N_DTYPES];
   // Over a tir_exec_rows block.
   tir_exec_kernel_fn argmax[TIR_N_DTYPES];
+  tir_exec_kernel_fn argmin[TIR_N_DTYPES];
 } tir_exec_level_reduce;
 
 // Length of the next piece when `rest` remains.

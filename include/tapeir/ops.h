@@ -14,6 +14,7 @@
 #ifndef TAPEIR_OPS_H
 #define TAPEIR_OPS_H
 
+#include "tapeir/ops/activation.h"
 #include "tapeir/ops/binary.h"
 #include "tapeir/ops/compare.h"
 #include "tapeir/ops/create.h"

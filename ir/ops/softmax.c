@@ -1,10 +1,11 @@
 // Softmax and the losses. Kept whole for their stable kernels and gradients;
 // the gradients are written from the outputs, so logits need not be kept.
 
+#include <math.h>
 #include <stddef.h>
 
 #include "ir/ops/checks.h"
-#include "ir/ops/rules.h"
+#include "ir/ops/reduce.h"
 
 static const tir_ir_attr axis_attrs[] = {
     {.name = "axis",
@@ -99,6 +100,86 @@ const tir_op_desc tir_op_log_softmax = {
 
 tir_value tir_log_softmax(tir_tape *tape, tir_value x, int axis) {
   return record_along_axis(tape, TIR_OP_LOG_SOFTMAX, x, axis);
+}
+
+// --- logsumexp -------------------------------------------------------------
+
+static tir_status logsumexp_infer(const tir_ir_infer_query *q) {
+  const tir_attrs_argmax *attrs = q->attrs;
+  bool reduced[TIR_MAX_RANK] = {false};
+  int axis = 0;
+  TIR_TRY(tir_ir_check_float(q, 0));
+  TIR_TRY(tir_ir_check_axis(q, 0, attrs->axis, &axis));
+  reduced[axis] = true;
+  tir_ir_reduced_type(q, reduced, attrs->keep_dims != 0);
+  return TIR_OK;
+}
+
+// dx = g * softmax(x). exp(x - y) would be as inexact as y is large. A row of
+// nothing but -infinity has y = -infinity and gradient 0; zeros stand in for
+// it, because its softmax is NaN.
+static void logsumexp_vjp(const tir_ir_vjp *q) {
+  tir_tape *t = q->tape;
+  const tir_attrs_argmax *attrs = q->attrs;
+  const tir_value x = q->in[0], zero = tir_ir_zero(t, x);
+  tir_value g = q->out_grad[0], y = q->out[0];
+  if (!attrs->keep_dims) {
+    const tir_attrs_axes expand = {.axes = {.n = 1, .v = {attrs->axis}}};
+    g = tir_ir_record(t, TIR_OP_EXPAND_DIMS, &g, 1, &expand);
+    y = tir_ir_record(t, TIR_OP_EXPAND_DIMS, &y, 1, &expand);
+  }
+  const tir_value empty = tir_equal(t, y, tir_ir_scalar_like(t, x, -INFINITY));
+  const tir_attrs_axis along = {.axis = attrs->axis};
+  const tir_value rows = tir_where(t, empty, zero, x);
+  const tir_value p = tir_ir_record(t, TIR_OP_SOFTMAX, &rows, 1, &along);
+  q->in_grad[0] = tir_mul(t, g, tir_where(t, empty, zero, p));
+}
+
+const tir_op_desc tir_op_logsumexp = {
+    .name = "logsumexp",
+    .family = "softmax",
+    .summary = "Logarithm of the sum of exponentials along an axis.",
+    .operands = "x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .attrs = tir_ir_along_attrs,
+    .n_attrs = 2,
+    .attrs_size = sizeof(tir_attrs_argmax),
+    .infer = logsumexp_infer,
+    .vjp = logsumexp_vjp,
+    .needs = {{.in = 1 << 0, .out = 1 << 0}},
+};
+
+// Along one axis after the other, from the last to the first: the sum of the
+// sums is the sum of all.
+tir_value tir_logsumexp(tir_tape *tape, tir_value x, const int *axes,
+                        int n_axes, bool keep_dims) {
+  const char *op = "logsumexp";
+  if (!tir_ir_usable(tape, x, op, "x")) return tir_ir_refused(tape, op);
+  bool reduced[TIR_MAX_RANK] = {false};
+  tir_ir_ints list;
+  tir_ir_type type;
+  tir_ir_value_type(tape, x, &type);
+  if (!tir_ir_axes_attr(tape, op, "axes", type.rank, axes, n_axes, &list))
+    return tir_ir_refused(tape, op);
+  for (int i = 0; i < n_axes; i++) {
+    const int64_t axis = list.v[i];
+    const bool fits = axis >= 0 && axis < type.rank;
+    if (fits && reduced[axis])
+      return tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
+                               "axis %d is given twice", (int)axis);
+    if (fits) reduced[axis] = true;
+    // The op itself refuses any other.
+    const tir_attrs_argmax bad = {.axis = axis};
+    if (!fits) return tir_ir_record(tape, TIR_OP_LOGSUMEXP, &x, 1, &bad);
+  }
+  for (int axis = type.rank - 1; axis >= 0; axis--) {
+    if (n_axes > 0 && !reduced[axis]) continue;
+    const tir_attrs_argmax attrs = {.axis = axis, .keep_dims = keep_dims};
+    x = tir_ir_record(tape, TIR_OP_LOGSUMEXP, &x, 1, &attrs);
+  }
+  return x;
 }
 
 // --- cross_entropy ---------------------------------------------------------

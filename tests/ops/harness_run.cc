@@ -274,8 +274,9 @@ void ExpectSoftmax(const OpCase &c, const std::vector<Data> &inputs,
   ExpectAll(expected, actual, [&](size_t i, int64_t e) {
     const double a = expected[i].F64(e), b = actual[i].F64(e);
     if (IsSame(a, b)) return true;
-    const bool is_log =
-        c.op == TIR_OP_LOG_SOFTMAX || (c.op == TIR_OP_CROSS_ENTROPY && i == 0);
+    const bool is_log = c.op == TIR_OP_LOG_SOFTMAX ||
+                        c.op == TIR_OP_LOGSUMEXP ||
+                        (c.op == TIR_OP_CROSS_ENTROPY && i == 0);
     // Below the normal numbers there are fewer digits.
     const double least = u == 0x1p-53 ? DBL_MIN : double{FLT_MIN};
     const double range = std::min(high - low, 1000.0);

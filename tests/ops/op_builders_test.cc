@@ -125,6 +125,48 @@ TEST_F(OpBuilders, RefuseBadLists) {
             "rank 2");
 }
 
+TEST_F(OpBuilders, ClipScalarWantsOrderedBounds) {
+  tir_clip_scalar(t_, x_, 2, 1);
+  EXPECT_EQ(Error(), "clip_scalar: low is 2, expected at most high, 1");
+  tir_clip_scalar(t_, x_, NAN, 1);
+  EXPECT_EQ(Error(), "clip_scalar: low is nan, expected at most high, 1");
+  tir_clip_scalar(t_, i_, 0, 1.5);
+  EXPECT_EQ(Error(), "clip_scalar: 1.5 is not a number of dtype i32");
+  tir_clip_scalar(t_, x_, -INFINITY, INFINITY);
+  tir_clip_scalar(t_, i_, 1, 1);
+  EXPECT_EQ(Error(), "");
+}
+
+TEST_F(OpBuilders, LogsumexpTakesOneAxisAfterTheOther) {
+  const int axes[] = {0, -1, 1}, far[] = {0, 2};
+  tir_logsumexp(t_, x_, axes, 3, false);
+  EXPECT_EQ(Error(), "logsumexp: axis 1 is given twice");
+  tir_logsumexp(t_, x_, far, 2, false);
+  EXPECT_EQ(Error(),
+            "logsumexp: axis 2 is out of range for x \"x\" f32[2, 3] of rank "
+            "2");
+  tir_logsumexp(t_, x_, axes, 9, false);
+  EXPECT_EQ(Error(), "logsumexp: axes has 9 entries, expected 0 to 8");
+  EXPECT_EQ(Recorded(tir_logsumexp(t_, x_, axes, 2, false)),
+            "  %0 = logsumexp %x {axis = 1} : f32[2]\n"
+            "  %1 = logsumexp %0 {axis = 0} : f32[]\n"
+            "  return %1\n");
+}
+
+TEST_F(OpBuilders, LogsumexpOfAScalarIsTheScalar) {
+  const tir_value y = tir_logsumexp(t_, s_, nullptr, 0, false);
+  EXPECT_EQ(tir_ir_peek(t_, y).id, tir_ir_peek(t_, s_).id);
+  tir_logsumexp(t_, i_, nullptr, 0, true);
+  EXPECT_EQ(Error(),
+            "logsumexp: wrong dtype: x \"i\" i32[3], expected f32 or f64");
+}
+
+TEST_F(OpBuilders, LeakyReluIsForFloats) {
+  tir_leaky_relu(t_, i_, 0.1);
+  EXPECT_EQ(Error(),
+            "leaky_relu: wrong dtype: x \"i\" i32[3], expected f32 or f64");
+}
+
 TEST_F(OpBuilders, RefuseLossesOfDifferentShapes) {
   tir_mse(t_, x_, v_);
   EXPECT_EQ(Error(), "mse: types differ: a \"x\" f32[2, 3], b \"v\" f32[3]");
@@ -265,6 +307,16 @@ const std::vector<std::pair<const char *, Builder>> &Builders() {
       UNARY(tanh),
       UNARY(sigmoid),
       UNARY(relu),
+      UNARY(rsqrt),
+      UNARY(expm1),
+      UNARY(log1p),
+      UNARY(erf),
+      UNARY(sin),
+      UNARY(cos),
+      UNARY(softplus),
+      UNARY(silu),
+      UNARY(gelu),
+      UNARY(gelu_tanh),
       UNARY(zeros_like),
       UNARY(ones_like),
       UNARY(stop_gradient),
@@ -275,6 +327,7 @@ const std::vector<std::pair<const char *, Builder>> &Builders() {
       BINARY(div),
       BINARY(pow),
       BINARY(maximum),
+      BINARY(minimum),
       BINARY(equal),
       BINARY(not_equal),
       BINARY(less),
@@ -295,18 +348,28 @@ const std::vector<std::pair<const char *, Builder>> &Builders() {
       SCALAR(div_scalar),
       SCALAR(pow_scalar),
       SCALAR(maximum_scalar),
+      SCALAR(minimum_scalar),
+      SCALAR(leaky_relu),
       SCALAR(rsub_scalar),
       SCALAR(rdiv_scalar),
       SCALAR(full_like),
       REDUCE(sum),
       REDUCE(mean),
+      REDUCE(prod),
       REDUCE(max),
+      REDUCE(min),
+      REDUCE(logsumexp),
       REDUCE(norm),
       {"cast",
        [](tir_tape *t, tir_value x) { return tir_cast(t, x, TIR_DTYPE_F64); }},
       {"where", [](tir_tape *t, tir_value x) { return tir_where(t, x, x, x); }},
       {"argmax",
        [](tir_tape *t, tir_value x) { return tir_argmax(t, x, 0, false); }},
+      {"argmin",
+       [](tir_tape *t, tir_value x) { return tir_argmin(t, x, 0, false); }},
+      {"clip", [](tir_tape *t, tir_value x) { return tir_clip(t, x, x, x); }},
+      {"clip_scalar",
+       [](tir_tape *t, tir_value x) { return tir_clip_scalar(t, x, 0, 1); }},
       {"matmul_t",
        [](tir_tape *t, tir_value x) {
          return tir_matmul_t(t, x, x, true, false);

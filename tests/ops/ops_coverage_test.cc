@@ -55,6 +55,7 @@ TEST(OpCoverage, RowsHaveScalarsAndEmptyOperands) {
     // These need an axis.
     const bool needs_axis =
         info.op == TIR_OP_MATMUL || info.op == TIR_OP_ARGMAX ||
+        info.op == TIR_OP_ARGMIN || info.op == TIR_OP_LOGSUMEXP ||
         info.op == TIR_OP_SOFTMAX || info.op == TIR_OP_LOG_SOFTMAX ||
         info.op == TIR_OP_CONCAT || info.op == TIR_OP_CONCAT_PART ||
         info.op == TIR_OP_UNSLICE;

@@ -1,4 +1,5 @@
-// softmax, log_softmax and cross_entropy over one dtype. Included twice, with
+// softmax, log_softmax, logsumexp and cross_entropy over one dtype. Included
+// twice, with
 //
 //   T               element
 //   NAME(x)         name of function x
@@ -134,6 +135,54 @@ static tir_status NAME(softmax)(const tir_exec_call *call) {
 
 static tir_status NAME(log_softmax)(const tir_exec_call *call) {
   NAME(all)(call->params, tir_exec_arg(call, 0), true, tir_exec_arg(call, 1));
+  return TIR_OK;
+}
+
+// log Σe^x of rows, or of neighbouring columns side by side. The largest
+// element is not subtracted where it is infinite: ∞ − ∞ would be NaN. A row
+// of nothing has the sum 0.
+static T NAME(finite)(T x) { return x - x == 0 ? x : 0; }
+
+static void NAME(logsumexp_columns)(const T *x, int64_t n, int64_t stride,
+                                    int64_t width, T *out) {
+  T largest[TIR_EXEC_COLUMN_TILE];
+  T sum[TIR_EXEC_COLUMN_TILE];
+  for (int64_t j = 0; j < width; j++) {
+    largest[j] = (T)-INFINITY;
+    sum[j] = 0;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const T *const row = x + i * stride;
+    TIR_IVDEP
+    for (int64_t j = 0; j < width; j++) largest[j] = MAX(row[j], largest[j]);
+  }
+  for (int64_t j = 0; j < width; j++) largest[j] = NAME(finite)(largest[j]);
+  for (int64_t i = 0; i < n; i++) {
+    const T *const row = x + i * stride;
+    TIR_IVDEP
+    for (int64_t j = 0; j < width; j++) sum[j] += EXP(row[j] - largest[j]);
+  }
+  TIR_IVDEP
+  for (int64_t j = 0; j < width; j++) out[j] = largest[j] + LOG(sum[j]);
+}
+
+static tir_status NAME(logsumexp)(const tir_exec_call *call) {
+  const tir_exec_rows *const p = call->params;
+  const T *x = tir_exec_arg(call, 0);
+  T *out = tir_exec_arg(call, 1);
+  for (int64_t o = 0; o < p->outer; o++) {
+    if (p->inner == 1) {
+      const T largest = NAME(finite)(NAME(largest)(x, p->n));
+      *out = largest + LOG(NAME(exps)(x, p->n, largest, NULL));
+    }
+    for (int64_t j = 0; p->inner != 1 && j < p->inner;
+         j += TIR_EXEC_COLUMN_TILE)
+      NAME(logsumexp_columns)
+    (x + j, p->n, p->inner, tir_exec_piece(p->inner - j, TIR_EXEC_COLUMN_TILE),
+     out + j);
+    x += p->n * p->inner;
+    out += p->inner;
+  }
   return TIR_OK;
 }
 
