@@ -10,6 +10,7 @@
 #include "exec/kernels/gemm.h"
 #include "exec/kernels/random.h"
 #include "exec/kernels/reduce.h"
+#include "exec/kernels/scan.h"
 
 #define TIR_LEVEL_PASTE_AGAIN(name, level) name##_##level
 #define TIR_LEVEL_PASTE(name, level) TIR_LEVEL_PASTE_AGAIN(name, level)
@@ -61,6 +62,7 @@ typedef struct tir_exec_level_optim {
   X(tir_exec_level_softmax, tir_exec_softmax) \
   X(tir_exec_level_optim, tir_exec_optim)     \
   X(tir_exec_level_random, tir_exec_random)   \
+  X(tir_exec_level_scan, tir_exec_scan)       \
   X(tir_exec_level_gemm, tir_exec_gemm)
 
 #define TIR_LEVEL_DECLARE_BASELINE(type, name) \

@@ -23,6 +23,7 @@
 #include "tapeir/ops/movement.h"
 #include "tapeir/ops/random.h"
 #include "tapeir/ops/reduce.h"
+#include "tapeir/ops/scan.h"
 #include "tapeir/ops/softmax.h"
 #include "tapeir/ops/state.h"
 #include "tapeir/ops/unary.h"

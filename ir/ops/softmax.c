@@ -260,24 +260,50 @@ tir_value tir_cross_entropy(tir_tape *tape, tir_value logits,
   return tir_mean(tape, loss, NULL, 0, false);
 }
 
-// --- mse -------------------------------------------------------------------
+// --- mse, bce_with_logits ---------------------------------------------------
 
 // Shapes must agree: [n] against [n, 1] would broadcast to [n, n], which is
 // never what a loss wants.
-tir_value tir_mse(tir_tape *tape, tir_value a, tir_value b) {
-  if (!tir_ir_usable(tape, a, "mse", "a") ||
-      !tir_ir_usable(tape, b, "mse", "b"))
-    return tir_ir_refused(tape, "mse");
+static bool check_loss(tir_tape *tape, const char *op, const char *names[2],
+                       tir_value a, tir_value b) {
+  if (!tir_ir_usable(tape, a, op, names[0]) ||
+      !tir_ir_usable(tape, b, op, names[1])) {
+    tir_ir_refused(tape, op);
+    return false;
+  }
   tir_ir_type a_type, b_type;
   tir_ir_value_type(tape, a, &a_type);
   tir_ir_value_type(tape, b, &b_type);
+  if (a_type.dtype == b_type.dtype && tir_ir_same_shape(&a_type, &b_type))
+    return true;
   char a_text[TIR_OPERAND_TEXT_MAX], b_text[TIR_OPERAND_TEXT_MAX];
-  if (a_type.dtype != b_type.dtype || !tir_ir_same_shape(&a_type, &b_type))
-    return tir_ir_keep_error(
-        tape, "mse",
-        a_type.dtype != b_type.dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
-        "types differ: a %s, b %s", tir_ir_value_text(tape, a, a_text),
-        tir_ir_value_text(tape, b, b_text));
+  tir_ir_keep_error(
+      tape, op, a_type.dtype != b_type.dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
+      "types differ: %s %s, %s %s", names[0],
+      tir_ir_value_text(tape, a, a_text), names[1],
+      tir_ir_value_text(tape, b, b_text));
+  return false;
+}
+
+tir_value tir_mse(tir_tape *tape, tir_value a, tir_value b) {
+  const char *names[] = {"a", "b"};
+  if (!check_loss(tape, "mse", names, a, b)) return tir_ir_refused(tape, "mse");
   const tir_value error = tir_sub(tape, a, b);
   return tir_mean(tape, tir_square(tape, error), NULL, 0, false);
+}
+
+// t * softplus(-x) + (1 - t) * softplus(x): two terms of one sign, so nothing
+// cancels, and smooth at 0.
+tir_value tir_bce_with_logits(tir_tape *tape, tir_value logits,
+                              tir_value target) {
+  const char *op = "bce_with_logits";
+  const char *names[] = {"logits", "target"};
+  if (!check_loss(tape, op, names, logits, target))
+    return tir_ir_refused(tape, op);
+  const tir_value no = tir_softplus(tape, tir_neg(tape, logits));
+  const tir_value yes = tir_softplus(tape, logits);
+  const tir_value loss =
+      tir_add(tape, tir_mul(tape, target, no),
+              tir_mul(tape, tir_rsub_scalar(tape, target, 1.0), yes));
+  return tir_mean(tape, loss, NULL, 0, false);
 }

@@ -113,6 +113,30 @@ std::vector<OpCase> Matmul() {
   };
 }
 
+std::vector<OpCase> Cumsum() {
+  const tir_op op = TIR_OP_CUMSUM;
+  const auto along = [](int64_t axis, bool exclusive, bool reverse) {
+    return [=](tir_dtype) {
+      return AsWords(tir_attrs_scan{axis, exclusive, reverse});
+    };
+  };
+  return {
+      {op, {T({5})}, along(0, false, false)},
+      {op, {T({5})}, along(0, true, false)},
+      {op, {T({5})}, along(-1, false, true)},
+      {op, {T({B, 3})}, along(0, true, true)},
+      {op, {T({B, 3})}, along(1, false, false)},
+      {op, {T({2, 3, 2})}, along(1, false, true)},
+      {op, {T({2, 3, 2})}, along(-2, true, false)},
+      {op, {T({1})}, along(0, true, true)},
+      {op, {T({2, 0})}, along(1, false, false)},
+      {op, {T({0, 3})}, along(1, true, false)},
+      {op, {T({3, 131})}, along(1, false, false), kValueOnly},
+      {op, {T({67, 131})}, along(0, false, true), kValueOnly},
+      {op, {T({61}, Fill::kSpecial)}, along(0, true, false), kIntOnly},
+  };
+}
+
 std::function<Words(tir_dtype)> Axis(int64_t axis) {
   return [=](tir_dtype) { return AsWords(tir_attrs_axis{axis}); };
 }
@@ -210,6 +234,7 @@ void AddReduceCases(std::vector<OpInfo> *ops) {
   for (tir_op op : {TIR_OP_ARGMAX, TIR_OP_ARGMIN})
     ops->push_back({op, kNumbers, exact, 0, ArgCases(op)});
   ops->push_back({TIR_OP_REDUCE_TO, kNumbers, sum, 0, ReduceTo()});
+  ops->push_back({TIR_OP_CUMSUM, kNumbers, sum, 0, Cumsum()});
   ops->push_back({TIR_OP_MATMUL, kFloats, sum, 0, Matmul()});
   for (tir_op op : {TIR_OP_SOFTMAX, TIR_OP_LOG_SOFTMAX})
     ops->push_back({op, kFloats, Accuracy::kSoftmax, 0, Softmax(op)});

@@ -227,6 +227,7 @@ std::vector<Data> Magnitudes(const OpCase &c, const std::vector<Data> &inputs) {
 double CountTerms(const OpCase &c, const std::vector<Data> &inputs,
                   const std::vector<Data> &outputs) {
   const double n_out = std::max(1.0, static_cast<double>(outputs[0].numel()));
+  if (c.op == TIR_OP_CUMSUM) return n_out;  // the longest axis at most
   if (c.op == TIR_OP_ADD_N) return static_cast<double>(inputs.size());
   if (c.op == TIR_OP_SCATTER_ADD)
     return 1 + static_cast<double>(inputs[1].numel());

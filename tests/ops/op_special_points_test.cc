@@ -210,6 +210,58 @@ TEST_F(SpecialPoints, LogsumexpOfInfinities) {
   EXPECT_EQ(Read(f(t, Vec({1e30f, 1e30f}))), (Floats{1e30f}));
 }
 
+TEST_F(SpecialPoints, BceOfExtremeLogits) {
+  const auto loss = [&](Floats logits, Floats target) {
+    return Read(tir_bce_with_logits(t, Vec(logits), Vec(target)))[0];
+  };
+  EXPECT_FLOAT_EQ(loss({20}, {1}), 2.0611537e-9f) << "digits of tiny losses";
+  EXPECT_FLOAT_EQ(loss({1e30f}, {0}), 1e30f);
+  EXPECT_EQ(loss({1e4f, -1e4f}, {1, 0}), 0);
+  EXPECT_FLOAT_EQ(loss({0}, {.25f}), .6931472f);
+  EXPECT_TRUE(std::isnan(loss({}, {})));
+  const tir_value target = Vec({1, 0, .5f, 1, 0});
+  const auto f = [target](tir_tape *tape, tir_value x) {
+    return tir_bce_with_logits(tape, x, target);
+  };
+  EXPECT_EQ(Gradient(f, Vec({0, 0, 0, 1e4f, 1e4f}), {5}),
+            (Floats{-.5f, .5f, 0, 0, 1}));
+  EXPECT_EQ(SecondGradient(f, Vec({0, 0, 0, 1e4f, 1e4f}), {5}),
+            (Floats{.25f, .25f, .25f, 0, 0}));
+}
+
+TEST_F(SpecialPoints, SumsThatRunKeepSignsAndStopAtNothing) {
+  const auto scan = [&](Floats x, bool exclusive) {
+    return Read(tir_cumsum(t, Vec(x), 0, exclusive, false));
+  };
+  EXPECT_TRUE(std::signbit(scan({-0.0f, -0.0f}, false)[1]));
+  EXPECT_FALSE(std::signbit(scan({-0.0f}, true)[0])) << "nothing is +0";
+  EXPECT_TRUE(std::signbit(scan({-0.0f, 1}, true)[1])) << "one term is it";
+  const Floats after = scan({1, kNan, 1, -kInf}, false);
+  EXPECT_EQ(after[0], 1);
+  for (int i = 1; i < 4; i++) EXPECT_TRUE(std::isnan(after[i]));
+  EXPECT_EQ(scan({kInf, 1, kInf}, false), (Floats{kInf, kInf, kInf}));
+}
+
+TEST_F(SpecialPoints, WhatATriangleLeavesOutIsAnExactZero) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    return tir_tril(tape, x, 0);
+  };
+  const tir_value x = F32({1, kNan, 3, 4}, {2, 2});
+  EXPECT_EQ(Read(f(t, x)), (Floats{1, 0, 3, 4}));
+  EXPECT_EQ(Gradient(f, x, {5, kNan, 7, 8}), (Floats{5, 0, 7, 8}));
+}
+
+TEST_F(SpecialPoints, SplitPartsMeetInOneGradient) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    const int64_t sizes[] = {2, -1};
+    tir_value parts[2];
+    tir_split(tape, x, sizes, 2, 0, parts);
+    return tir_sum(tape, tir_mul(tape, parts[0], tir_square(tape, parts[1])),
+                   nullptr, 0, false);
+  };
+  EXPECT_EQ(Gradient(f, Vec({1, 2, 3, 4})), (Floats{9, 16, 6, 16}));
+}
+
 TEST_F(SpecialPoints, LeakyReluAtZero) {
   const auto f = [](tir_tape *tape, tir_value x) {
     return tir_leaky_relu(tape, x, .25);

@@ -423,6 +423,25 @@ def more_reductions():
            lambda x: torch.logsumexp(x, dim=1), "axis = 1")
 
 
+def moving_more():
+    single("cumsum", "cumsum", {"x": numbers(3, 5)},
+           lambda x: torch.cumsum(x, 1), "axis = 1")
+    single("cumsum_reverse", "cumsum", {"x": numbers(3, 5)},
+           lambda x: torch.cumsum(x.flip(0), 0).flip(0),
+           "axis = 0, reverse = true")
+    single("cumsum_exclusive", "cumsum", {"x": numbers(3, 5)},
+           lambda x: torch.cumsum(x, 1) - x, "axis = -1, exclusive = true")
+    single("pad", "pad", {"x": numbers(3, 4), "value": numbers()},
+           lambda x, value: value + F.pad(x - value, (2, 0, 1, 3)),
+           "before = [1, 2], after = [3, 0]")
+    single("flip", "flip", {"x": numbers(2, 3, 4)},
+           lambda x: torch.flip(x, [0, 2]), "axes = [0, -1]")
+    for op, function in (("tril", torch.tril), ("triu", torch.triu)):
+        for k in (0, 2, -1):
+            single(f"{op}_{k + 1}", op, {"x": numbers(2, 3, 4)},
+                   lambda x: function(x, k), f"diagonal = {k}")
+
+
 print("# Written by make_values.py with PyTorch "
       + torch.__version__.split("+")[0] + "; see README.md.")
 unary()
@@ -436,3 +455,4 @@ optimisers()
 activations()
 bounds()
 more_reductions()
+moving_more()
