@@ -52,7 +52,7 @@ typedef struct tir_attrs_reduce {
   int64_t keep_dims;
 } tir_attrs_reduce;
 
-typedef struct tir_attrs_argmax {
+typedef struct tir_attrs_argmax {  // argmin, logsumexp
   int64_t axis;
   int64_t keep_dims;
 } tir_attrs_argmax;
@@ -66,7 +66,7 @@ typedef struct tir_attrs_dims {  // reshape, broadcast_to
   tir_ir_ints dims;
 } tir_attrs_dims;
 
-typedef struct tir_attrs_axes {  // expand_dims, transpose (perm)
+typedef struct tir_attrs_axes {  // expand_dims, transpose (perm), flip
   tir_ir_ints axes;
 } tir_attrs_axes;
 
@@ -85,6 +85,22 @@ typedef struct tir_attrs_slice {
   tir_ir_ints stops;
   tir_ir_ints steps;  // empty: all 1
 } tir_attrs_slice;
+
+// pad: one entry per leading axis.
+typedef struct tir_attrs_pad {
+  tir_ir_ints before;
+  tir_ir_ints after;
+} tir_attrs_pad;
+
+typedef struct tir_attrs_triangle {  // tril, triu
+  int64_t diagonal;
+} tir_attrs_triangle;
+
+typedef struct tir_attrs_scan {
+  int64_t axis;
+  int64_t exclusive;
+  int64_t reverse;
+} tir_attrs_scan;
 
 typedef struct tir_attrs_one_hot {
   int64_t depth;

@@ -1,4 +1,4 @@
-// Elementwise kernels with two operands, and the sum of many.
+// Elementwise kernels with two operands, clip, and the sum of many.
 #include "exec/kernels/levels.h"
 
 #define TIR_BINARY_KERNEL(name) TIR_COSTLY_BINARY_KERNEL(name, 1)
@@ -17,6 +17,7 @@ TIR_BINARY_KERNEL(sub)
 TIR_BINARY_KERNEL(mul)
 TIR_COSTLY_BINARY_KERNEL(pow, 16)
 TIR_BINARY_KERNEL(maximum)
+TIR_BINARY_KERNEL(minimum)
 
 static tir_status div_prepare(tir_exec_prepare *q) {
   const tir_exec_level_binary *const level =
@@ -29,6 +30,15 @@ static tir_status div_prepare(tir_exec_prepare *q) {
 }
 
 const tir_exec_kernel_desc tir_kernel_div = {.prepare = div_prepare};
+
+// x, low, high.
+static tir_status clip_prepare(tir_exec_prepare *q) {
+  const tir_exec_level_binary *const level =
+      TIR_AT_LEVEL(tir_exec_binary, q->cpu_level);
+  return tir_exec_prepare_elementwise(q, 3, level->clip[q->in[0].dtype]);
+}
+
+const tir_exec_kernel_desc tir_kernel_clip = {.prepare = clip_prepare};
 
 // --- add_n -------------------------------------------------------------------
 

@@ -10,6 +10,7 @@
 #include "exec/kernels/gemm.h"
 #include "exec/kernels/random.h"
 #include "exec/kernels/reduce.h"
+#include "exec/kernels/scan.h"
 
 #define TIR_LEVEL_PASTE_AGAIN(name, level) name##_##level
 #define TIR_LEVEL_PASTE(name, level) TIR_LEVEL_PASTE_AGAIN(name, level)
@@ -19,10 +20,12 @@ typedef tir_exec_loop tir_exec_loops[TIR_N_DTYPES];  // NULL: no such kernel
 
 typedef struct tir_exec_level_unary {
   tir_exec_loops neg, abs, square, sqrt, exp, log, tanh, sigmoid, relu;
+  tir_exec_loops rsqrt, expm1, log1p, erf, sin, cos;
+  tir_exec_loops softplus, silu, gelu, gelu_tanh;
 } tir_exec_level_unary;
 
 typedef struct tir_exec_level_binary {
-  tir_exec_loops add, sub, mul, div, pow, maximum;
+  tir_exec_loops add, sub, mul, div, pow, maximum, minimum, clip;
   tir_exec_check division[TIR_N_DTYPES];  // integers: a zero divisor
 } tir_exec_level_binary;
 
@@ -40,6 +43,7 @@ typedef struct tir_exec_level_softmax {
   // Over the rows of a tir_exec_rows block; NULL: no such dtype.
   tir_exec_kernel_fn softmax[TIR_N_DTYPES];
   tir_exec_kernel_fn log_softmax[TIR_N_DTYPES];
+  tir_exec_kernel_fn logsumexp[TIR_N_DTYPES];
   tir_exec_kernel_fn cross_entropy[TIR_N_DTYPES];
 } tir_exec_level_softmax;
 
@@ -58,6 +62,7 @@ typedef struct tir_exec_level_optim {
   X(tir_exec_level_softmax, tir_exec_softmax) \
   X(tir_exec_level_optim, tir_exec_optim)     \
   X(tir_exec_level_random, tir_exec_random)   \
+  X(tir_exec_level_scan, tir_exec_scan)       \
   X(tir_exec_level_gemm, tir_exec_gemm)
 
 #define TIR_LEVEL_DECLARE_BASELINE(type, name) \

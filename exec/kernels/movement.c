@@ -1,5 +1,7 @@
 // Kernels that move elements and compute none: each is one or more boxes of
-// strides.
+// strides. Triangles go row by row.
+#include <string.h>
+
 #include "exec/kernels/strided.h"
 
 // --- transpose and broadcast ------------------------------------------------
@@ -179,3 +181,136 @@ static tir_status unslice_prepare(tir_exec_prepare *q) {
 }
 
 const tir_exec_kernel_desc tir_kernel_unslice = {.prepare = unslice_prepare};
+
+// --- pad and flip -----------------------------------------------------------
+
+// x, value: first the value everywhere, then x where it lies.
+static tir_status pad_prepare(tir_exec_prepare *q) {
+  const tir_attrs_pad *const attrs = q->attrs;
+  const tir_ir_type *const in = &q->in[0];
+  const tir_ir_type *const out = &q->out[0];
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, 2);
+  if (!p) return TIR_ERR_MEMORY;
+  int64_t strides[TIR_MAX_RANK];
+  int64_t in_strides[TIR_MAX_RANK];
+  tir_exec_dense_strides(out, strides);
+  tir_exec_dense_strides(in, in_strides);
+  tir_exec_box *const around = &p->box[0], *const inner = &p->box[1];
+  around->from_arg = 1;
+  inner->from_arg = 0;
+  around->rank = inner->rank = out->rank;
+  for (int i = 0; i < out->rank; i++) {
+    around->dims[i] = out->dims[i];
+    inner->dims[i] = in->dims[i];
+    around->to_strides[i] = inner->to_strides[i] = strides[i];
+    inner->from_strides[i] = in_strides[i];
+    if (i < attrs->before.n)
+      inner->to_offset += attrs->before.v[i] * strides[i];
+  }
+  tir_exec_box_finish(around);
+  tir_exec_box_finish(inner);
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_pad = {.prepare = pad_prepare};
+
+// A flipped axis is read from its end with a negative stride.
+static tir_status flip_prepare(tir_exec_prepare *q) {
+  const tir_attrs_axes *const attrs = q->attrs;
+  const tir_ir_type *const in = &q->in[0];
+  bool flipped[TIR_MAX_RANK];
+  for (int i = 0; i < in->rank; i++) flipped[i] = attrs->axes.n == 0;
+  for (int64_t i = 0; i < attrs->axes.n; i++) {
+    int axis = 0;
+    if (!tir_ir_axis(attrs->axes.v[i], in->rank, &axis))
+      return tir_base_fail(q->error, TIR_ERR_ARGUMENT,
+                           "flip: axis out of range");
+    flipped[axis] = true;
+  }
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  if (!p) return TIR_ERR_MEMORY;
+  tir_exec_box *const box = &p->box[0];
+  tir_exec_dense_strides(in, box->to_strides);
+  box->rank = in->rank;
+  for (int i = 0; i < in->rank; i++) {
+    const int64_t stride = box->to_strides[i];
+    box->dims[i] = in->dims[i];
+    box->from_strides[i] = flipped[i] ? -stride : stride;
+    if (flipped[i] && in->dims[i] > 0)
+      box->from_offset += (in->dims[i] - 1) * stride;
+  }
+  tir_exec_box_finish(box);
+  tir_exec_boxes_cut(q, p);
+  return TIR_OK;
+}
+
+const tir_exec_kernel_desc tir_kernel_flip = {.prepare = flip_prepare};
+
+// --- tril and triu ----------------------------------------------------------
+
+typedef struct triangle_params {
+  int64_t n_matrices, rows, columns;
+  int64_t diagonal;  // −rows … columns
+  size_t elem_size;
+  bool is_upper;
+} triangle_params;
+
+// Column where row r changes between kept and zero.
+static size_t border(const triangle_params *p, int64_t r) {
+  const int64_t at = r + p->diagonal + (p->is_upper ? 0 : 1);
+  return (size_t)(at < 0 ? 0 : at > p->columns ? p->columns : at);
+}
+
+static tir_status triangle_run(const tir_exec_call *call) {
+  const triangle_params *const p = call->params;
+  const char *x = tir_exec_arg(call, 0);
+  char *out = tir_exec_arg(call, 1);
+  const size_t row_bytes = (size_t)p->columns * p->elem_size;
+  for (int64_t m = 0; m < p->n_matrices; m++)
+    for (int64_t r = 0; r < p->rows; r++) {
+      const size_t at = border(p, r) * p->elem_size;
+      const size_t rest = row_bytes - at;
+      if (p->is_upper) {
+        memset(out, 0, at);
+        tir_exec_copy_bytes(out + at, x + at, rest);
+      } else {
+        tir_exec_copy_bytes(out, x, at);
+        memset(out + at, 0, rest);
+      }
+      x += row_bytes;
+      out += row_bytes;
+    }
+  return TIR_OK;
+}
+
+static tir_status prepare_triangle(tir_exec_prepare *q, bool is_upper) {
+  const tir_attrs_triangle *const attrs = q->attrs;
+  const tir_ir_type *const in = &q->in[0];
+  triangle_params *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  p->rows = in->dims[in->rank - 2];
+  p->columns = in->dims[in->rank - 1];
+  p->n_matrices = 1;
+  for (int i = 0; i < in->rank - 2; i++) p->n_matrices *= in->dims[i];
+  // Farther diagonals change nothing, and sums with these cannot overflow.
+  p->diagonal = attrs->diagonal;
+  if (p->diagonal < -p->rows) p->diagonal = -p->rows;
+  if (p->diagonal > p->columns) p->diagonal = p->columns;
+  p->elem_size = tir_dtype_size(in->dtype);
+  p->is_upper = is_upper;
+  q->params = p;
+  q->run = tir_ir_type_numel(in) == 0 ? tir_exec_kernel_nothing : triangle_run;
+  return TIR_OK;
+}
+
+static tir_status tril_prepare(tir_exec_prepare *q) {
+  return prepare_triangle(q, false);
+}
+
+const tir_exec_kernel_desc tir_kernel_tril = {.prepare = tril_prepare};
+
+static tir_status triu_prepare(tir_exec_prepare *q) {
+  return prepare_triangle(q, true);
+}
+
+const tir_exec_kernel_desc tir_kernel_triu = {.prepare = triu_prepare};

@@ -114,11 +114,16 @@ static tir_status prepare_fill(tir_exec_prepare *q, double value) {
   return TIR_OK;
 }
 
-static tir_status empty_max_run(const tir_exec_call *call) {
+static tir_status no_maximum_run(const tir_exec_call *call) {
   return tir_exec_kernel_fault(call, "no maximum over an empty axis");
 }
 
-// --- sum, mean, max ---------------------------------------------------------
+static tir_status no_minimum_run(const tir_exec_call *call) {
+  return tir_exec_kernel_fault(call, "no minimum over an empty axis");
+}
+
+// --- sum, mean, product, maximum, minimum
+// -------------------------------------
 
 // Scratch for the tree of a tile of columns, accumulators of up to 8 bytes.
 static size_t column_scratch(const tir_exec_axes *p) {
@@ -164,15 +169,16 @@ static void cut_fold(tir_exec_prepare *q, tir_exec_axes *p) {
   q->split.shared_bytes = (size_t)(p->n_groups * p->n_parts * accumulators) * 8;
 }
 
+// `empty` is the fold of nothing.
 static tir_status prepare_fold(tir_exec_prepare *q, const bool *reduced,
-                               tir_exec_fold fold, bool divide) {
+                               tir_exec_fold fold, bool divide, double empty) {
   if (!fold.run) return tir_exec_kernel_missing(q);
   tir_exec_axes *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
   fill_axes(&q->in[0], reduced, p);
   p->divide = divide;
   p->out_arg = (uint32_t)q->n_in;
-  if (p->count == 0) return prepare_fill(q, divide ? (double)NAN : 0.0);
+  if (p->count == 0) return prepare_fill(q, empty);
   q->params = p;
   q->run = fold.run;
   if (tir_ir_type_numel(&q->out[0]) == 0) {
@@ -188,7 +194,7 @@ static tir_status prepare_fold(tir_exec_prepare *q, const bool *reduced,
 static tir_status reduce_sum_prepare(tir_exec_prepare *q) {
   bool reduced[TIR_MAX_RANK];
   TIR_TRY(read_axes(q, reduced));
-  return prepare_fold(q, reduced, TIR_FOLD(q, sum), false);
+  return prepare_fold(q, reduced, TIR_FOLD(q, sum), false, 0);
 }
 
 const tir_exec_kernel_desc tir_kernel_reduce_sum = {.prepare =
@@ -197,23 +203,43 @@ const tir_exec_kernel_desc tir_kernel_reduce_sum = {.prepare =
 static tir_status reduce_mean_prepare(tir_exec_prepare *q) {
   bool reduced[TIR_MAX_RANK];
   TIR_TRY(read_axes(q, reduced));
-  return prepare_fold(q, reduced, TIR_FOLD(q, sum), true);
+  return prepare_fold(q, reduced, TIR_FOLD(q, sum), true, (double)NAN);
 }
 
 const tir_exec_kernel_desc tir_kernel_reduce_mean = {.prepare =
                                                          reduce_mean_prepare};
 
-static tir_status reduce_max_prepare(tir_exec_prepare *q) {
+static tir_status reduce_prod_prepare(tir_exec_prepare *q) {
   bool reduced[TIR_MAX_RANK];
   TIR_TRY(read_axes(q, reduced));
-  TIR_TRY(prepare_fold(q, reduced, TIR_FOLD(q, max), false));
-  if (q->run == fill_run && tir_ir_type_numel(&q->out[0]) > 0)
-    q->run = empty_max_run;
+  return prepare_fold(q, reduced, TIR_FOLD(q, prod), false, 1);
+}
+
+const tir_exec_kernel_desc tir_kernel_reduce_prod = {.prepare =
+                                                         reduce_prod_prepare};
+
+static tir_status prepare_extreme(tir_exec_prepare *q, tir_exec_fold fold,
+                                  tir_exec_kernel_fn empty) {
+  bool reduced[TIR_MAX_RANK];
+  TIR_TRY(read_axes(q, reduced));
+  TIR_TRY(prepare_fold(q, reduced, fold, false, 0));
+  if (q->run == fill_run && tir_ir_type_numel(&q->out[0]) > 0) q->run = empty;
   return TIR_OK;
+}
+
+static tir_status reduce_max_prepare(tir_exec_prepare *q) {
+  return prepare_extreme(q, TIR_FOLD(q, max), no_maximum_run);
 }
 
 const tir_exec_kernel_desc tir_kernel_reduce_max = {.prepare =
                                                         reduce_max_prepare};
+
+static tir_status reduce_min_prepare(tir_exec_prepare *q) {
+  return prepare_extreme(q, TIR_FOLD(q, min), no_minimum_run);
+}
+
+const tir_exec_kernel_desc tir_kernel_reduce_min = {.prepare =
+                                                        reduce_min_prepare};
 
 // x, like: sums over the axes along which `like` would be repeated.
 static tir_status reduce_to_prepare(tir_exec_prepare *q) {
@@ -224,7 +250,7 @@ static tir_status reduce_to_prepare(tir_exec_prepare *q) {
     const int own = i - (x->rank - like->rank);
     reduced[i] = own < 0 || like->dims[own] == 1;
   }
-  return prepare_fold(q, reduced, TIR_FOLD(q, sum), false);
+  return prepare_fold(q, reduced, TIR_FOLD(q, sum), false, 0);
 }
 
 const tir_exec_kernel_desc tir_kernel_reduce_to = {.prepare =
@@ -290,7 +316,7 @@ static tir_status norm_prepare(tir_exec_prepare *q) {
   return prepare_fold(
       q, reduced,
       q->in[0].dtype == TIR_DTYPE_F64 ? scaled : level->norm[q->in[0].dtype],
-      false);
+      false, 0);
 }
 
 const tir_exec_kernel_desc tir_kernel_norm = {.prepare = norm_prepare};
@@ -308,18 +334,26 @@ void tir_exec_fill_rows(tir_exec_prepare *q, const tir_ir_type *in, int axis,
       tir_exec_cut(q, p->n_groups, cost * (double)p->n * width);
 }
 
-// --- argmax -----------------------------------------------------------------
+// --- argmax and argmin ------------------------------------------------------
 
-static tir_status argmax_prepare(tir_exec_prepare *q) {
+#define TIR_ROWS_KERNEL(q, name)                                 \
+  kernel_of(TIR_AT_LEVEL(tir_exec_reduce, (q)->cpu_level)->name, \
+            tir_exec_reduce_baseline.name, (q)->in[0].dtype)
+
+static tir_exec_kernel_fn kernel_of(const tir_exec_kernel_fn *level,
+                                    const tir_exec_kernel_fn *baseline,
+                                    tir_dtype dtype) {
+  return level[dtype] ? level[dtype] : baseline[dtype];
+}
+
+static tir_status prepare_position(tir_exec_prepare *q, tir_exec_kernel_fn run,
+                                   tir_exec_kernel_fn empty) {
   const tir_attrs_argmax *const attrs = q->attrs;
   const tir_ir_type *const in = &q->in[0];
   int axis = 0;
   if (!tir_ir_axis(attrs->axis, in->rank, &axis))
-    return tir_base_fail(q->error, TIR_ERR_ARGUMENT,
-                         "argmax: axis out of range");
-  tir_exec_kernel_fn run =
-      TIR_AT_LEVEL(tir_exec_reduce, q->cpu_level)->argmax[in->dtype];
-  if (!run) run = tir_exec_reduce_baseline.argmax[in->dtype];
+    return tir_base_fail(q->error, TIR_ERR_ARGUMENT, "%s: axis out of range",
+                         q->desc->name);
   if (!run) return tir_exec_kernel_missing(q);
   tir_exec_rows *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
@@ -329,8 +363,18 @@ static tir_status argmax_prepare(tir_exec_prepare *q) {
   if (tir_ir_type_numel(&q->out[0]) == 0)
     q->run = tir_exec_kernel_nothing;
   else if (p->n == 0)
-    q->run = empty_max_run;
+    q->run = empty;
   return TIR_OK;
 }
 
+static tir_status argmax_prepare(tir_exec_prepare *q) {
+  return prepare_position(q, TIR_ROWS_KERNEL(q, argmax), no_maximum_run);
+}
+
 const tir_exec_kernel_desc tir_kernel_argmax = {.prepare = argmax_prepare};
+
+static tir_status argmin_prepare(tir_exec_prepare *q) {
+  return prepare_position(q, TIR_ROWS_KERNEL(q, argmin), no_minimum_run);
+}
+
+const tir_exec_kernel_desc tir_kernel_argmin = {.prepare = argmin_prepare};

@@ -75,10 +75,13 @@ typedef struct tir_exec_fold {
 
 typedef struct tir_exec_level_reduce {
   tir_exec_fold sum[TIR_N_DTYPES];
+  tir_exec_fold prod[TIR_N_DTYPES];
   tir_exec_fold max[TIR_N_DTYPES];
+  tir_exec_fold min[TIR_N_DTYPES];
   tir_exec_fold norm[TIR_N_DTYPES];
   // Over a tir_exec_rows block.
   tir_exec_kernel_fn argmax[TIR_N_DTYPES];
+  tir_exec_kernel_fn argmin[TIR_N_DTYPES];
 } tir_exec_level_reduce;
 
 // Length of the next piece when `rest` remains.

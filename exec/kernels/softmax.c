@@ -1,14 +1,14 @@
-// softmax, log_softmax, cross_entropy: parameters; the loops are in
+// softmax, log_softmax, logsumexp, cross_entropy: parameters; the loops are in
 // levels/softmax.c.
 #include "exec/kernels/softmax.h"
 
 #include "exec/kernels/levels.h"
 
-static tir_status prepare_rows(tir_exec_prepare *q, tir_exec_kernel_fn run) {
-  const tir_attrs_axis *const attrs = q->attrs;
+static tir_status prepare_rows(tir_exec_prepare *q, int64_t axis_attr,
+                               tir_exec_kernel_fn run) {
   const tir_ir_type *const in = &q->in[0];
   int axis = 0;
-  if (!tir_ir_axis(attrs->axis, in->rank, &axis))
+  if (!tir_ir_axis(axis_attr, in->rank, &axis))
     return tir_base_fail(q->error, TIR_ERR_ARGUMENT, "%s: axis out of range",
                          q->desc->name);
   if (!run) return tir_exec_kernel_missing(q);
@@ -16,24 +16,38 @@ static tir_status prepare_rows(tir_exec_prepare *q, tir_exec_kernel_fn run) {
   if (!p) return TIR_ERR_MEMORY;
   tir_exec_fill_rows(q, in, axis, 8, p);
   q->params = p;
-  q->run = tir_ir_type_numel(in) == 0 ? tir_exec_kernel_nothing : run;
+  q->run = tir_ir_type_numel(&q->out[0]) == 0 ? tir_exec_kernel_nothing : run;
   return TIR_OK;
 }
 
 static tir_status softmax_prepare(tir_exec_prepare *q) {
+  const tir_attrs_axis *const attrs = q->attrs;
   return prepare_rows(
-      q, TIR_AT_LEVEL(tir_exec_softmax, q->cpu_level)->softmax[q->in[0].dtype]);
+      q, attrs->axis,
+      TIR_AT_LEVEL(tir_exec_softmax, q->cpu_level)->softmax[q->in[0].dtype]);
 }
 
 const tir_exec_kernel_desc tir_kernel_softmax = {.prepare = softmax_prepare};
 
 static tir_status log_softmax_prepare(tir_exec_prepare *q) {
-  return prepare_rows(q, TIR_AT_LEVEL(tir_exec_softmax, q->cpu_level)
-                             ->log_softmax[q->in[0].dtype]);
+  const tir_attrs_axis *const attrs = q->attrs;
+  return prepare_rows(q, attrs->axis,
+                      TIR_AT_LEVEL(tir_exec_softmax, q->cpu_level)
+                          ->log_softmax[q->in[0].dtype]);
 }
 
 const tir_exec_kernel_desc tir_kernel_log_softmax = {.prepare =
                                                          log_softmax_prepare};
+
+static tir_status logsumexp_prepare(tir_exec_prepare *q) {
+  const tir_attrs_argmax *const attrs = q->attrs;
+  return prepare_rows(
+      q, attrs->axis,
+      TIR_AT_LEVEL(tir_exec_softmax, q->cpu_level)->logsumexp[q->in[0].dtype]);
+}
+
+const tir_exec_kernel_desc tir_kernel_logsumexp = {.prepare =
+                                                       logsumexp_prepare};
 
 // --- cross_entropy ----------------------------------------------------------
 

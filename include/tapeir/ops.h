@@ -14,6 +14,7 @@
 #ifndef TAPEIR_OPS_H
 #define TAPEIR_OPS_H
 
+#include "tapeir/ops/activation.h"
 #include "tapeir/ops/binary.h"
 #include "tapeir/ops/compare.h"
 #include "tapeir/ops/create.h"
@@ -22,6 +23,7 @@
 #include "tapeir/ops/movement.h"
 #include "tapeir/ops/random.h"
 #include "tapeir/ops/reduce.h"
+#include "tapeir/ops/scan.h"
 #include "tapeir/ops/softmax.h"
 #include "tapeir/ops/state.h"
 #include "tapeir/ops/unary.h"

@@ -1,4 +1,4 @@
-// Ops of two operands with NumPy broadcasting, their scalar forms, and add_n.
+// Ops of two operands with NumPy broadcasting, their scalar forms, clip, add_n.
 //
 // The gradient of an operand that was broadcast is summed back to its shape.
 // A scalar form is the op itself with a literal as second operand, so a number
@@ -229,19 +229,22 @@ tir_value tir_pow_scalar(tir_tape *tape, tir_value x, double y) {
 
 // --- maximum ---------------------------------------------------------------
 
-// The larger operand takes g; each takes half at a tie.
-static void maximum_vjp(const tir_ir_vjp *q) {
+// The operand that `beats` the other takes g; each takes half at a tie.
+static void extreme_vjp(const tir_ir_vjp *q,
+                        tir_value (*beats)(tir_tape *, tir_value, tir_value)) {
   tir_tape *t = q->tape;
   const tir_value g = q->out_grad[0], zero = tir_ir_zero(t, g);
   const tir_value tie = tir_equal(t, q->in[0], q->in[1]);
   const tir_value at_tie = tir_where(t, tie, tir_mul_scalar(t, g, 0.5), zero);
   for (size_t i = 0; i < 2; i++) {
     if (!q->wants[i]) continue;
-    const tir_value wins = tir_greater(t, q->in[i], q->in[1 - i]);
+    const tir_value wins = beats(t, q->in[i], q->in[1 - i]);
     const tir_value part = tir_where(t, wins, g, at_tie);
     q->in_grad[i] = tir_ir_grad_reduce(t, part, q->in[i]);
   }
 }
+
+static void maximum_vjp(const tir_ir_vjp *q) { extreme_vjp(q, tir_greater); }
 
 const tir_op_desc tir_op_maximum = {
     .name = "maximum",
@@ -263,6 +266,104 @@ tir_value tir_maximum(tir_tape *tape, tir_value a, tir_value b) {
 
 tir_value tir_maximum_scalar(tir_tape *tape, tir_value a, double b) {
   return tir_maximum(tape, a, tir_ir_literal(tape, "maximum_scalar", a, b));
+}
+
+// --- minimum ---------------------------------------------------------------
+
+static void minimum_vjp(const tir_ir_vjp *q) { extreme_vjp(q, tir_less); }
+
+const tir_op_desc tir_op_minimum = {
+    .name = "minimum",
+    .family = "binary",
+    .summary = "The smaller of two values, element by element; NaN wins.",
+    .operands = "a, b",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .n_outputs = 1,
+    .traits = ARITHMETIC | TIR_TRAIT_COMMUTATIVE,
+    .infer = tir_ir_infer_binary,
+    .vjp = minimum_vjp,
+    .needs = {{.in = 3}, {.in = 3}},
+};
+
+tir_value tir_minimum(tir_tape *tape, tir_value a, tir_value b) {
+  return record2(tape, TIR_OP_MINIMUM, a, b);
+}
+
+tir_value tir_minimum_scalar(tir_tape *tape, tir_value a, double b) {
+  return tir_minimum(tape, a, tir_ir_literal(tape, "minimum_scalar", a, b));
+}
+
+// --- clip ------------------------------------------------------------------
+
+static tir_status clip_infer(const tir_ir_infer_query *q) {
+  char a[TIR_OPERAND_TEXT_MAX], b[TIR_OPERAND_TEXT_MAX];
+  TIR_TRY(tir_ir_check_number(q, 0));
+  q->out[0] = q->in[0];
+  for (size_t i = 1; i < 3; i++) {
+    TIR_TRY(tir_ir_check_same_dtype(q, 0, i));
+    const tir_ir_type so_far = q->out[0];
+    if (!tir_ir_broadcast(&so_far, &q->in[i], &q->out[0]))
+      return tir_ir_fail(q, TIR_ERR_SHAPE, "shapes do not broadcast: %s, %s",
+                         tir_ir_operand_text(q, 0, a),
+                         tir_ir_operand_text(q, i, b));
+    q->out[0].dtype = q->in[0].dtype;
+  }
+  return TIR_OK;
+}
+
+// What stands in the result takes g: x inside and at the bounds (and NaN),
+// a bound where x is beyond it. If the bounds are crossed that is `high`.
+static void clip_vjp(const tir_ir_vjp *q) {
+  tir_tape *t = q->tape;
+  const tir_value x = q->in[0], low = q->in[1], high = q->in[2];
+  const tir_value g = q->out_grad[0], zero = tir_ir_zero(t, g);
+  if (q->wants[0]) {
+    const tir_value passes = tir_where(t, tir_greater(t, x, high), zero, g);
+    const tir_value dx = tir_where(t, tir_less(t, x, low), zero, passes);
+    q->in_grad[0] = tir_ir_grad_reduce(t, dx, x);
+  }
+  if (q->wants[1]) {
+    const tir_value crossed = tir_greater(t, low, high);
+    const tir_value passes = tir_where(t, crossed, zero, g);
+    const tir_value dlow = tir_where(t, tir_less(t, x, low), passes, zero);
+    q->in_grad[1] = tir_ir_grad_reduce(t, dlow, low);
+  }
+  if (q->wants[2]) {
+    const tir_value beyond = tir_greater(t, tir_maximum(t, x, low), high);
+    const tir_value dhigh = tir_where(t, beyond, g, zero);
+    q->in_grad[2] = tir_ir_grad_reduce(t, dhigh, high);
+  }
+}
+
+const tir_op_desc tir_op_clip = {
+    .name = "clip",
+    .family = "binary",
+    .summary = "A value kept between two bounds, element by element.",
+    .operands = "x, low, high",
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .n_outputs = 1,
+    .traits = ARITHMETIC,
+    .infer = clip_infer,
+    .vjp = clip_vjp,
+    .needs = {{.in = 7}, {.in = 7}, {.in = 7}},
+};
+
+tir_value tir_clip(tir_tape *tape, tir_value x, tir_value low, tir_value high) {
+  const tir_value in[] = {x, low, high};
+  return tir_ir_record(tape, TIR_OP_CLIP, in, 3, NULL);
+}
+
+tir_value tir_clip_scalar(tir_tape *tape, tir_value x, double low,
+                          double high) {
+  const char *op = "clip_scalar";
+  if (!tir_ir_usable(tape, x, op, "x")) return tir_ir_refused(tape, op);
+  if (!(low <= high))
+    return tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
+                             "low is %g, expected at most high, %g", low, high);
+  return tir_clip(tape, x, tir_ir_literal(tape, op, x, low),
+                  tir_ir_literal(tape, op, x, high));
 }
 
 // --- add_n -----------------------------------------------------------------

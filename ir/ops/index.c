@@ -75,6 +75,21 @@ tir_value tir_gather(tir_tape *tape, tir_value x, tir_value indices, int axis) {
   return tir_ir_record(tape, TIR_OP_GATHER, in, 2, &attrs);
 }
 
+tir_value tir_embedding(tir_tape *tape, tir_value table, tir_value indices) {
+  const char *op = "embedding";
+  if (!tir_ir_usable(tape, table, op, "table") ||
+      !tir_ir_usable(tape, indices, op, "indices"))
+    return tir_ir_refused(tape, op);
+  tir_ir_type type;
+  char text[TIR_OPERAND_TEXT_MAX];
+  tir_ir_value_type(tape, table, &type);
+  if (type.rank != 2)
+    return tir_ir_keep_error(tape, op, TIR_ERR_SHAPE,
+                             "table %s has rank %d, expected 2",
+                             tir_ir_value_text(tape, table, text), type.rank);
+  return tir_gather(tape, table, indices, 0);
+}
+
 // --- scatter_add -----------------------------------------------------------
 
 static tir_status scatter_add_infer(const tir_ir_infer_query *q) {

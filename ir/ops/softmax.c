@@ -1,10 +1,11 @@
 // Softmax and the losses. Kept whole for their stable kernels and gradients;
 // the gradients are written from the outputs, so logits need not be kept.
 
+#include <math.h>
 #include <stddef.h>
 
 #include "ir/ops/checks.h"
-#include "ir/ops/rules.h"
+#include "ir/ops/reduce.h"
 
 static const tir_ir_attr axis_attrs[] = {
     {.name = "axis",
@@ -101,6 +102,86 @@ tir_value tir_log_softmax(tir_tape *tape, tir_value x, int axis) {
   return record_along_axis(tape, TIR_OP_LOG_SOFTMAX, x, axis);
 }
 
+// --- logsumexp -------------------------------------------------------------
+
+static tir_status logsumexp_infer(const tir_ir_infer_query *q) {
+  const tir_attrs_argmax *attrs = q->attrs;
+  bool reduced[TIR_MAX_RANK] = {false};
+  int axis = 0;
+  TIR_TRY(tir_ir_check_float(q, 0));
+  TIR_TRY(tir_ir_check_axis(q, 0, attrs->axis, &axis));
+  reduced[axis] = true;
+  tir_ir_reduced_type(q, reduced, attrs->keep_dims != 0);
+  return TIR_OK;
+}
+
+// dx = g * softmax(x). exp(x - y) would be as inexact as y is large. A row of
+// nothing but -infinity has y = -infinity and gradient 0; zeros stand in for
+// it, because its softmax is NaN.
+static void logsumexp_vjp(const tir_ir_vjp *q) {
+  tir_tape *t = q->tape;
+  const tir_attrs_argmax *attrs = q->attrs;
+  const tir_value x = q->in[0], zero = tir_ir_zero(t, x);
+  tir_value g = q->out_grad[0], y = q->out[0];
+  if (!attrs->keep_dims) {
+    const tir_attrs_axes expand = {.axes = {.n = 1, .v = {attrs->axis}}};
+    g = tir_ir_record(t, TIR_OP_EXPAND_DIMS, &g, 1, &expand);
+    y = tir_ir_record(t, TIR_OP_EXPAND_DIMS, &y, 1, &expand);
+  }
+  const tir_value empty = tir_equal(t, y, tir_ir_scalar_like(t, x, -INFINITY));
+  const tir_attrs_axis along = {.axis = attrs->axis};
+  const tir_value rows = tir_where(t, empty, zero, x);
+  const tir_value p = tir_ir_record(t, TIR_OP_SOFTMAX, &rows, 1, &along);
+  q->in_grad[0] = tir_mul(t, g, tir_where(t, empty, zero, p));
+}
+
+const tir_op_desc tir_op_logsumexp = {
+    .name = "logsumexp",
+    .family = "softmax",
+    .summary = "Logarithm of the sum of exponentials along an axis.",
+    .operands = "x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .attrs = tir_ir_along_attrs,
+    .n_attrs = 2,
+    .attrs_size = sizeof(tir_attrs_argmax),
+    .infer = logsumexp_infer,
+    .vjp = logsumexp_vjp,
+    .needs = {{.in = 1 << 0, .out = 1 << 0}},
+};
+
+// Along one axis after the other, from the last to the first: the sum of the
+// sums is the sum of all.
+tir_value tir_logsumexp(tir_tape *tape, tir_value x, const int *axes,
+                        int n_axes, bool keep_dims) {
+  const char *op = "logsumexp";
+  if (!tir_ir_usable(tape, x, op, "x")) return tir_ir_refused(tape, op);
+  bool reduced[TIR_MAX_RANK] = {false};
+  tir_ir_ints list;
+  tir_ir_type type;
+  tir_ir_value_type(tape, x, &type);
+  if (!tir_ir_axes_attr(tape, op, "axes", type.rank, axes, n_axes, &list))
+    return tir_ir_refused(tape, op);
+  for (int i = 0; i < n_axes; i++) {
+    const int64_t axis = list.v[i];
+    const bool fits = axis >= 0 && axis < type.rank;
+    if (fits && reduced[axis])
+      return tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
+                               "axis %d is given twice", (int)axis);
+    if (fits) reduced[axis] = true;
+    // The op itself refuses any other.
+    const tir_attrs_argmax bad = {.axis = axis};
+    if (!fits) return tir_ir_record(tape, TIR_OP_LOGSUMEXP, &x, 1, &bad);
+  }
+  for (int axis = type.rank - 1; axis >= 0; axis--) {
+    if (n_axes > 0 && !reduced[axis]) continue;
+    const tir_attrs_argmax attrs = {.axis = axis, .keep_dims = keep_dims};
+    x = tir_ir_record(tape, TIR_OP_LOGSUMEXP, &x, 1, &attrs);
+  }
+  return x;
+}
+
 // --- cross_entropy ---------------------------------------------------------
 
 static tir_status cross_entropy_infer(const tir_ir_infer_query *q) {
@@ -179,24 +260,50 @@ tir_value tir_cross_entropy(tir_tape *tape, tir_value logits,
   return tir_mean(tape, loss, NULL, 0, false);
 }
 
-// --- mse -------------------------------------------------------------------
+// --- mse, bce_with_logits ---------------------------------------------------
 
 // Shapes must agree: [n] against [n, 1] would broadcast to [n, n], which is
 // never what a loss wants.
-tir_value tir_mse(tir_tape *tape, tir_value a, tir_value b) {
-  if (!tir_ir_usable(tape, a, "mse", "a") ||
-      !tir_ir_usable(tape, b, "mse", "b"))
-    return tir_ir_refused(tape, "mse");
+static bool check_loss(tir_tape *tape, const char *op, const char *names[2],
+                       tir_value a, tir_value b) {
+  if (!tir_ir_usable(tape, a, op, names[0]) ||
+      !tir_ir_usable(tape, b, op, names[1])) {
+    tir_ir_refused(tape, op);
+    return false;
+  }
   tir_ir_type a_type, b_type;
   tir_ir_value_type(tape, a, &a_type);
   tir_ir_value_type(tape, b, &b_type);
+  if (a_type.dtype == b_type.dtype && tir_ir_same_shape(&a_type, &b_type))
+    return true;
   char a_text[TIR_OPERAND_TEXT_MAX], b_text[TIR_OPERAND_TEXT_MAX];
-  if (a_type.dtype != b_type.dtype || !tir_ir_same_shape(&a_type, &b_type))
-    return tir_ir_keep_error(
-        tape, "mse",
-        a_type.dtype != b_type.dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
-        "types differ: a %s, b %s", tir_ir_value_text(tape, a, a_text),
-        tir_ir_value_text(tape, b, b_text));
+  tir_ir_keep_error(
+      tape, op, a_type.dtype != b_type.dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
+      "types differ: %s %s, %s %s", names[0],
+      tir_ir_value_text(tape, a, a_text), names[1],
+      tir_ir_value_text(tape, b, b_text));
+  return false;
+}
+
+tir_value tir_mse(tir_tape *tape, tir_value a, tir_value b) {
+  const char *names[] = {"a", "b"};
+  if (!check_loss(tape, "mse", names, a, b)) return tir_ir_refused(tape, "mse");
   const tir_value error = tir_sub(tape, a, b);
   return tir_mean(tape, tir_square(tape, error), NULL, 0, false);
+}
+
+// t * softplus(-x) + (1 - t) * softplus(x): two terms of one sign, so nothing
+// cancels, and smooth at 0.
+tir_value tir_bce_with_logits(tir_tape *tape, tir_value logits,
+                              tir_value target) {
+  const char *op = "bce_with_logits";
+  const char *names[] = {"logits", "target"};
+  if (!check_loss(tape, op, names, logits, target))
+    return tir_ir_refused(tape, op);
+  const tir_value no = tir_softplus(tape, tir_neg(tape, logits));
+  const tir_value yes = tir_softplus(tape, logits);
+  const tir_value loss =
+      tir_add(tape, tir_mul(tape, target, no),
+              tir_mul(tape, tir_rsub_scalar(tape, target, 1.0), yes));
+  return tir_mean(tape, loss, NULL, 0, false);
 }

@@ -252,3 +252,164 @@ const tir_op_desc tir_op_relu = {
 tir_value tir_relu(tir_tape *tape, tir_value x) {
   return tir_ir_record(tape, TIR_OP_RELU, &x, 1, NULL);
 }
+
+// --- rsqrt ------------------------------------------------------------------
+
+// dx = -g/2 * y^3.
+static void rsqrt_vjp(const tir_ir_vjp *q) {
+  tir_tape *t = q->tape;
+  const tir_value y = q->out[0];
+  const tir_value cube = tir_mul(t, tir_square(t, y), y);
+  q->in_grad[0] = tir_mul(t, q->out_grad[0], tir_mul_scalar(t, cube, -0.5));
+}
+
+const tir_op_desc tir_op_rsqrt = {
+    .name = "rsqrt",
+    .family = "unary",
+    .summary = "One divided by the square root of every element.",
+    .operands = "x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE,
+    .infer = tir_ir_infer_float,
+    .vjp = rsqrt_vjp,
+    .needs = {{.out = 1 << 0}},
+};
+
+tir_value tir_rsqrt(tir_tape *tape, tir_value x) {
+  return tir_ir_record(tape, TIR_OP_RSQRT, &x, 1, NULL);
+}
+
+// --- expm1 ------------------------------------------------------------------
+
+// dx = g * (y + 1).
+static void expm1_vjp(const tir_ir_vjp *q) {
+  tir_tape *t = q->tape;
+  const tir_value slope = tir_add_scalar(t, q->out[0], 1.0);
+  q->in_grad[0] = tir_mul(t, q->out_grad[0], slope);
+}
+
+const tir_op_desc tir_op_expm1 = {
+    .name = "expm1",
+    .family = "unary",
+    .summary = "Exponential minus 1 of every element, exact near 0 too.",
+    .operands = "x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE,
+    .infer = tir_ir_infer_float,
+    .vjp = expm1_vjp,
+    .needs = {{.out = 1 << 0}},
+};
+
+tir_value tir_expm1(tir_tape *tape, tir_value x) {
+  return tir_ir_record(tape, TIR_OP_EXPM1, &x, 1, NULL);
+}
+
+// --- log1p ------------------------------------------------------------------
+
+// dx = g / (1 + x).
+static void log1p_vjp(const tir_ir_vjp *q) {
+  tir_tape *t = q->tape;
+  q->in_grad[0] = tir_div(t, q->out_grad[0], tir_add_scalar(t, q->in[0], 1.0));
+}
+
+const tir_op_desc tir_op_log1p = {
+    .name = "log1p",
+    .family = "unary",
+    .summary = "Logarithm of 1 + x of every element, exact near 0 too.",
+    .operands = "x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE,
+    .infer = tir_ir_infer_float,
+    .vjp = log1p_vjp,
+    .needs = {{.in = 1 << 0}},
+};
+
+tir_value tir_log1p(tir_tape *tape, tir_value x) {
+  return tir_ir_record(tape, TIR_OP_LOG1P, &x, 1, NULL);
+}
+
+// --- erf --------------------------------------------------------------------
+
+// dx = g * 2/sqrt(pi) * exp(-x^2).
+static void erf_vjp(const tir_ir_vjp *q) {
+  tir_tape *t = q->tape;
+  const tir_value bell = tir_exp(t, tir_neg(t, tir_square(t, q->in[0])));
+  const tir_value slope = tir_mul_scalar(t, bell, 1.1283791670955126);
+  q->in_grad[0] = tir_mul(t, q->out_grad[0], slope);
+}
+
+const tir_op_desc tir_op_erf = {
+    .name = "erf",
+    .family = "unary",
+    .summary = "Error function of every element.",
+    .operands = "x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE,
+    .infer = tir_ir_infer_float,
+    .vjp = erf_vjp,
+    .needs = {{.in = 1 << 0}},
+};
+
+tir_value tir_erf(tir_tape *tape, tir_value x) {
+  return tir_ir_record(tape, TIR_OP_ERF, &x, 1, NULL);
+}
+
+// --- sin --------------------------------------------------------------------
+
+// dx = g * cos(x).
+static void sin_vjp(const tir_ir_vjp *q) {
+  q->in_grad[0] = tir_mul(q->tape, q->out_grad[0], tir_cos(q->tape, q->in[0]));
+}
+
+const tir_op_desc tir_op_sin = {
+    .name = "sin",
+    .family = "unary",
+    .summary = "Sine of every element, in radians.",
+    .operands = "x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE,
+    .infer = tir_ir_infer_float,
+    .vjp = sin_vjp,
+    .needs = {{.in = 1 << 0}},
+};
+
+tir_value tir_sin(tir_tape *tape, tir_value x) {
+  return tir_ir_record(tape, TIR_OP_SIN, &x, 1, NULL);
+}
+
+// --- cos --------------------------------------------------------------------
+
+// dx = -g * sin(x).
+static void cos_vjp(const tir_ir_vjp *q) {
+  tir_tape *t = q->tape;
+  const tir_value product = tir_mul(t, q->out_grad[0], tir_sin(t, q->in[0]));
+  q->in_grad[0] = tir_neg(t, product);
+}
+
+const tir_op_desc tir_op_cos = {
+    .name = "cos",
+    .family = "unary",
+    .summary = "Cosine of every element, in radians.",
+    .operands = "x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE,
+    .infer = tir_ir_infer_float,
+    .vjp = cos_vjp,
+    .needs = {{.in = 1 << 0}},
+};
+
+tir_value tir_cos(tir_tape *tape, tir_value x) {
+  return tir_ir_record(tape, TIR_OP_COS, &x, 1, NULL);
+}

@@ -1,4 +1,4 @@
-// Reference: ops of two operands with broadcasting, and add_n.
+// Reference: ops of two operands with broadcasting, clip and add_n.
 //
 // Floats are computed in double and rounded once (which for + − × ÷ of f32 is
 // correct rounding). Integer + − × wrap; integer ÷ truncates toward zero.
@@ -109,6 +109,46 @@ static uint64_t int_maximum(int64_t a, int64_t b) {
 
 tir_status tir_reference_maximum(const tir_reference_call *call) {
   return map(call, float_maximum, int_maximum);
+}
+
+// The same with −0 less than +0.
+static double float_minimum(double a, double b) {
+  if (isnan(a)) return a;
+  if (isnan(b)) return b;
+  if (a == b) return signbit(a) ? a : b;
+  return a < b ? a : b;
+}
+
+static uint64_t int_minimum(int64_t a, int64_t b) {
+  return (uint64_t)(a < b ? a : b);
+}
+
+tir_status tir_reference_minimum(const tir_reference_call *call) {
+  return map(call, float_minimum, int_minimum);
+}
+
+// x, low, high → minimum(maximum(x, low), high).
+tir_status tir_reference_clip(const tir_reference_call *call) {
+  const tir_ir_type *out = &call->out[0];
+  const int64_t n = tir_ir_type_numel(out);
+  for (int64_t e = 0; e < n; e++) {
+    int64_t at[3];
+    for (size_t i = 0; i < 3; i++)
+      at[i] = tir_reference_broadcast(&call->in[i], out, e);
+    if (tir_reference_is_float(call)) {
+      const double x = tir_reference_get(call, 0, at[0]);
+      const double most = float_maximum(x, tir_reference_get(call, 1, at[1]));
+      tir_reference_put(call, 0, e,
+                        float_minimum(most, tir_reference_get(call, 2, at[2])));
+      continue;
+    }
+    int64_t x = tir_reference_get_int(call, 0, at[0]);
+    const int64_t low = tir_reference_get_int(call, 1, at[1]);
+    const int64_t high = tir_reference_get_int(call, 2, at[2]);
+    if (x < low) x = low;
+    tir_reference_put_int(call, 0, e, x > high ? high : x);
+  }
+  return TIR_OK;
 }
 
 // Sum of all operands, which have one type, in their order.

@@ -145,3 +145,61 @@ tir_status tir_reference_unslice(const tir_reference_call *call) {
   }
   return TIR_OK;
 }
+
+// x, value: `value` everywhere but where x lies.
+tir_status tir_reference_pad(const tir_reference_call *call) {
+  const tir_attrs_pad *attrs = call->attrs;
+  const tir_ir_type *out = &call->out[0];
+  const int64_t n_out = tir_ir_type_numel(out);
+  for (int64_t e = 0; e < n_out; e++) tir_reference_copy(call, 1, 0, e);
+  const int64_t n = tir_ir_type_numel(&call->in[0]);
+  for (int64_t e = 0; e < n; e++) {
+    int64_t coords[TIR_MAX_RANK];
+    tir_reference_coords(&call->in[0], e, coords);
+    for (int64_t a = 0; a < attrs->before.n; a++)
+      coords[a] += attrs->before.v[a];
+    tir_reference_copy(call, 0, e, tir_reference_element(out, coords));
+  }
+  return TIR_OK;
+}
+
+tir_status tir_reference_flip(const tir_reference_call *call) {
+  const tir_attrs_axes *attrs = call->attrs;
+  const tir_ir_type *in = &call->in[0];
+  tir_reference_axes axes;
+  TIR_TRY(tir_reference_read_axes(in, &attrs->axes, &axes, call->error));
+  const int64_t n = tir_ir_type_numel(in);
+  for (int64_t e = 0; e < n; e++) {
+    int64_t coords[TIR_MAX_RANK];
+    tir_reference_coords(in, e, coords);
+    for (int a = 0; a < in->rank; a++)
+      if (axes.reduced[a]) coords[a] = in->dims[a] - 1 - coords[a];
+    tir_reference_copy(call, 0, e, tir_reference_element(in, coords));
+  }
+  return TIR_OK;
+}
+
+// Keeps column − row <= diagonal (or >=), the rest is 0.
+static tir_status triangle(const tir_reference_call *call, bool is_upper) {
+  const tir_attrs_triangle *attrs = call->attrs;
+  const tir_ir_type *in = &call->in[0];
+  const int64_t n = tir_ir_type_numel(in);
+  for (int64_t e = 0; e < n; e++) {
+    int64_t coords[TIR_MAX_RANK];
+    tir_reference_coords(in, e, coords);
+    const int64_t place = coords[in->rank - 1] - coords[in->rank - 2];
+    if (is_upper ? place >= attrs->diagonal : place <= attrs->diagonal)
+      tir_reference_copy(call, 0, e, e);
+    else
+      tir_reference_put_int(call, 0, e, 0);
+  }
+  return TIR_OK;
+}
+
+tir_status tir_reference_tril(const tir_reference_call *call) {
+  return triangle(call, false);
+}
+
+tir_status tir_reference_triu(const tir_reference_call *call) {
+  return triangle(call, true);
+}

@@ -70,67 +70,106 @@ tir_status tir_reference_reduce_mean(const tir_reference_call *call) {
   return TIR_OK;
 }
 
-// Does b displace a as the maximum? NaN does and stays; +0 displaces −0.
-static bool is_above(double b, double a) {
-  if (isnan(a)) return false;
-  if (isnan(b)) return true;
-  return b > a || (b == a && signbit(a) && !signbit(b));
+// The product of no elements is 1. Integers wrap.
+tir_status tir_reference_reduce_prod(const tir_reference_call *call) {
+  tir_reference_axes axes;
+  TIR_TRY(axes_of(call, &axes));
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  for (int64_t g = 0; g < n; g++) {
+    double product = 1;
+    uint64_t wrapped = 1;
+    for (int64_t r = 0; r < axes.count; r++) {
+      const int64_t e = tir_reference_member(&call->in[0], &axes, g, r);
+      if (tir_reference_is_float(call))
+        product *= tir_reference_get(call, 0, e);
+      else
+        wrapped *= (uint64_t)tir_reference_get_int(call, 0, e);
+    }
+    if (tir_reference_is_float(call))
+      tir_reference_put(call, 0, g, product);
+    else
+      tir_reference_put_wrapped(call, 0, g, wrapped);
+  }
+  return TIR_OK;
 }
 
-static tir_status no_maximum(const tir_reference_call *call) {
+// Does element b of operand 0 displace element a as the maximum (minimum)?
+// NaN does and stays. With `signed_zeros` +0 is above −0, else they are equal.
+static bool displaces(const tir_reference_call *call, int64_t b, int64_t a,
+                      bool is_min, bool signed_zeros) {
+  if (!tir_reference_is_float(call)) {
+    const int64_t x = tir_reference_get_int(call, 0, a);
+    const int64_t y = tir_reference_get_int(call, 0, b);
+    return is_min ? y < x : y > x;
+  }
+  const double x = tir_reference_get(call, 0, a);
+  const double y = tir_reference_get(call, 0, b);
+  if (isnan(x)) return false;
+  if (isnan(y)) return true;
+  if (x == y)
+    return signed_zeros && !signbit(x) != !signbit(y) && !signbit(x) == is_min;
+  return is_min ? y < x : y > x;
+}
+
+static tir_status no_extreme(const tir_reference_call *call, bool is_min) {
   char text[TIR_TYPE_TEXT_MAX];
-  return tir_base_fail(call->error, TIR_ERR_VALUE,
-                       "no maximum over an empty axis: operand is %s",
-                       tir_ir_type_text(&call->in[0], text));
+  return tir_base_fail(
+      call->error, TIR_ERR_VALUE, "no %s over an empty axis: operand is %s",
+      is_min ? "minimum" : "maximum", tir_ir_type_text(&call->in[0], text));
 }
 
-tir_status tir_reference_reduce_max(const tir_reference_call *call) {
+static tir_status reduce_extreme(const tir_reference_call *call, bool is_min) {
   tir_reference_axes axes;
   TIR_TRY(axes_of(call, &axes));
   const tir_ir_type *in = &call->in[0];
   const int64_t n = tir_ir_type_numel(&call->out[0]);
-  if (n > 0 && axes.count == 0) return no_maximum(call);
+  if (n > 0 && axes.count == 0) return no_extreme(call, is_min);
   for (int64_t g = 0; g < n; g++) {
     int64_t best = tir_reference_member(in, &axes, g, 0);
     for (int64_t r = 1; r < axes.count; r++) {
       const int64_t e = tir_reference_member(in, &axes, g, r);
-      const bool above = tir_reference_is_float(call)
-                             ? is_above(tir_reference_get(call, 0, e),
-                                        tir_reference_get(call, 0, best))
-                             : tir_reference_get_int(call, 0, e) >
-                                   tir_reference_get_int(call, 0, best);
-      if (above) best = e;
+      if (displaces(call, e, best, is_min, true)) best = e;
     }
     tir_reference_copy(call, 0, best, g);
   }
   return TIR_OK;
 }
 
-// Position of the first NaN, else of the first maximum (+0 and −0 are equal).
-tir_status tir_reference_argmax(const tir_reference_call *call) {
+tir_status tir_reference_reduce_max(const tir_reference_call *call) {
+  return reduce_extreme(call, false);
+}
+
+tir_status tir_reference_reduce_min(const tir_reference_call *call) {
+  return reduce_extreme(call, true);
+}
+
+// Position of the first NaN, else of the first maximum (minimum).
+static tir_status position(const tir_reference_call *call, bool is_min) {
   const tir_attrs_argmax *attrs = call->attrs;
   const tir_ir_type *in = &call->in[0];
   tir_reference_axes axes;
   int axis = 0;
   TIR_TRY(tir_reference_read_axis(in, attrs->axis, &axes, &axis, call->error));
   const int64_t n = tir_ir_type_numel(&call->out[0]);
-  if (n > 0 && axes.count == 0) return no_maximum(call);
+  if (n > 0 && axes.count == 0) return no_extreme(call, is_min);
   for (int64_t g = 0; g < n; g++) {
     int64_t best = 0;
     for (int64_t r = 1; r < axes.count; r++) {
       const int64_t a = tir_reference_member(in, &axes, g, best);
       const int64_t b = tir_reference_member(in, &axes, g, r);
-      const double x = tir_reference_get(call, 0, a);
-      const double y = tir_reference_get(call, 0, b);
-      const bool above = !tir_reference_is_float(call)
-                             ? tir_reference_get_int(call, 0, b) >
-                                   tir_reference_get_int(call, 0, a)
-                             : !isnan(x) && (y > x || isnan(y));
-      if (above) best = r;
+      if (displaces(call, b, a, is_min, false)) best = r;
     }
     tir_reference_put_int(call, 0, g, best);
   }
   return TIR_OK;
+}
+
+tir_status tir_reference_argmax(const tir_reference_call *call) {
+  return position(call, false);
+}
+
+tir_status tir_reference_argmin(const tir_reference_call *call) {
+  return position(call, true);
 }
 
 // √Σx², with x scaled by a power of two so that no square overflows. NaN

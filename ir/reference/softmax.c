@@ -1,5 +1,5 @@
-// Reference: softmax, log_softmax, cross_entropy. The largest element is
-// subtracted first, so finite operands never overflow.
+// Reference: softmax, log_softmax, logsumexp, cross_entropy. The largest
+// element is subtracted first, so finite operands never overflow.
 
 #include <math.h>
 
@@ -57,6 +57,24 @@ tir_status tir_reference_softmax(const tir_reference_call *call) {
 
 tir_status tir_reference_log_softmax(const tir_reference_call *call) {
   return each(call, true);
+}
+
+// log Σe^x of each group. An infinite largest element is not subtracted:
+// ∞ − ∞ would be NaN.
+tir_status tir_reference_logsumexp(const tir_reference_call *call) {
+  const tir_attrs_argmax *attrs = call->attrs;
+  tir_reference_axes axes;
+  int axis = 0;
+  TIR_TRY(tir_reference_read_axis(&call->in[0], attrs->axis, &axes, &axis,
+                                  call->error));
+  const int64_t n = tir_ir_type_numel(&call->out[0]);
+  for (int64_t g = 0; g < n; g++) {
+    double largest = largest_of(call, &axes, g);
+    if (isinf(largest)) largest = 0;
+    tir_reference_put(call, 0, g,
+                      largest + log(sum_exp(call, &axes, g, largest)));
+  }
+  return TIR_OK;
 }
 
 // logits [..., classes], target [...]: −log softmax(row)[target] of each row,

@@ -84,6 +84,78 @@ tir_status tir_reference_relu(const tir_reference_call *call) {
   return map(call, float_relu, int_relu);
 }
 
+static double float_rsqrt(double x) { return 1 / sqrt(x); }
+
+tir_status tir_reference_rsqrt(const tir_reference_call *call) {
+  return map(call, float_rsqrt, NULL);
+}
+
+tir_status tir_reference_expm1(const tir_reference_call *call) {
+  return map(call, expm1, NULL);
+}
+
+tir_status tir_reference_log1p(const tir_reference_call *call) {
+  return map(call, log1p, NULL);
+}
+
+tir_status tir_reference_erf(const tir_reference_call *call) {
+  return map(call, erf, NULL);
+}
+
+tir_status tir_reference_sin(const tir_reference_call *call) {
+  return map(call, sin, NULL);
+}
+
+tir_status tir_reference_cos(const tir_reference_call *call) {
+  return map(call, cos, NULL);
+}
+
+// log(1 + e^x), in the form that never takes the logarithm of infinity.
+static double float_softplus(double x) {
+  return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
+
+tir_status tir_reference_softplus(const tir_reference_call *call) {
+  return map(call, float_softplus, NULL);
+}
+
+// x·p for a p that tends to 0 faster than x to −infinity. In long double,
+// because e^z of a rounded z is as wrong as z is large.
+static double float_silu(double x) {
+  if (x == -INFINITY) return -0.0;
+  const long double wide = x;
+  return (double)(wide / (1 + expl(-wide)));
+}
+
+tir_status tir_reference_silu(const tir_reference_call *call) {
+  return map(call, float_silu, NULL);
+}
+
+// x·Φ(x), Φ(x) = erfc(−x/√2)/2.
+static double float_gelu(double x) {
+  if (x == -INFINITY) return -0.0;
+  const long double wide = x;
+  return (double)(wide * (erfcl(-wide / sqrtl(2)) / 2));
+}
+
+tir_status tir_reference_gelu(const tir_reference_call *call) {
+  return map(call, float_gelu, NULL);
+}
+
+// x·(1 + tanh u)/2 with u = √(2/π)·(x + 0.044715·x³), and 1 + tanh u written
+// as 2/(1 + e^−2u), where nothing cancels.
+static double float_gelu_tanh(double x) {
+  if (x == -INFINITY) return -0.0;
+  const long double wide = x;
+  const long double root = sqrtl(2 / acosl(-1));
+  const long double u = root * (wide + 0.044715L * wide * wide * wide);
+  return (double)(wide / (1 + expl(-2 * u)));
+}
+
+tir_status tir_reference_gelu_tanh(const tir_reference_call *call) {
+  return map(call, float_gelu_tanh, NULL);
+}
+
 // Double of an int64 rounded to odd: bits that do not fit are or-ed into the
 // last one. Rounding that to any narrower float is rounding once.
 static double int_to_odd_double(int64_t x) {

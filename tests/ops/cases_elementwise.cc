@@ -102,6 +102,29 @@ std::vector<OpCase> AddN() {
   };
 }
 
+// Bounds are often crossed.
+std::vector<OpCase> Clip() {
+  const tir_op op = TIR_OP_CLIP;
+  const Fill fill = Fill::kDistinct, special = Fill::kSpecial;
+  return {
+      {op, {T({}, fill), T({}, fill), T({}, fill)}, {}},
+      {op, {T({B, 3}, fill), T({}, fill), T({}, fill)}, {}},
+      {op, {T({B, 3}, fill), T({3}, fill), T({B, 1}, fill)}, {}},
+      {op, {T({3}, fill), T({B, 1}, fill), T({B, 3}, fill)}, {}},
+      {op, {T({5}, fill), T({5}, fill), T({5}, fill)}, {}},
+      {op, {T({2, 0}, fill), T({}, fill), T({1}, fill)}, {}},
+      {op, {T({7, 19}, fill), T({19}, fill), T({7, 1}, fill)}, {}, kValueOnly},
+      {op,
+       {T({289}, special), T({289}, special, 1), T({289}, special, 2)},
+       {},
+       kValueOnly},
+      {op,
+       {T({61}, special), T({}, Fill::kNumber, -1), T({}, Fill::kNumber, 1)},
+       {},
+       kValueOnly | kFloatOnly},
+  };
+}
+
 std::vector<OpCase> Where() {
   const tir_op op = TIR_OP_WHERE;
   return {
@@ -137,6 +160,16 @@ void AddElementwiseCases(std::vector<OpInfo> *ops) {
   unary(TIR_OP_TANH, Fill::kAny, kFloats, ulp, 2);
   unary(TIR_OP_SIGMOID, Fill::kAny, kFloats, ulp, 2);
   unary(TIR_OP_RELU, Fill::kAway, kNumbers, exact, 0);
+  unary(TIR_OP_RSQRT, Fill::kPositive, kFloats, ulp, 2);
+  unary(TIR_OP_EXPM1, Fill::kAny, kFloats, ulp, 2);
+  unary(TIR_OP_LOG1P, Fill::kPositive, kFloats, ulp, 2);
+  unary(TIR_OP_ERF, Fill::kAny, kFloats, ulp, 2);
+  unary(TIR_OP_SIN, Fill::kAny, kFloats, ulp, 2);
+  unary(TIR_OP_COS, Fill::kAny, kFloats, ulp, 2);
+  unary(TIR_OP_SOFTPLUS, Fill::kAny, kFloats, ulp, 2);
+  unary(TIR_OP_SILU, Fill::kAny, kFloats, ulp, 2);
+  unary(TIR_OP_GELU, Fill::kAny, kFloats, ulp, 4);
+  unary(TIR_OP_GELU_TANH, Fill::kAny, kFloats, ulp, 4);
   unary(TIR_OP_STOP_GRADIENT, Fill::kAny, kAll, exact, 0);
   ops->back().zero_gradient = true;
   unary(TIR_OP_CUT, Fill::kAny, kAll, exact, 0);
@@ -156,6 +189,10 @@ void AddElementwiseCases(std::vector<OpInfo> *ops) {
   binary(TIR_OP_MAXIMUM,
          WithSpecial(Binary(TIR_OP_MAXIMUM, Fill::kDistinct, Fill::kDistinct)),
          kNumbers, exact, 0);
+  binary(TIR_OP_MINIMUM,
+         WithSpecial(Binary(TIR_OP_MINIMUM, Fill::kDistinct, Fill::kDistinct)),
+         kNumbers, exact, 0);
+  binary(TIR_OP_CLIP, Clip(), kNumbers, exact, 0);
   binary(TIR_OP_ADD_N, AddN(), kNumbers, Accuracy::kSum, 0);
   for (tir_op op : {TIR_OP_EQUAL, TIR_OP_NOT_EQUAL, TIR_OP_LESS,
                     TIR_OP_LESS_EQUAL, TIR_OP_GREATER, TIR_OP_GREATER_EQUAL})

@@ -170,6 +170,63 @@ std::vector<OpCase> Unslice() {
   };
 }
 
+Attrs Around(List before, List after) {
+  const tir_attrs_pad attrs = {Ints(before), Ints(after)};
+  return [attrs](tir_dtype) { return AsWords(attrs); };
+}
+
+std::vector<OpCase> Pad() {
+  const tir_op op = TIR_OP_PAD;
+  const Operand v = T({}, Fill::kPositive);
+  return {
+      {op, {T({}), v}, Around({}, {})},
+      {op, {T({5}), v}, Around({2}, {1})},
+      {op, {T({B, 3}), v}, Around({0, 1}, {0, 2})},
+      {op, {T({B, 3}), v}, Around({1}, {2})},
+      {op, {T({2, 3}), v}, Around({0, 0}, {0, 0})},
+      {op, {T({2, 1, 2}), v}, Around({0, 3, 1}, {1, 0, 1})},
+      {op, {T({0, 3}), v}, Around({1, 1}, {1, 0})},
+      {op, {T({2, 0}), v}, Around({0, 0}, {1, 0})},
+      {op, {T({19, 7}, Fill::kSpecial), v}, Around({3, 2}, {1, 5}), kValueOnly},
+  };
+}
+
+std::vector<OpCase> Flip() {
+  const tir_op op = TIR_OP_FLIP;
+  return {
+      {op, {T({})}, OneList({})},
+      {op, {T({5})}, OneList({0})},
+      {op, {T({B, 3})}, OneList({})},
+      {op, {T({B, 3})}, OneList({-1})},
+      {op, {T({2, 3, 4})}, OneList({0, 2})},
+      {op, {T({2, 3, 4})}, OneList({1})},
+      {op, {T({2, 1, 3})}, OneList({1, 0})},
+      {op, {T({0, 3})}, OneList({0})},
+      // One type in and out: would be wrong in place.
+      {op, {T({17, 9}, Fill::kSpecial)}, OneList({0}), kValueOnly},
+      {op, {T({67}, Fill::kSpecial)}, OneList({0}), kValueOnly},
+  };
+}
+
+std::vector<OpCase> Triangle(tir_op op) {
+  const auto diagonal = [](int64_t k) {
+    return [k](tir_dtype) { return AsWords(tir_attrs_triangle{k}); };
+  };
+  return {
+      {op, {T({3, 3})}, diagonal(0)},
+      {op, {T({B, 5})}, diagonal(1)},
+      {op, {T({5, B})}, diagonal(-2)},
+      {op, {T({2, 3, 4})}, diagonal(-1)},
+      {op, {T({2, 2, 2, 3})}, diagonal(2)},
+      {op, {T({1, 1})}, diagonal(0)},
+      {op, {T({3, 2})}, diagonal(INT64_MAX)},
+      {op, {T({3, 2})}, diagonal(INT64_MIN)},
+      {op, {T({0, 3})}, diagonal(0)},
+      {op, {T({2, 3, 0})}, diagonal(0)},
+      {op, {T({17, 23}, Fill::kSpecial)}, diagonal(3), kValueOnly},
+  };
+}
+
 std::vector<OpCase> Gather() {
   const tir_op op = TIR_OP_GATHER;
   const Fill index = Fill::kIndex;
@@ -240,6 +297,9 @@ void AddMovementCases(std::vector<OpInfo> *ops) {
   moves(TIR_OP_CONCAT_PART, ConcatPart());
   moves(TIR_OP_SLICE, SliceCases());
   moves(TIR_OP_UNSLICE, Unslice());
+  moves(TIR_OP_PAD, Pad());
+  moves(TIR_OP_FLIP, Flip());
+  for (tir_op op : {TIR_OP_TRIL, TIR_OP_TRIU}) moves(op, Triangle(op));
   moves(TIR_OP_GATHER, Gather());
   ops->push_back(
       {TIR_OP_SCATTER_ADD, kNumbers, Accuracy::kSum, 0, ScatterAdd()});

@@ -50,8 +50,7 @@ std::function<Words(tir_dtype)> Argmax(int64_t axis, bool keep = false) {
   return [=](tir_dtype) { return AsWords(tir_attrs_argmax{axis, keep}); };
 }
 
-std::vector<OpCase> ArgmaxCases() {
-  const tir_op op = TIR_OP_ARGMAX;
+std::vector<OpCase> ArgCases(tir_op op) {
   return {
       {op, {T({5}, Fill::kDistinct)}, Argmax(0)},
       {op, {T({B, 3}, Fill::kDistinct)}, Argmax(1)},
@@ -114,6 +113,30 @@ std::vector<OpCase> Matmul() {
   };
 }
 
+std::vector<OpCase> Cumsum() {
+  const tir_op op = TIR_OP_CUMSUM;
+  const auto along = [](int64_t axis, bool exclusive, bool reverse) {
+    return [=](tir_dtype) {
+      return AsWords(tir_attrs_scan{axis, exclusive, reverse});
+    };
+  };
+  return {
+      {op, {T({5})}, along(0, false, false)},
+      {op, {T({5})}, along(0, true, false)},
+      {op, {T({5})}, along(-1, false, true)},
+      {op, {T({B, 3})}, along(0, true, true)},
+      {op, {T({B, 3})}, along(1, false, false)},
+      {op, {T({2, 3, 2})}, along(1, false, true)},
+      {op, {T({2, 3, 2})}, along(-2, true, false)},
+      {op, {T({1})}, along(0, true, true)},
+      {op, {T({2, 0})}, along(1, false, false)},
+      {op, {T({0, 3})}, along(1, true, false)},
+      {op, {T({3, 131})}, along(1, false, false), kValueOnly},
+      {op, {T({67, 131})}, along(0, false, true), kValueOnly},
+      {op, {T({61}, Fill::kSpecial)}, along(0, true, false), kIntOnly},
+  };
+}
+
 std::function<Words(tir_dtype)> Axis(int64_t axis) {
   return [=](tir_dtype) { return AsWords(tir_attrs_axis{axis}); };
 }
@@ -133,6 +156,32 @@ std::vector<OpCase> Softmax(tir_op op) {
       {op, {T({61, 2}, Fill::kSpecial)}, Axis(1), kValueOnly},
       {op, {T({3, 5}, Fill::kNumber, -1e30)}, Axis(1), kValueOnly},
       {op, {T({3, 5}, Fill::kNumber, 3e30)}, Axis(1), kValueOnly},
+  };
+}
+
+std::vector<OpCase> Logsumexp() {
+  const tir_op op = TIR_OP_LOGSUMEXP;
+  const Fill number = Fill::kNumber;
+  return {
+      {op, {T({5})}, Argmax(0)},
+      {op, {T({B, 4})}, Argmax(-1)},
+      {op, {T({B, 4})}, Argmax(0, true)},
+      {op, {T({2, 3, 2})}, Argmax(1)},
+      {op, {T({2, 3, 2})}, Argmax(-2, true)},
+      {op, {T({3, 1})}, Argmax(1)},
+      {op, {T({0, 3})}, Argmax(1)},
+      {op, {T({2, 0})}, Argmax(-1)},
+      {op, {T({0, 3})}, Argmax(0)},
+      {op, {T({9, 67})}, Argmax(1), kValueOnly},
+      {op, {T({67, 9})}, Argmax(0), kValueOnly},
+      {op, {T({3, 67, 131})}, Argmax(1), kValueOnly},
+      {op, {T({11, 13}, Fill::kWide)}, Argmax(1), kValueOnly},
+      {op, {T({61, 2}, Fill::kSpecial)}, Argmax(1), kValueOnly},
+      {op, {T({2, 61}, Fill::kSpecial)}, Argmax(0), kValueOnly},
+      {op, {T({3, 5}, number, -1e30)}, Argmax(1), kValueOnly},
+      {op, {T({3, 5}, number, 3e30)}, Argmax(1), kValueOnly},
+      {op, {T({3, 5}, number, -INFINITY)}, Argmax(1), kValueOnly},
+      {op, {T({3, 5}, number, -INFINITY)}, Argmax(0), kValueOnly},
   };
 }
 
@@ -161,23 +210,36 @@ void AddReduceCases(std::vector<OpInfo> *ops) {
                   Reduce(TIR_OP_REDUCE_SUM, any, true)});
   ops->push_back({TIR_OP_REDUCE_MEAN, kFloats, sum, 0,
                   Reduce(TIR_OP_REDUCE_MEAN, any, true)});
-  auto maximum = Reduce(TIR_OP_REDUCE_MAX, Fill::kDistinct, false);
-  maximum.push_back(
-      {TIR_OP_REDUCE_MAX, {T({5, 61}, Fill::kSpecial)}, Axes({1}), kValueOnly});
-  maximum.push_back(
-      {TIR_OP_REDUCE_MAX, {T({61, 5}, Fill::kSpecial)}, Axes({0}), kValueOnly});
-  ops->push_back({TIR_OP_REDUCE_MAX, kNumbers, exact, 0, maximum});
+  // Zeros among the factors, one and several in a product.
+  auto product = Reduce(TIR_OP_REDUCE_PROD, Fill::kAway, true);
+  product.push_back({TIR_OP_REDUCE_PROD, {T({B, 3}, Fill::kSmall)}, Axes({1})});
+  product.push_back(
+      {TIR_OP_REDUCE_PROD, {T({2, 3, 2}, Fill::kSmall)}, Axes({0, 1}, true)});
+  product.push_back({TIR_OP_REDUCE_PROD, {T({3}, Fill::kNumber, 0)}, Axes({})});
+  ops->push_back({TIR_OP_REDUCE_PROD, kNumbers, sum, 0, product});
+  for (tir_op op : {TIR_OP_REDUCE_MAX, TIR_OP_REDUCE_MIN}) {
+    auto extreme = Reduce(op, Fill::kDistinct, false);
+    for (int axis : {0, 1})
+      extreme.push_back(
+          {op, {T({17, 61}, Fill::kSpecial)}, Axes({axis}), kValueOnly});
+    extreme.push_back({op, {T({61}, Fill::kSpecial)}, Axes({}), kValueOnly});
+    ops->push_back({op, kNumbers, exact, 0, extreme});
+  }
   auto norm = Reduce(TIR_OP_NORM, Fill::kAway, true);
   norm.push_back(
       {TIR_OP_NORM, {T({4}, Fill::kNumber, 1e30)}, Axes({}), kValueOnly});
   norm.push_back(
       {TIR_OP_NORM, {T({4}, Fill::kNumber, 1e-30)}, Axes({}), kValueOnly});
   ops->push_back({TIR_OP_NORM, kFloats, Accuracy::kSoftmax, 0, norm});
-  ops->push_back({TIR_OP_ARGMAX, kNumbers, exact, 0, ArgmaxCases()});
+  for (tir_op op : {TIR_OP_ARGMAX, TIR_OP_ARGMIN})
+    ops->push_back({op, kNumbers, exact, 0, ArgCases(op)});
   ops->push_back({TIR_OP_REDUCE_TO, kNumbers, sum, 0, ReduceTo()});
+  ops->push_back({TIR_OP_CUMSUM, kNumbers, sum, 0, Cumsum()});
   ops->push_back({TIR_OP_MATMUL, kFloats, sum, 0, Matmul()});
   for (tir_op op : {TIR_OP_SOFTMAX, TIR_OP_LOG_SOFTMAX})
     ops->push_back({op, kFloats, Accuracy::kSoftmax, 0, Softmax(op)});
+  ops->push_back(
+      {TIR_OP_LOGSUMEXP, kFloats, Accuracy::kSoftmax, 0, Logsumexp()});
   ops->push_back(
       {TIR_OP_CROSS_ENTROPY, kFloats, Accuracy::kSoftmax, 0, CrossEntropy()});
 }

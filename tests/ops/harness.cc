@@ -118,7 +118,8 @@ void FillSpecial(const Operand &operand, Data *data) {
 }
 
 // All values of a call differ by at least 0.04 (by 1 as integers, as far as
-// the dtype goes): each operand has its own remainder.
+// the dtype goes): each of the first three operands has
+// its own remainder.
 void FillDistinct(size_t number, TestRandom *random, Data *data) {
   std::vector<int64_t> order(static_cast<size_t>(data->numel()));
   std::iota(order.begin(), order.end(), 0);
@@ -126,7 +127,7 @@ void FillDistinct(size_t number, TestRandom *random, Data *data) {
     std::swap(order[i - 1], order[random->Below(i)]);
   const int64_t half = data->numel() / 2;
   for (size_t e = 0; e < order.size(); e++) {
-    const int64_t k = 2 * (order[e] - half) + static_cast<int64_t>(number) % 2;
+    const int64_t k = 3 * (order[e] - half) + static_cast<int64_t>(number) % 3;
     data->Set(static_cast<int64_t>(e),
               data->is_float() ? 0.04 * static_cast<double>(k) + 0.013
                                : static_cast<double>(k));

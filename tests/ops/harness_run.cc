@@ -227,6 +227,7 @@ std::vector<Data> Magnitudes(const OpCase &c, const std::vector<Data> &inputs) {
 double CountTerms(const OpCase &c, const std::vector<Data> &inputs,
                   const std::vector<Data> &outputs) {
   const double n_out = std::max(1.0, static_cast<double>(outputs[0].numel()));
+  if (c.op == TIR_OP_CUMSUM) return n_out;  // the longest axis at most
   if (c.op == TIR_OP_ADD_N) return static_cast<double>(inputs.size());
   if (c.op == TIR_OP_SCATTER_ADD)
     return 1 + static_cast<double>(inputs[1].numel());
@@ -274,8 +275,9 @@ void ExpectSoftmax(const OpCase &c, const std::vector<Data> &inputs,
   ExpectAll(expected, actual, [&](size_t i, int64_t e) {
     const double a = expected[i].F64(e), b = actual[i].F64(e);
     if (IsSame(a, b)) return true;
-    const bool is_log =
-        c.op == TIR_OP_LOG_SOFTMAX || (c.op == TIR_OP_CROSS_ENTROPY && i == 0);
+    const bool is_log = c.op == TIR_OP_LOG_SOFTMAX ||
+                        c.op == TIR_OP_LOGSUMEXP ||
+                        (c.op == TIR_OP_CROSS_ENTROPY && i == 0);
     // Below the normal numbers there are fewer digits.
     const double least = u == 0x1p-53 ? DBL_MIN : double{FLT_MIN};
     const double range = std::min(high - low, 1000.0);

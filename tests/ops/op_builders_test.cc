@@ -125,11 +125,159 @@ TEST_F(OpBuilders, RefuseBadLists) {
             "rank 2");
 }
 
+TEST_F(OpBuilders, ClipScalarWantsOrderedBounds) {
+  tir_clip_scalar(t_, x_, 2, 1);
+  EXPECT_EQ(Error(), "clip_scalar: low is 2, expected at most high, 1");
+  tir_clip_scalar(t_, x_, NAN, 1);
+  EXPECT_EQ(Error(), "clip_scalar: low is nan, expected at most high, 1");
+  tir_clip_scalar(t_, i_, 0, 1.5);
+  EXPECT_EQ(Error(), "clip_scalar: 1.5 is not a number of dtype i32");
+  tir_clip_scalar(t_, x_, -INFINITY, INFINITY);
+  tir_clip_scalar(t_, i_, 1, 1);
+  EXPECT_EQ(Error(), "");
+}
+
+TEST_F(OpBuilders, LogsumexpTakesOneAxisAfterTheOther) {
+  const int axes[] = {0, -1, 1}, far[] = {0, 2};
+  tir_logsumexp(t_, x_, axes, 3, false);
+  EXPECT_EQ(Error(), "logsumexp: axis 1 is given twice");
+  tir_logsumexp(t_, x_, far, 2, false);
+  EXPECT_EQ(Error(),
+            "logsumexp: axis 2 is out of range for x \"x\" f32[2, 3] of rank "
+            "2");
+  tir_logsumexp(t_, x_, axes, 9, false);
+  EXPECT_EQ(Error(), "logsumexp: axes has 9 entries, expected 0 to 8");
+  EXPECT_EQ(Recorded(tir_logsumexp(t_, x_, axes, 2, false)),
+            "  %0 = logsumexp %x {axis = 1} : f32[2]\n"
+            "  %1 = logsumexp %0 {axis = 0} : f32[]\n"
+            "  return %1\n");
+}
+
+TEST_F(OpBuilders, LogsumexpOfAScalarIsTheScalar) {
+  const tir_value y = tir_logsumexp(t_, s_, nullptr, 0, false);
+  EXPECT_EQ(tir_ir_peek(t_, y).id, tir_ir_peek(t_, s_).id);
+  tir_logsumexp(t_, i_, nullptr, 0, true);
+  EXPECT_EQ(Error(),
+            "logsumexp: wrong dtype: x \"i\" i32[3], expected f32 or f64");
+}
+
+TEST_F(OpBuilders, PadTakesLists) {
+  const int64_t one[] = {1};
+  tir_pad(t_, x_, one, nullptr, 1, 0);
+  EXPECT_EQ(Error(), "pad: after is NULL, expected 1 entries");
+  tir_pad(t_, x_, one, one, 9, 0);
+  EXPECT_EQ(Error(), "pad: before has 9 entries, expected 0 to 8");
+  tir_pad(t_, i_, one, one, 1, 0.5);
+  EXPECT_EQ(Error(), "pad: 0.5 is not a number of dtype i32");
+}
+
+TEST_F(OpBuilders, StackWantsOneType) {
+  const tir_value mixed[] = {x_, d_}, shapes[] = {v_, s_};
+  tir_stack(t_, mixed, 2, 0);
+  EXPECT_EQ(Error(),
+            "stack: types differ: values[0] \"x\" f32[2, 3], values[1] \"d\" "
+            "f64[2, 3]");
+  tir_stack(t_, shapes, 2, 0);
+  EXPECT_EQ(Error(),
+            "stack: types differ: values[0] \"v\" f32[3], values[1] \"s\" "
+            "f32[]");
+  tir_stack(t_, nullptr, 2, 0);
+  EXPECT_EQ(Error(), "stack: values is NULL, expected 2 entries");
+  tir_stack(t_, shapes, 0, 0);
+  EXPECT_EQ(Error(), "stack: no values given, expected at least 1");
+  tir_stack(t_, &v_, 1, 2);
+  EXPECT_EQ(Error(),
+            "expand_dims: axis 2 is out of range for a result of rank 2");
+  const tir_value same[] = {v_, v_};
+  EXPECT_EQ(Recorded(tir_stack(t_, same, 2, -1)),
+            "  %0 = expand_dims %v {axes = [1]} : f32[3, 1]\n"
+            "  %1 = expand_dims %v {axes = [1]} : f32[3, 1]\n"
+            "  %2 = concat %0, %1 {axis = 1} : f32[3, 2]\n"
+            "  return %2\n");
+}
+
+TEST_F(OpBuilders, SplitWantsSizesThatAddUp) {
+  tir_value parts[3];
+  const int64_t few[] = {1, 1}, many[] = {2, -1, 2}, two[] = {-1, -1};
+  const int64_t negative[] = {-2}, huge[] = {INT64_MAX, 1};
+  tir_split(t_, x_, few, 2, 1, parts);
+  EXPECT_EQ(Error(),
+            "split: the parts have 2 elements along the axis, x \"x\" f32[2, "
+            "3] has 3");
+  tir_split(t_, x_, many, 3, 1, parts);
+  EXPECT_EQ(Error(),
+            "split: the parts have at least 4 elements along the axis, x \"x\" "
+            "f32[2, 3] has 3");
+  tir_split(t_, x_, two, 2, 1, parts);
+  EXPECT_EQ(Error(),
+            "split: sizes[1] is -1, expected 0 or more, and -1 at most once");
+  tir_split(t_, x_, negative, 1, 1, parts);
+  EXPECT_EQ(Error(),
+            "split: sizes[0] is -2, expected 0 or more, and -1 at most once");
+  tir_split(t_, x_, huge, 2, 1, parts);
+  EXPECT_EQ(Error(),
+            "split: sizes[1] is 1, expected 0 or more, and -1 at most once");
+  tir_split(t_, x_, few, 2, 2, parts);
+  EXPECT_EQ(Error(),
+            "split: axis 2 is out of range for x \"x\" f32[2, 3] of rank 2");
+  tir_split(t_, x_, few, 0, 1, parts);
+  EXPECT_EQ(Error(),
+            "split: 0 parts, sizes not NULL, out_parts not NULL: expected at "
+            "least 1 part and both lists");
+  tir_split(t_, x_, nullptr, 1, 1, parts);
+  EXPECT_NE(Error(), "");
+  tir_split(t_, x_, few, 1, 1, nullptr);
+  EXPECT_NE(Error(), "");
+  EXPECT_FALSE(tir_value_is_valid(t_, parts[0]));
+}
+
+// The types of the parts of a value at two sizes of its symbolic dim.
+TEST_F(OpBuilders, SplitFollowsASymbolicDim) {
+  const tir_value x = graph_.Input(F32({3, CallDim(6, true)}), "long");
+  const int64_t sizes[] = {1, 0, -1, 2, 0};
+  tir_value parts[5];
+  tir_split(t_, x, sizes, 5, -1, parts);
+  ASSERT_EQ(Error(), "");
+  tir_error error = {};
+  for (int64_t n : {6, 9, 3}) {
+    ASSERT_EQ(tir_ir_set_symbol(graph_.ir(), "n", n, &error), TIR_OK);
+    ASSERT_EQ(tir_ir_infer_graph(graph_.ir(), &error), TIR_OK) << error.message;
+    const int64_t wanted[] = {1, 0, n - 3, 2, 0};
+    for (int i = 0; i < 5; i++) {
+      tir_ir_type type;
+      tir_ir_type_of(graph_.ir(), tir_ir_peek(t_, parts[i]), &type);
+      EXPECT_EQ(type.dims[1], wanted[i]) << "part " << i << " of " << n;
+    }
+  }
+}
+
+TEST_F(OpBuilders, EmbeddingWantsATable) {
+  tir_embedding(t_, v_, i_);
+  EXPECT_EQ(Error(), "embedding: table \"v\" f32[3] has rank 1, expected 2");
+  tir_embedding(t_, x_, v_);
+  EXPECT_EQ(Error(),
+            "gather: wrong dtype: indices \"v\" f32[3], expected i32 or i64");
+  EXPECT_EQ(Recorded(tir_embedding(t_, x_, i_)),
+            "  %0 = gather %x, %i : f32[3, 3]\n  return %0\n");
+}
+
+TEST_F(OpBuilders, LeakyReluIsForFloats) {
+  tir_leaky_relu(t_, i_, 0.1);
+  EXPECT_EQ(Error(),
+            "leaky_relu: wrong dtype: x \"i\" i32[3], expected f32 or f64");
+}
+
 TEST_F(OpBuilders, RefuseLossesOfDifferentShapes) {
   tir_mse(t_, x_, v_);
   EXPECT_EQ(Error(), "mse: types differ: a \"x\" f32[2, 3], b \"v\" f32[3]");
   tir_mse(t_, x_, d_);
   EXPECT_EQ(Error(), "mse: types differ: a \"x\" f32[2, 3], b \"d\" f64[2, 3]");
+  tir_bce_with_logits(t_, x_, v_);
+  EXPECT_EQ(Error(),
+            "bce_with_logits: types differ: logits \"x\" f32[2, 3], target "
+            "\"v\" f32[3]");
+  tir_bce_with_logits(t_, i_, i_);
+  EXPECT_EQ(Error(), "softplus: wrong dtype: x i32[3], expected f32 or f64");
   tir_mse(t_, i_, i_);
   EXPECT_EQ(Error(), "reduce_mean: wrong dtype: x i32[3], expected f32 or f64");
   tir_cross_entropy(t_, x_, i_);
@@ -265,6 +413,16 @@ const std::vector<std::pair<const char *, Builder>> &Builders() {
       UNARY(tanh),
       UNARY(sigmoid),
       UNARY(relu),
+      UNARY(rsqrt),
+      UNARY(expm1),
+      UNARY(log1p),
+      UNARY(erf),
+      UNARY(sin),
+      UNARY(cos),
+      UNARY(softplus),
+      UNARY(silu),
+      UNARY(gelu),
+      UNARY(gelu_tanh),
       UNARY(zeros_like),
       UNARY(ones_like),
       UNARY(stop_gradient),
@@ -275,6 +433,7 @@ const std::vector<std::pair<const char *, Builder>> &Builders() {
       BINARY(div),
       BINARY(pow),
       BINARY(maximum),
+      BINARY(minimum),
       BINARY(equal),
       BINARY(not_equal),
       BINARY(less),
@@ -285,6 +444,8 @@ const std::vector<std::pair<const char *, Builder>> &Builders() {
       BINARY(dot),
       BINARY(mse),
       BINARY(cross_entropy),
+      BINARY(bce_with_logits),
+      BINARY(embedding),
       BINARY(reshape_like),
       BINARY(broadcast_like),
       BINARY(reduce_to),
@@ -295,18 +456,28 @@ const std::vector<std::pair<const char *, Builder>> &Builders() {
       SCALAR(div_scalar),
       SCALAR(pow_scalar),
       SCALAR(maximum_scalar),
+      SCALAR(minimum_scalar),
+      SCALAR(leaky_relu),
       SCALAR(rsub_scalar),
       SCALAR(rdiv_scalar),
       SCALAR(full_like),
       REDUCE(sum),
       REDUCE(mean),
+      REDUCE(prod),
       REDUCE(max),
+      REDUCE(min),
+      REDUCE(logsumexp),
       REDUCE(norm),
       {"cast",
        [](tir_tape *t, tir_value x) { return tir_cast(t, x, TIR_DTYPE_F64); }},
       {"where", [](tir_tape *t, tir_value x) { return tir_where(t, x, x, x); }},
       {"argmax",
        [](tir_tape *t, tir_value x) { return tir_argmax(t, x, 0, false); }},
+      {"argmin",
+       [](tir_tape *t, tir_value x) { return tir_argmin(t, x, 0, false); }},
+      {"clip", [](tir_tape *t, tir_value x) { return tir_clip(t, x, x, x); }},
+      {"clip_scalar",
+       [](tir_tape *t, tir_value x) { return tir_clip_scalar(t, x, 0, 1); }},
       {"matmul_t",
        [](tir_tape *t, tir_value x) {
          return tir_matmul_t(t, x, x, true, false);
@@ -327,6 +498,22 @@ const std::vector<std::pair<const char *, Builder>> &Builders() {
        }},
       {"concat",
        [](tir_tape *t, tir_value x) { return tir_concat(t, &x, 1, 0); }},
+      {"stack",
+       [](tir_tape *t, tir_value x) { return tir_stack(t, &x, 1, 0); }},
+      {"split",
+       [](tir_tape *t, tir_value x) {
+         tir_value part = {};
+         tir_split(t, x, &dim, 1, 0, &part);
+         return part;
+       }},
+      {"pad", [](tir_tape *t,
+                 tir_value x) { return tir_pad(t, x, &dim, &dim, 1, 0); }},
+      {"flip",
+       [](tir_tape *t, tir_value x) { return tir_flip(t, x, &axis, 1); }},
+      {"tril", [](tir_tape *t, tir_value x) { return tir_tril(t, x, 0); }},
+      {"triu", [](tir_tape *t, tir_value x) { return tir_triu(t, x, 0); }},
+      {"cumsum", [](tir_tape *t,
+                    tir_value x) { return tir_cumsum(t, x, 0, false, false); }},
       {"slice",
        [](tir_tape *t, tir_value x) {
          return tir_slice(t, x, &dim, &dim, nullptr, 1);

@@ -115,7 +115,13 @@ inline std::vector<OpCall> ValidCalls(int64_t n) {
       Call(TIR_OP_ADD_N, {F32({N, 3}), F32({N, 3}), F32({N, 3})}),
       Call(TIR_OP_WHERE, {Bool({N, 3}), F32({3}), F32({N, 1})}),
       Call(TIR_OP_WHERE, {Bool({}), F32({N, 3}), F32({})}),
+      Call(TIR_OP_CLIP, {F32({N, 3}), F32({}), F32({})}),
+      Call(TIR_OP_CLIP, {F32({3}), F32({N, 1}), F32({2, 1, 1})}),
+      Call(TIR_OP_CLIP, {F32({N}), F32({1}), F32({N})}),
       Call(TIR_OP_ARGMAX, {F32({N, 3})}, tir_attrs_argmax{1, 0}),
+      Call(TIR_OP_ARGMIN, {F32({N, 3})}, tir_attrs_argmax{1, 0}),
+      Call(TIR_OP_LOGSUMEXP, {F32({N, 3})}, tir_attrs_argmax{-1, 0}),
+      Call(TIR_OP_LOGSUMEXP, {F32({N, 3})}, tir_attrs_argmax{0, 1}),
       Call(TIR_OP_REDUCE_TO, {F32({2, N, 3}), F32({3})}),
       Call(TIR_OP_REDUCE_TO, {F32({2, N, 3}), F32({N, 1})}),
       Call(TIR_OP_MATMUL, {F32({N, 3}), F32({3, 2})}),
@@ -142,6 +148,16 @@ inline std::vector<OpCall> ValidCalls(int64_t n) {
       Call(TIR_OP_SLICE, {F32({N, 4})}, Range({0}, {INT64_MAX})),
       Call(TIR_OP_UNSLICE, {F32({N, 2, 2}), F32({N, 9, 2})},
            Range({0, -8}, {INT64_MAX, 7}, {1, 3})),
+      Call(TIR_OP_PAD, {F32({N, 3}), F32({})},
+           tir_attrs_pad{List({0, 1}), List({0, 2})}),
+      Call(TIR_OP_PAD, {F32({N, 3}), F32({})},
+           tir_attrs_pad{List({1}), List({2})}),
+      Call(TIR_OP_FLIP, {F32({N, 3, 2})}, Perm({0, -1})),
+      Call(TIR_OP_FLIP, {F32({N, 3})}, Perm({})),
+      Call(TIR_OP_TRIL, {F32({2, N, 3})}, tir_attrs_triangle{-1}),
+      Call(TIR_OP_TRIU, {F32({N, N})}, tir_attrs_triangle{1}),
+      Call(TIR_OP_CUMSUM, {F32({N, 3})}, tir_attrs_scan{0, 0, 1}),
+      Call(TIR_OP_CUMSUM, {F32({N, 3})}, tir_attrs_scan{-1, 1, 0}),
       Call(TIR_OP_GATHER, {F32({7, 3}), I64({N, 2})}, Axis(0)),
       Call(TIR_OP_GATHER, {F32({N, 3}), I32({2})}, Axis(-1)),
       Call(TIR_OP_SCATTER_ADD, {F32({7, 3}), I64({N}), F32({N, 3})}, Axis(0)),
@@ -158,18 +174,21 @@ inline std::vector<OpCall> ValidCalls(int64_t n) {
   };
   for (tir_op op :
        {TIR_OP_NEG, TIR_OP_ABS, TIR_OP_SQUARE, TIR_OP_SQRT, TIR_OP_EXP,
-        TIR_OP_LOG, TIR_OP_TANH, TIR_OP_SIGMOID, TIR_OP_RELU})
+        TIR_OP_LOG, TIR_OP_TANH, TIR_OP_SIGMOID, TIR_OP_RELU, TIR_OP_RSQRT,
+        TIR_OP_EXPM1, TIR_OP_LOG1P, TIR_OP_ERF, TIR_OP_SIN, TIR_OP_COS,
+        TIR_OP_SOFTPLUS, TIR_OP_SILU, TIR_OP_GELU, TIR_OP_GELU_TANH})
     calls.push_back(Call(op, {F32({N, 3})}));
-  for (tir_op op : {TIR_OP_ADD, TIR_OP_SUB, TIR_OP_MUL, TIR_OP_DIV, TIR_OP_POW,
-                    TIR_OP_MAXIMUM, TIR_OP_EQUAL, TIR_OP_NOT_EQUAL, TIR_OP_LESS,
-                    TIR_OP_LESS_EQUAL, TIR_OP_GREATER, TIR_OP_GREATER_EQUAL}) {
+  for (tir_op op :
+       {TIR_OP_ADD, TIR_OP_SUB, TIR_OP_MUL, TIR_OP_DIV, TIR_OP_POW,
+        TIR_OP_MAXIMUM, TIR_OP_MINIMUM, TIR_OP_EQUAL, TIR_OP_NOT_EQUAL,
+        TIR_OP_LESS, TIR_OP_LESS_EQUAL, TIR_OP_GREATER, TIR_OP_GREATER_EQUAL}) {
     calls.push_back(Call(op, {F32({N, 3}), F32({N, 3})}));
     calls.push_back(Call(op, {F32({N, 1}), F32({2, 1, 3})}));
     calls.push_back(Call(op, {F32({}), F32({N})}));
     calls.push_back(Call(op, {F32({N}), F32({1})}));
   }
-  for (tir_op op : {TIR_OP_REDUCE_SUM, TIR_OP_REDUCE_MEAN, TIR_OP_REDUCE_MAX,
-                    TIR_OP_NORM}) {
+  for (tir_op op : {TIR_OP_REDUCE_SUM, TIR_OP_REDUCE_MEAN, TIR_OP_REDUCE_PROD,
+                    TIR_OP_REDUCE_MAX, TIR_OP_REDUCE_MIN, TIR_OP_NORM}) {
     calls.push_back(Call(op, {F32({N, 3, 2})}, Axes({0, -1})));
     calls.push_back(Call(op, {F32({N, 3, 2})}, Axes({1}, 1)));
     calls.push_back(Call(op, {F32({N, 3})}, Axes({})));

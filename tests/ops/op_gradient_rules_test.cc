@@ -191,8 +191,10 @@ TEST(GradientRules, GiveTheOperandsType) {
   for (int64_t n : {4, 1, 0})
     for (const OpCall &call : ValidCalls(n)) {
       if (!HasRule(call)) continue;
-      if (n == 0 && call.op == TIR_OP_REDUCE_MAX) continue;
-      if (n == 0 && call.op == TIR_OP_ARGMAX) continue;
+      const bool is_extreme =
+          call.op == TIR_OP_REDUCE_MAX || call.op == TIR_OP_REDUCE_MIN ||
+          call.op == TIR_OP_ARGMAX || call.op == TIR_OP_ARGMIN;
+      if (n == 0 && is_extreme) continue;
       for (size_t want = 0; want < call.in.size(); want++)
         for (unsigned mask = 1; mask < 1u << call.n_out(); mask++) {
           if (!Wanted(call, want)) continue;

@@ -121,6 +121,156 @@ TEST_F(SpecialPoints, MaximumGivesHalfToEach) {
   EXPECT_EQ(Gradient(scalar, Vec({1, 2, 3})), (Floats{0, .5f, 1}));
 }
 
+TEST_F(SpecialPoints, TiedMinimaShare) {
+  const auto all = [](tir_tape *tape, tir_value x) {
+    return tir_min(tape, x, nullptr, 0, false);
+  };
+  EXPECT_EQ(Gradient(all, Vec({3, 1, 1, 7}), {4}), (Floats{0, 2, 2, 0}));
+  EXPECT_EQ(Gradient(all, Vec({0, -0.0f})), (Floats{.5f, .5f}));
+  const auto scalar = [](tir_tape *tape, tir_value a) {
+    return tir_minimum_scalar(tape, a, 2);
+  };
+  EXPECT_EQ(Gradient(scalar, Vec({1, 2, 3})), (Floats{1, .5f, 0}));
+}
+
+// NaN passes from any place, however many there are; of zeros the one that
+// the order puts last (max) or first (min) is taken.
+TEST_F(SpecialPoints, ExtremesTakeNaNAndSignedZeros) {
+  const auto lowest = [&](Floats x) {
+    return Read(tir_min(t, Vec(x), nullptr, 0, false))[0];
+  };
+  EXPECT_TRUE(std::isnan(lowest({kNan, 1, -kInf})));
+  EXPECT_TRUE(std::isnan(lowest({1, -kInf, kNan})));
+  EXPECT_TRUE(std::isnan(lowest({kNan, kNan})));
+  EXPECT_TRUE(std::signbit(lowest({0, -0.0f})));
+  EXPECT_TRUE(std::signbit(lowest({-0.0f, 0})));
+  const Floats both =
+      Read(tir_minimum(t, Vec({kNan, 1, 0, -0.0f}), Vec({1, kNan, -0.0f, 0})));
+  EXPECT_TRUE(std::isnan(both[0]) && std::isnan(both[1]));
+  EXPECT_TRUE(std::signbit(both[2]) && std::signbit(both[3]));
+}
+
+TEST_F(SpecialPoints, ClipPassesInsideAndAtTheBounds) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    return tir_clip_scalar(tape, x, -1, 2);
+  };
+  const Floats at = {-3, -1, 0, 2, 3, kInf, -kInf};
+  EXPECT_EQ(Read(f(t, Vec(at))), (Floats{-1, -1, 0, 2, 2, 2, -1}));
+  EXPECT_EQ(Gradient(f, Vec(at)), (Floats{0, 1, 1, 1, 0, 0, 0}));
+  EXPECT_EQ(Gradient(f, Vec({kNan}), {3}), (Floats{3}));
+  EXPECT_TRUE(std::isnan(Read(f(t, Vec({kNan})))[0]));
+  // Zero as lower bound: of the two zeros it is +0.
+  EXPECT_FALSE(std::signbit(Read(tir_clip_scalar(t, Vec({-0.0f}), 0, 1))[0]));
+}
+
+TEST_F(SpecialPoints, ClipGivesItsGradientToOneOperand) {
+  // x below, inside, above; bounds that cross, with x on three sides of them.
+  const tir_value x = Vec({0, 2, 4, 0, 2, 4});
+  const tir_value low = Vec({1, 1, 1, 3, 3, 3});
+  const tir_value high = Vec({3, 3, 3, 1, 1, 1});
+  EXPECT_EQ(Read(tir_clip(t, x, low, high)), (Floats{1, 2, 3, 1, 1, 1}));
+  const auto by = [&](int operand) {
+    return Gradient(
+        [=](tir_tape *tape, tir_value v) {
+          return tir_clip(tape, operand == 0 ? v : x, operand == 1 ? v : low,
+                          operand == 2 ? v : high);
+        },
+        operand == 0   ? x
+        : operand == 1 ? low
+                       : high);
+  };
+  EXPECT_EQ(by(0), (Floats{0, 1, 0, 0, 0, 0}));
+  EXPECT_EQ(by(1), (Floats{1, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(by(2), (Floats{0, 0, 1, 1, 1, 1}));
+}
+
+TEST_F(SpecialPoints, ProductsWithZerosHaveGradients) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    return tir_prod(tape, x, nullptr, 0, false);
+  };
+  EXPECT_EQ(Gradient(f, Vec({2, 3, 4})), (Floats{12, 8, 6}));
+  EXPECT_EQ(Gradient(f, Vec({2, 0, 4})), (Floats{0, 8, 0}));
+  EXPECT_EQ(Gradient(f, Vec({0, 0, 4})), (Floats{0, 0, 0}));
+  EXPECT_EQ(Gradient(f, Vec({-0.0f})), (Floats{1}));
+  // Sum over k of the second derivatives, the products of all but two.
+  EXPECT_EQ(SecondGradient(f, Vec({2, 0, 4})), (Floats{4, 6, 2}));
+  EXPECT_EQ(SecondGradient(f, Vec({0, 0, 4})), (Floats{4, 4, 0}));
+}
+
+TEST_F(SpecialPoints, LogsumexpOfInfinities) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    return tir_logsumexp(tape, x, nullptr, 0, false);
+  };
+  EXPECT_EQ(Read(f(t, Vec({-kInf, -kInf}))), (Floats{-kInf}));
+  EXPECT_EQ(Gradient(f, Vec({-kInf, -kInf})), (Floats{0, 0}));
+  EXPECT_EQ(SecondGradient(f, Vec({-kInf, -kInf})), (Floats{0, 0}));
+  EXPECT_EQ(Read(f(t, Vec({1, kInf}))), (Floats{kInf}));
+  EXPECT_EQ(Gradient(f, Vec({-kInf, 3})), (Floats{0, 1}));
+  EXPECT_TRUE(std::isnan(Read(f(t, Vec({-kInf, kNan})))[0]));
+  EXPECT_EQ(Read(f(t, Vec({1e30f, 1e30f}))), (Floats{1e30f}));
+}
+
+TEST_F(SpecialPoints, BceOfExtremeLogits) {
+  const auto loss = [&](Floats logits, Floats target) {
+    return Read(tir_bce_with_logits(t, Vec(logits), Vec(target)))[0];
+  };
+  EXPECT_FLOAT_EQ(loss({20}, {1}), 2.0611537e-9f) << "digits of tiny losses";
+  EXPECT_FLOAT_EQ(loss({1e30f}, {0}), 1e30f);
+  EXPECT_EQ(loss({1e4f, -1e4f}, {1, 0}), 0);
+  EXPECT_FLOAT_EQ(loss({0}, {.25f}), .6931472f);
+  EXPECT_TRUE(std::isnan(loss({}, {})));
+  const tir_value target = Vec({1, 0, .5f, 1, 0});
+  const auto f = [target](tir_tape *tape, tir_value x) {
+    return tir_bce_with_logits(tape, x, target);
+  };
+  EXPECT_EQ(Gradient(f, Vec({0, 0, 0, 1e4f, 1e4f}), {5}),
+            (Floats{-.5f, .5f, 0, 0, 1}));
+  EXPECT_EQ(SecondGradient(f, Vec({0, 0, 0, 1e4f, 1e4f}), {5}),
+            (Floats{.25f, .25f, .25f, 0, 0}));
+}
+
+TEST_F(SpecialPoints, SumsThatRunKeepSignsAndStopAtNothing) {
+  const auto scan = [&](Floats x, bool exclusive) {
+    return Read(tir_cumsum(t, Vec(x), 0, exclusive, false));
+  };
+  EXPECT_TRUE(std::signbit(scan({-0.0f, -0.0f}, false)[1]));
+  EXPECT_FALSE(std::signbit(scan({-0.0f}, true)[0])) << "nothing is +0";
+  EXPECT_TRUE(std::signbit(scan({-0.0f, 1}, true)[1])) << "one term is it";
+  const Floats after = scan({1, kNan, 1, -kInf}, false);
+  EXPECT_EQ(after[0], 1);
+  for (int i = 1; i < 4; i++) EXPECT_TRUE(std::isnan(after[i]));
+  EXPECT_EQ(scan({kInf, 1, kInf}, false), (Floats{kInf, kInf, kInf}));
+}
+
+TEST_F(SpecialPoints, WhatATriangleLeavesOutIsAnExactZero) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    return tir_tril(tape, x, 0);
+  };
+  const tir_value x = F32({1, kNan, 3, 4}, {2, 2});
+  EXPECT_EQ(Read(f(t, x)), (Floats{1, 0, 3, 4}));
+  EXPECT_EQ(Gradient(f, x, {5, kNan, 7, 8}), (Floats{5, 0, 7, 8}));
+}
+
+TEST_F(SpecialPoints, SplitPartsMeetInOneGradient) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    const int64_t sizes[] = {2, -1};
+    tir_value parts[2];
+    tir_split(tape, x, sizes, 2, 0, parts);
+    return tir_sum(tape, tir_mul(tape, parts[0], tir_square(tape, parts[1])),
+                   nullptr, 0, false);
+  };
+  EXPECT_EQ(Gradient(f, Vec({1, 2, 3, 4})), (Floats{9, 16, 6, 16}));
+}
+
+TEST_F(SpecialPoints, LeakyReluAtZero) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    return tir_leaky_relu(tape, x, .25);
+  };
+  EXPECT_EQ(Read(f(t, Vec({-8, 0, 8, -kInf}))), (Floats{-2, 0, 8, -kInf}));
+  EXPECT_EQ(Gradient(f, Vec({-8, 0, -0.0f, 8})), (Floats{.25f, .25f, .25f, 1}));
+  EXPECT_TRUE(std::isnan(Read(f(t, Vec({kNan})))[0]));
+}
+
 // The corners of x^y. Columns: x, y, d/dx, d/dy (a NaN means NaN).
 TEST_F(SpecialPoints, PowAtItsCorners) {
   struct Row {
@@ -248,6 +398,14 @@ TEST_F(SpecialPoints, SaturatedFunctionsHaveFiniteGradients) {
   const Floats far = {-1e4f, 1e4f};
   EXPECT_EQ(Gradient(tir_sigmoid, Vec(far)), (Floats{0, 0}));
   EXPECT_EQ(Gradient(tir_tanh, Vec(far)), (Floats{0, 0}));
+  EXPECT_EQ(Gradient(tir_softplus, Vec({-1e4f, 0, 1e4f})), (Floats{0, .5f, 1}));
+  // Where x^2 and x^3 overflow, too.
+  const Floats out = {-3e38f, -1e4f, 1e4f, 3e38f};
+  for (auto f : {tir_silu, tir_gelu, tir_gelu_tanh}) {
+    EXPECT_EQ(Gradient(f, Vec(out)), (Floats{0, 0, 1, 1}));
+    EXPECT_EQ(Read(f(t, Vec({-kInf, -1e4f, 0, kInf}))),
+              (Floats{0, 0, 0, kInf}));
+  }
   const auto softmax = [](tir_tape *tape, tir_value x) {
     return tir_softmax(tape, x, 0);
   };

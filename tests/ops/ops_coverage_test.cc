@@ -55,9 +55,11 @@ TEST(OpCoverage, RowsHaveScalarsAndEmptyOperands) {
     // These need an axis.
     const bool needs_axis =
         info.op == TIR_OP_MATMUL || info.op == TIR_OP_ARGMAX ||
+        info.op == TIR_OP_ARGMIN || info.op == TIR_OP_LOGSUMEXP ||
         info.op == TIR_OP_SOFTMAX || info.op == TIR_OP_LOG_SOFTMAX ||
         info.op == TIR_OP_CONCAT || info.op == TIR_OP_CONCAT_PART ||
-        info.op == TIR_OP_UNSLICE;
+        info.op == TIR_OP_UNSLICE || info.op == TIR_OP_CUMSUM ||
+        info.op == TIR_OP_TRIL || info.op == TIR_OP_TRIU;
     EXPECT_TRUE(scalar || needs_axis) << name << " has no scalar row";
     // The shape of random values is an attribute.
     const bool from_attribute =

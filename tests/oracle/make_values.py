@@ -364,6 +364,84 @@ def optimisers():
          [0.125, 0.875, 0.9375, 2**-20])
 
 
+# New cases go to the end: those before them keep their random numbers.
+def activations():
+    functions = {
+        "expm1": torch.expm1, "erf": torch.erf, "sin": torch.sin,
+        "cos": torch.cos, "silu": F.silu, "gelu": F.gelu,
+        "softplus": lambda x: F.softplus(x, threshold=1000),
+        "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    }
+    far = torch.tensor([-40.0, -20, -5, -1, 0, 1, 5, 20, 40])
+    for op, function in functions.items():
+        single(op, op, {"x": numbers(3, 7)}, function)
+        single(op + "_far", op, {"x": far.clone()}, function)
+    for op, function in (("rsqrt", torch.rsqrt), ("log1p", torch.log1p)):
+        single(op, op, {"x": positive(3, 7)}, function)
+    near = torch.tensor([2.0**-k for k in range(0, 30, 3)])
+    for op in ("expm1", "erf"):
+        single(op + "_near_zero", op, {"x": near.clone()}, functions[op])
+    single("log1p_near_zero", "log1p", {"x": -near[1:].clone()}, torch.log1p)
+
+
+def bounds():
+    single("minimum", "minimum", {"a": numbers(3, 4), "b": numbers(4)},
+           torch.minimum)
+    single("minimum_ties", "minimum",
+           {"a": torch.tensor([1.0, 2.0, 3.0, 0.0]),
+            "b": torch.tensor([1.0, 3.0, 2.0, 0.0])}, torch.minimum)
+    at = torch.tensor([[-3.0, -1, 0], [1, 2, 3]])
+    single("clip", "clip",
+           {"x": at, "low": torch.tensor([-1.0, -1, 1]),
+            "high": torch.tensor(2.0)},
+           lambda x, low, high: torch.clamp(x, low, high))
+    single("clip_numbers", "clip",
+           {"x": numbers(4, 5), "low": -positive(4, 1), "high": positive(5)},
+           lambda x, low, high: torch.clamp(x, low, high))
+
+
+def more_reductions():
+    functions = {
+        "reduce_min": lambda x, d, k: torch.amin(x, dim=d, keepdim=k),
+        "reduce_prod": lambda x, d, k: torch.prod(x, dim=d, keepdim=k),
+        "logsumexp": lambda x, d, k: torch.logsumexp(x, dim=d, keepdim=k),
+    }
+    for op, function in functions.items():
+        for axis, keep in ((0, False), (1, True), (2, False)):
+            name = "axis = {}" if op == "logsumexp" else "axes = [{}]"
+            attrs = name.format(axis) + (", keep_dims = true" if keep else "")
+            single(f"{op}_{axis}", op, {"x": distinct(2, 4, 3)},
+                   lambda x: function(x, axis, keep), attrs)
+    single("reduce_min_ties", "reduce_min",
+           {"x": torch.tensor([[1.0, 3, 1], [2, 2, 2], [5, 4, 5]])},
+           lambda x: torch.amin(x, dim=[1]), "axes = [1]")
+    single("reduce_prod_zeros", "reduce_prod",
+           {"x": torch.tensor([[1.0, 3, 2], [2, 0, 4], [0, 4, 0]])},
+           lambda x: torch.prod(x, dim=1), "axes = [1]")
+    single("logsumexp_wide", "logsumexp",
+           {"x": torch.tensor([[700.0, -700, 0], [1e4, 1e4, 9990]])},
+           lambda x: torch.logsumexp(x, dim=1), "axis = 1")
+
+
+def moving_more():
+    single("cumsum", "cumsum", {"x": numbers(3, 5)},
+           lambda x: torch.cumsum(x, 1), "axis = 1")
+    single("cumsum_reverse", "cumsum", {"x": numbers(3, 5)},
+           lambda x: torch.cumsum(x.flip(0), 0).flip(0),
+           "axis = 0, reverse = true")
+    single("cumsum_exclusive", "cumsum", {"x": numbers(3, 5)},
+           lambda x: torch.cumsum(x, 1) - x, "axis = -1, exclusive = true")
+    single("pad", "pad", {"x": numbers(3, 4), "value": numbers()},
+           lambda x, value: value + F.pad(x - value, (2, 0, 1, 3)),
+           "before = [1, 2], after = [3, 0]")
+    single("flip", "flip", {"x": numbers(2, 3, 4)},
+           lambda x: torch.flip(x, [0, 2]), "axes = [0, -1]")
+    for op, function in (("tril", torch.tril), ("triu", torch.triu)):
+        for k in (0, 2, -1):
+            single(f"{op}_{k + 1}", op, {"x": numbers(2, 3, 4)},
+                   lambda x: function(x, k), f"diagonal = {k}")
+
+
 print("# Written by make_values.py with PyTorch "
       + torch.__version__.split("+")[0] + "; see README.md.")
 unary()
@@ -374,3 +452,7 @@ movement()
 softmax()
 networks()
 optimisers()
+activations()
+bounds()
+more_reductions()
+moving_more()

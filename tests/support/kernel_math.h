@@ -27,6 +27,11 @@ inline double ExactSigmoid(double x) {
   return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
 }
 
+// What vanishes at −infinity faster than x grows, times x.
+inline double Gated(double x, long double gate) {
+  return std::isinf(x) && x < 0 ? -0.0 : static_cast<double>(x * gate);
+}
+
 inline const std::vector<MathFunction> &MathFunctions() {
   static const std::vector<MathFunction> functions = {
       {"exp", &tir_exec_level_unary::exp, [](double x) { return std::exp(x); }},
@@ -34,6 +39,36 @@ inline const std::vector<MathFunction> &MathFunctions() {
       {"tanh", &tir_exec_level_unary::tanh,
        [](double x) { return std::tanh(x); }},
       {"sigmoid", &tir_exec_level_unary::sigmoid, ExactSigmoid},
+      {"rsqrt", &tir_exec_level_unary::rsqrt,
+       [](double x) { return 1 / std::sqrt(x); }},
+      {"expm1", &tir_exec_level_unary::expm1,
+       [](double x) { return std::expm1(x); }},
+      {"log1p", &tir_exec_level_unary::log1p,
+       [](double x) { return std::log1p(x); }},
+      {"erf", &tir_exec_level_unary::erf, [](double x) { return std::erf(x); }},
+      {"sin", &tir_exec_level_unary::sin, [](double x) { return std::sin(x); }},
+      {"cos", &tir_exec_level_unary::cos, [](double x) { return std::cos(x); }},
+      {"softplus", &tir_exec_level_unary::softplus,
+       [](double x) {
+         return (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x)));
+       }},
+      {"silu", &tir_exec_level_unary::silu,
+       [](double x) {
+         return Gated(x, 1 / (1 + std::exp(-static_cast<long double>(x))));
+       }},
+      {"gelu", &tir_exec_level_unary::gelu,
+       [](double x) {
+         return Gated(x, std::erfc(static_cast<long double>(x) *
+                                   -0.70710678118654752440L) /
+                             2);
+       }},
+      {"gelu_tanh", &tir_exec_level_unary::gelu_tanh,
+       [](double x) {
+         const long double wide = x;
+         const long double u =
+             0.79788456080286535588L * (wide + 0.044715L * wide * wide * wide);
+         return Gated(x, 1 / (1 + std::exp(-2 * u)));
+       }},
   };
   return functions;
 }

@@ -1,5 +1,5 @@
-// exp, log, tanh and sigmoid in f32: at most 2 ULP from the true value, on a
-// sample of all exponents and at the edges. The soak test tries everything.
+// exp, log, tanh, sin and the like in f32: at most 2 ULP from the true value,
+// on a sample of all exponents and at the edges. The soak test tries all.
 
 #include "tests/support/kernel_math.h"
 
@@ -26,6 +26,17 @@ TEST_P(MathKernels, AreWithinTwoUlpsWhereResultsRunOut) {
   ExpectAccurate(f, 0x80000000, 0x80000400, 1, 2.0);
   ExpectAccurate(f, Bits(0.999f), Bits(1.001f), 3, 2.0);
   ExpectAccurate(f, Bits(0.62f), Bits(0.63f), 7, 2.0);
+  ExpectAccurate(f, Bits(0.499f), Bits(0.501f), 3, 2.0);
+  ExpectAccurate(f, Bits(0.346f), Bits(0.347f), 3, 2.0);
+  ExpectAccurate(f, Bits(-0.999f), Bits(-1.001f), 3, 2.0);
+  ExpectAccurate(f, Bits(-12.0f), Bits(-22.0f), 211, 2.0);
+  // Where sine and cosine change to libm, and near multiples of π.
+  ExpectAccurate(f, Bits(999990.0f), Bits(1000010.0f), 1, 2.0);
+  for (double n : {1.0, 2.0, 710.0, 318309.0})
+    for (double side : {1.0, -1.0}) {
+      const float x = static_cast<float>(side * n * M_PI);
+      ExpectAccurate(f, Bits(x) - 200, Bits(x) + 200, 1, 2.0);
+    }
 }
 
 TEST_P(MathKernels, HaveTheValuesOfLibmAtSpecialPoints) {

@@ -54,7 +54,10 @@ KernelCall Call(tir_op op, int64_t n) {
     case TIR_OP_DIV:
     case TIR_OP_POW:
     case TIR_OP_MAXIMUM:
+    case TIR_OP_MINIMUM:
       return std::move(call.In(x).In(s).Out(matrix));
+    case TIR_OP_CLIP:
+      return std::move(call.In(x).In(s).In(s).Out(matrix));
     case TIR_OP_ADD_N:
       return std::move(call.In(x).In(x).In(x).Out(matrix));
     case TIR_OP_EQUAL:
@@ -71,13 +74,22 @@ KernelCall Call(tir_op op, int64_t n) {
                            .Out(matrix));
     case TIR_OP_REDUCE_SUM:
     case TIR_OP_REDUCE_MEAN:
+    case TIR_OP_REDUCE_PROD:
     case TIR_OP_REDUCE_MAX:
+    case TIR_OP_REDUCE_MIN:
     case TIR_OP_NORM: {
       tir_attrs_reduce attrs = {};
       attrs.axes = IntsOf({1});
       return std::move(call.Attrs(attrs).In(x).Out(vector));
     }
+    case TIR_OP_LOGSUMEXP:
+      return std::move(call.Attrs(tir_attrs_argmax{1, 0}).In(x).Out(vector));
+    case TIR_OP_CUMSUM:
+      return std::move(call.Attrs(tir_attrs_scan{1, 0, 0}).In(x).Out(matrix));
+    case TIR_OP_PAD:
+      return std::move(call.Attrs(tir_attrs_pad{}).In(x).In(s).Out(matrix));
     case TIR_OP_ARGMAX:
+    case TIR_OP_ARGMIN:
       return std::move(call.Attrs(tir_attrs_argmax{1, 0})
                            .In(x)
                            .Out(TypeOf(TIR_DTYPE_I64, {n})));

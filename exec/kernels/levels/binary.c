@@ -1,4 +1,4 @@
-// Loops of elementwise ops with two operands.
+// Loops of elementwise ops with two operands, and of clip.
 #include "exec/kernels/levels/loops.h"
 #include "exec/kernels/levels/math.h"
 
@@ -12,6 +12,10 @@ TIR_FLOATS(TIR_FLOAT_LOOPS)
 
 TIR_LOOP_2(maximum_f32, float, float, tir_max_f32(x, y))
 TIR_LOOP_2(maximum_f64, double, double, tir_max_f64(x, y))
+TIR_LOOP_2(minimum_f32, float, float, tir_min_f32(x, y))
+TIR_LOOP_2(minimum_f64, double, double, tir_min_f64(x, y))
+TIR_LOOP_3(clip_f32, float, float, tir_min_f32(tir_max_f32(x, y), z))
+TIR_LOOP_3(clip_f64, double, double, tir_min_f64(tir_max_f64(x, y), z))
 
 // pow in double. A whole block of one small exponent, as x² and its gradient
 // have it, needs no pow: x·x is rounded once, as pow's result is.
@@ -59,6 +63,12 @@ static void pow_f64(int64_t n, void *out, const void *a, const void *b,
   TIR_LOOP_2(sub_##suffix, T, T, (W)x - (W)y)                    \
   TIR_LOOP_2(mul_##suffix, T, T, (W)x *(W)y)                     \
   TIR_LOOP_2(maximum_##suffix, T, T, x > y ? x : y)              \
+  TIR_LOOP_2(minimum_##suffix, T, T, x < y ? x : y)              \
+  static inline T clip_one_##suffix(T x, T low, T high) {        \
+    const T most = x > low ? x : low;                            \
+    return most < high ? most : high;                            \
+  }                                                              \
+  TIR_LOOP_3(clip_##suffix, T, T, clip_one_##suffix(x, y, z))    \
   static int64_t zero_divisor_##suffix(int64_t n, const void *a, \
                                        const void *b) {          \
     const T *const divisor = b;                                  \
@@ -101,5 +111,7 @@ const tir_exec_level_binary TIR_LEVEL(tir_exec_binary) = {
     .div = TIR_ENTRIES(div),
     .pow = {TIR_FLOAT_ENTRIES(pow)},
     .maximum = TIR_ENTRIES(maximum),
+    .minimum = TIR_ENTRIES(minimum),
+    .clip = TIR_ENTRIES(clip),
     .division = {TIR_INT_ENTRIES(zero_divisor)},
 };

@@ -49,18 +49,39 @@
     }                                                                  \
   }
 
+// to[i] = expr of x = a[i], y = b[i], z = c[i].
+#define TIR_LOOP_3(name, TO, TA, expr)                                 \
+  static void name(int64_t n, void *out, const void *a, const void *b, \
+                   const void *c) {                                    \
+    TO *const to = out;                                                \
+    const TA *const first = a;                                         \
+    const TA *const second = b;                                        \
+    const TA *const third = c;                                         \
+    TIR_IVDEP                                                          \
+    for (int64_t i = 0; i < n; i++) {                                  \
+      const TA x = first[i];                                           \
+      const TA y = second[i];                                          \
+      const TA z = third[i];                                           \
+      to[i] = (TO)(expr);                                              \
+    }                                                                  \
+  }
+
 // Like TIR_LOOP_1 over f32, for expressions of many operations: in pieces of
 // 16, so that a ragged end costs one vector and not up to 15 single elements.
 // The end is the last 16 elements again, read before anything is written; a
 // short array is padded instead.
-#define TIR_LOOP_PIECES_F32(name, expr)                                       \
-  static inline void name##_piece(float *to, const float *from) {             \
-    TIR_IVDEP                                                                 \
-    for (int i = 0; i < 16; i++) {                                            \
-      const float x = from[i];                                                \
-      to[i] = (expr);                                                         \
-    }                                                                         \
-  }                                                                           \
+#define TIR_LOOP_PIECES_F32(name, expr)                           \
+  static inline void name##_piece(float *to, const float *from) { \
+    TIR_IVDEP                                                     \
+    for (int i = 0; i < 16; i++) {                                \
+      const float x = from[i];                                    \
+      to[i] = (expr);                                             \
+    }                                                             \
+  }                                                               \
+  TIR_PIECES_F32(name)
+
+// The same from a name##_piece that is there.
+#define TIR_PIECES_F32(name)                                                  \
   static void name(int64_t n, void *out, const void *a, const void *b,        \
                    const void *c) {                                           \
     float *const to = out;                                                    \

@@ -73,6 +73,15 @@ static inline double tir_max_f64(double x, double y) {
   return x == y ? same : larger;
 }
 
+// The smaller one, by the same rules: −0 is below +0.
+static inline float tir_min_f32(float x, float y) {
+  return -tir_max_f32(-x, -y);
+}
+
+static inline double tir_min_f64(double x, double y) {
+  return -tir_max_f64(-x, -y);
+}
+
 // e^x = 2^k · e^r with k the integer nearest to x/ln 2. ln 2 is split so that
 // k·high is exact; high and low parts of r, and what rounding 1 + r loses, are
 // kept apart, so little but the last rounding shows. Beyond the clamp results

@@ -81,15 +81,82 @@
 #define FINISH(p, a) ((void)(p), (T)(a))
 #include "exec/kernels/levels/reduce_template.h"
 
-// --- maxima -----------------------------------------------------------------
+// --- products ---------------------------------------------------------------
 
-// Floats as integers of the same order: −0 below +0, every NaN above all. The
-// fold is then a single operation.
-static inline int32_t key_f32(float x) {
+#define T float
+#define A float
+#define NAME(x) prod_f32_##x
+#define MAP(x) (x)
+#define FOLD(a, b) ((a) * (b))
+#define IDENTITY 1
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T double
+#define A double
+#define NAME(x) prod_f64_##x
+#define MAP(x) (x)
+#define FOLD(a, b) ((a) * (b))
+#define IDENTITY 1
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#if TIR_SMALL_INTS
+#define T int8_t
+#define A uint8_t
+#define NAME(x) prod_i8_##x
+#define MAP(x) ((A)(x))
+#define FOLD(a, b) ((A)((uint32_t)(a) * (b)))
+#define IDENTITY 1
+#define FINISH(p, a) ((void)(p), (T)(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T uint8_t
+#define A uint8_t
+#define NAME(x) prod_u8_##x
+#define MAP(x) ((A)(x))
+#define FOLD(a, b) ((A)((uint32_t)(a) * (b)))
+#define IDENTITY 1
+#define FINISH(p, a) ((void)(p), (T)(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T int16_t
+#define A uint16_t
+#define NAME(x) prod_i16_##x
+#define MAP(x) ((A)(x))
+#define FOLD(a, b) ((A)((uint32_t)(a) * (b)))
+#define IDENTITY 1
+#define FINISH(p, a) ((void)(p), (T)(a))
+#include "exec/kernels/levels/reduce_template.h"
+#endif
+
+#define T int32_t
+#define A uint32_t
+#define NAME(x) prod_i32_##x
+#define MAP(x) ((A)(x))
+#define FOLD(a, b) ((a) * (b))
+#define IDENTITY 1
+#define FINISH(p, a) ((void)(p), (T)(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T int64_t
+#define A uint64_t
+#define NAME(x) prod_i64_##x
+#define MAP(x) ((A)(x))
+#define FOLD(a, b) ((a) * (b))
+#define IDENTITY 1
+#define FINISH(p, a) ((void)(p), (T)(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+// --- maxima and minima ------------------------------------------------------
+
+// Floats as integers of the same order: −0 below +0, every NaN as `nan`, which
+// is above all or below all. The fold is then a single operation.
+static inline int32_t key_f32(float x, int32_t nan) {
   const uint32_t bits = tir_bits_f32(x);
   const uint32_t sign = (uint32_t)((int32_t)bits >> 31);
   const int32_t key = (int32_t)(bits ^ (sign & 0x7fffffffu));
-  return (bits & 0x7fffffffu) > 0x7f800000u ? INT32_MAX : key;
+  return (bits & 0x7fffffffu) > 0x7f800000u ? nan : key;
 }
 
 static inline float from_key_f32(int32_t key) {
@@ -97,12 +164,12 @@ static inline float from_key_f32(int32_t key) {
   return tir_from_bits_f32((uint32_t)key ^ (sign & 0x7fffffffu));
 }
 
-static inline int64_t key_f64(double x) {
+static inline int64_t key_f64(double x, int64_t nan) {
   uint64_t bits;
   memcpy(&bits, &x, sizeof bits);
   const uint64_t sign = (uint64_t)((int64_t)bits >> 63);
   const int64_t key = (int64_t)(bits ^ (sign & (uint64_t)INT64_MAX));
-  return (bits & (uint64_t)INT64_MAX) > 0x7ff0000000000000u ? INT64_MAX : key;
+  return (bits & (uint64_t)INT64_MAX) > 0x7ff0000000000000u ? nan : key;
 }
 
 static inline double from_key_f64(int64_t key) {
@@ -114,11 +181,12 @@ static inline double from_key_f64(int64_t key) {
 }
 
 #define INT_MAX_FOLD(a, b) ((a) > (b) ? (a) : (b))
+#define INT_MIN_FOLD(a, b) ((a) < (b) ? (a) : (b))
 
 #define T float
 #define A int32_t
 #define NAME(x) max_f32_##x
-#define MAP(x) key_f32(x)
+#define MAP(x) key_f32(x, INT32_MAX)
 #define FOLD(a, b) INT_MAX_FOLD(a, b)
 #define IDENTITY INT32_MIN
 #define FINISH(p, a) ((void)(p), from_key_f32(a))
@@ -127,7 +195,7 @@ static inline double from_key_f64(int64_t key) {
 #define T double
 #define A int64_t
 #define NAME(x) max_f64_##x
-#define MAP(x) key_f64(x)
+#define MAP(x) key_f64(x, INT64_MAX)
 #define FOLD(a, b) INT_MAX_FOLD(a, b)
 #define IDENTITY INT64_MIN
 #define FINISH(p, a) ((void)(p), from_key_f64(a))
@@ -180,6 +248,71 @@ static inline double from_key_f64(int64_t key) {
 #define FINISH(p, a) ((void)(p), (a))
 #include "exec/kernels/levels/reduce_template.h"
 
+#define T float
+#define A int32_t
+#define NAME(x) min_f32_##x
+#define MAP(x) key_f32(x, INT32_MIN)
+#define FOLD(a, b) INT_MIN_FOLD(a, b)
+#define IDENTITY INT32_MAX
+#define FINISH(p, a) ((void)(p), from_key_f32(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T double
+#define A int64_t
+#define NAME(x) min_f64_##x
+#define MAP(x) key_f64(x, INT64_MIN)
+#define FOLD(a, b) INT_MIN_FOLD(a, b)
+#define IDENTITY INT64_MAX
+#define FINISH(p, a) ((void)(p), from_key_f64(a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#if TIR_SMALL_INTS
+#define T int8_t
+#define A int8_t
+#define NAME(x) min_i8_##x
+#define MAP(x) (x)
+#define FOLD(a, b) INT_MIN_FOLD(a, b)
+#define IDENTITY INT8_MAX
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T uint8_t
+#define A uint8_t
+#define NAME(x) min_u8_##x
+#define MAP(x) (x)
+#define FOLD(a, b) INT_MIN_FOLD(a, b)
+#define IDENTITY UINT8_MAX
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T int16_t
+#define A int16_t
+#define NAME(x) min_i16_##x
+#define MAP(x) (x)
+#define FOLD(a, b) INT_MIN_FOLD(a, b)
+#define IDENTITY INT16_MAX
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+#endif
+
+#define T int32_t
+#define A int32_t
+#define NAME(x) min_i32_##x
+#define MAP(x) (x)
+#define FOLD(a, b) INT_MIN_FOLD(a, b)
+#define IDENTITY INT32_MAX
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+
+#define T int64_t
+#define A int64_t
+#define NAME(x) min_i64_##x
+#define MAP(x) (x)
+#define FOLD(a, b) INT_MIN_FOLD(a, b)
+#define IDENTITY INT64_MAX
+#define FINISH(p, a) ((void)(p), (a))
+#include "exec/kernels/levels/reduce_template.h"
+
 // --- norms ------------------------------------------------------------------
 
 // Squares of f32 fit double with room to spare, so nothing overflows. Those
@@ -193,44 +326,95 @@ static inline double from_key_f64(int64_t key) {
 #define FINISH(p, a) ((void)(p), (float)__builtin_sqrt(a))
 #include "exec/kernels/levels/reduce_template.h"
 
-// --- argmax -----------------------------------------------------------------
+// --- argmax and argmin ------------------------------------------------------
 
 #define T float
 #define NAME(x) argmax_f32_##x
+#define BEATS(a, b) ((a) > (b))
 #define IS_NAN(x) ((x) != (x))
-#include "exec/kernels/levels/argmax_template.h"
+#include "exec/kernels/levels/argbest_template.h"
 
 #define T double
 #define NAME(x) argmax_f64_##x
+#define BEATS(a, b) ((a) > (b))
 #define IS_NAN(x) ((x) != (x))
-#include "exec/kernels/levels/argmax_template.h"
+#include "exec/kernels/levels/argbest_template.h"
 
 #if TIR_SMALL_INTS
 #define T int8_t
 #define NAME(x) argmax_i8_##x
+#define BEATS(a, b) ((a) > (b))
 #define IS_NAN(x) 0
-#include "exec/kernels/levels/argmax_template.h"
+#include "exec/kernels/levels/argbest_template.h"
 
 #define T uint8_t
 #define NAME(x) argmax_u8_##x
+#define BEATS(a, b) ((a) > (b))
 #define IS_NAN(x) 0
-#include "exec/kernels/levels/argmax_template.h"
+#include "exec/kernels/levels/argbest_template.h"
 
 #define T int16_t
 #define NAME(x) argmax_i16_##x
+#define BEATS(a, b) ((a) > (b))
 #define IS_NAN(x) 0
-#include "exec/kernels/levels/argmax_template.h"
+#include "exec/kernels/levels/argbest_template.h"
 #endif
 
 #define T int32_t
 #define NAME(x) argmax_i32_##x
+#define BEATS(a, b) ((a) > (b))
 #define IS_NAN(x) 0
-#include "exec/kernels/levels/argmax_template.h"
+#include "exec/kernels/levels/argbest_template.h"
 
 #define T int64_t
 #define NAME(x) argmax_i64_##x
+#define BEATS(a, b) ((a) > (b))
 #define IS_NAN(x) 0
-#include "exec/kernels/levels/argmax_template.h"
+#include "exec/kernels/levels/argbest_template.h"
+
+#define T float
+#define NAME(x) argmin_f32_##x
+#define BEATS(a, b) ((a) < (b))
+#define IS_NAN(x) ((x) != (x))
+#include "exec/kernels/levels/argbest_template.h"
+
+#define T double
+#define NAME(x) argmin_f64_##x
+#define BEATS(a, b) ((a) < (b))
+#define IS_NAN(x) ((x) != (x))
+#include "exec/kernels/levels/argbest_template.h"
+
+#if TIR_SMALL_INTS
+#define T int8_t
+#define NAME(x) argmin_i8_##x
+#define BEATS(a, b) ((a) < (b))
+#define IS_NAN(x) 0
+#include "exec/kernels/levels/argbest_template.h"
+
+#define T uint8_t
+#define NAME(x) argmin_u8_##x
+#define BEATS(a, b) ((a) < (b))
+#define IS_NAN(x) 0
+#include "exec/kernels/levels/argbest_template.h"
+
+#define T int16_t
+#define NAME(x) argmin_i16_##x
+#define BEATS(a, b) ((a) < (b))
+#define IS_NAN(x) 0
+#include "exec/kernels/levels/argbest_template.h"
+#endif
+
+#define T int32_t
+#define NAME(x) argmin_i32_##x
+#define BEATS(a, b) ((a) < (b))
+#define IS_NAN(x) 0
+#include "exec/kernels/levels/argbest_template.h"
+
+#define T int64_t
+#define NAME(x) argmin_i64_##x
+#define BEATS(a, b) ((a) < (b))
+#define IS_NAN(x) 0
+#include "exec/kernels/levels/argbest_template.h"
 
 #define TIR_FOLD_ENTRY(name) \
   { name##_kernel, name##_finish }
@@ -253,7 +437,10 @@ static inline double from_key_f64(int64_t key) {
 
 const tir_exec_level_reduce TIR_LEVEL(tir_exec_reduce) = {
     .sum = TIR_ENTRIES(TIR_FOLD_ENTRY, sum),
+    .prod = TIR_ENTRIES(TIR_FOLD_ENTRY, prod),
     .max = TIR_ENTRIES(TIR_FOLD_ENTRY, max),
+    .min = TIR_ENTRIES(TIR_FOLD_ENTRY, min),
     .norm = {[TIR_DTYPE_F32] = TIR_FOLD_ENTRY(norm_f32)},
     .argmax = TIR_ENTRIES(TIR_KERNEL_ENTRY, argmax),
+    .argmin = TIR_ENTRIES(TIR_KERNEL_ENTRY, argmin),
 };

@@ -1,4 +1,4 @@
-// Loops of softmax, log_softmax and cross_entropy.
+// Loops of softmax, log_softmax, logsumexp and cross_entropy.
 #include "exec/kernels/softmax.h"
 
 #include "exec/kernels/levels/loops.h"
@@ -27,5 +27,6 @@ TIR_LOOP_1(exps_f64, double, double, exp(x))
 const tir_exec_level_softmax TIR_LEVEL(tir_exec_softmax) = {
     .softmax = TIR_ENTRIES(softmax),
     .log_softmax = TIR_ENTRIES(log_softmax),
+    .logsumexp = TIR_ENTRIES(logsumexp),
     .cross_entropy = TIR_ENTRIES(cross_entropy),
 };

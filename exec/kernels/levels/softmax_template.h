@@ -1,4 +1,5 @@
-// softmax, log_softmax and cross_entropy over one dtype. Included twice, with
+// softmax, log_softmax, logsumexp and cross_entropy over one dtype. Included
+// twice, with
 //
 //   T               element
 //   NAME(x)         name of function x
@@ -133,6 +134,54 @@ static tir_status NAME(softmax)(const tir_exec_call *call) {
 
 static tir_status NAME(log_softmax)(const tir_exec_call *call) {
   return NAME(all)(call, true);
+}
+
+// log Σe^x of rows, or of neighbouring columns side by side. The largest
+// element is not subtracted where it is infinite: ∞ − ∞ would be NaN. A row
+// of nothing has the sum 0.
+static T NAME(finite)(T x) { return x - x == 0 ? x : 0; }
+
+static void NAME(logsumexp_columns)(const T *x, int64_t n, int64_t stride,
+                                    int64_t width, T *out) {
+  T largest[TIR_EXEC_COLUMN_TILE];
+  T sum[TIR_EXEC_COLUMN_TILE];
+  for (int64_t j = 0; j < width; j++) {
+    largest[j] = (T)-INFINITY;
+    sum[j] = 0;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const T *const row = x + i * stride;
+    TIR_IVDEP
+    for (int64_t j = 0; j < width; j++) largest[j] = MAX(row[j], largest[j]);
+  }
+  for (int64_t j = 0; j < width; j++) largest[j] = NAME(finite)(largest[j]);
+  for (int64_t i = 0; i < n; i++) {
+    const T *const row = x + i * stride;
+    TIR_IVDEP
+    for (int64_t j = 0; j < width; j++) sum[j] += EXP(row[j] - largest[j]);
+  }
+  TIR_IVDEP
+  for (int64_t j = 0; j < width; j++) out[j] = largest[j] + LOG(sum[j]);
+}
+
+static tir_status NAME(logsumexp)(const tir_exec_call *call) {
+  const tir_exec_rows *const p = call->params;
+  const T *const x = tir_exec_arg(call, 0);
+  T *const out = tir_exec_arg(call, 1);
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->n_groups, p->groups_per_unit);
+  for (int64_t g = span.first; g < span.end; g++) {
+    const tir_exec_rows_at at = tir_exec_find_rows(p, g);
+    const T *const row = x + at.x;
+    T *const to = out + at.result;
+    if (p->inner == 1) {
+      const T largest = NAME(finite)(NAME(largest)(row, p->n));
+      *to = largest + LOG(NAME(exps)(row, p->n, largest, NULL));
+    } else {
+      NAME(logsumexp_columns)(row, p->n, p->inner, at.width, to);
+    }
+  }
+  return TIR_OK;
 }
 
 // The loss of each row and its softmax; NULL for an output nobody reads.

@@ -85,6 +85,31 @@ TIR_API tir_value tir_pow(tir_tape *tape, tir_value x, tir_value y);
 /// Source    NumPy maximum; IEEE 754-2019 maximum (+0 above -0).
 TIR_API tir_value tir_maximum(tir_tape *tape, tir_value a, tir_value b);
 
+/// The smaller of two values, element by element; NaN wins.
+///
+///   a        [...]   f32, f64 or an integer
+///   b        [...]   same dtype as `a`
+///   returns  [...]   the two shapes broadcast
+///
+/// Gradient  g to the smaller operand; half to each at a tie.
+/// Errors    as tir_add.
+/// Source    NumPy minimum; IEEE 754-2019 minimum (-0 below +0).
+TIR_API tir_value tir_minimum(tir_tape *tape, tir_value a, tir_value b);
+
+/// minimum(maximum(x, low), high), element by element; NaN wins.
+///
+///   x        [...]   f32, f64 or an integer
+///   low      [...]   same dtype as `x`
+///   high     [...]   same dtype as `x`; the result where the bounds cross
+///   returns  [...]   the three shapes broadcast
+///
+/// Gradient  dx = g where low <= x <= high (the bounds included), else 0;
+///           dlow = g where x < low, dhigh = g where x > high.
+/// Errors    as tir_add.
+/// Source    NumPy clip; gradient as in PyTorch clamp.
+TIR_API tir_value tir_clip(tir_tape *tape, tir_value x, tir_value low,
+                           tir_value high);
+
 /// a + b. Shapes, gradient and errors: tir_add with a scalar; TIR_ERR_DTYPE
 /// if an integer dtype does not hold `b`.
 TIR_API tir_value tir_add_scalar(tir_tape *tape, tir_value a, double b);
@@ -102,6 +127,14 @@ TIR_API tir_value tir_pow_scalar(tir_tape *tape, tir_value x, double y);
 /// The larger of a and b. Shapes, gradient and errors: tir_maximum with a
 /// scalar; TIR_ERR_DTYPE if an integer dtype does not hold `b`.
 TIR_API tir_value tir_maximum_scalar(tir_tape *tape, tir_value a, double b);
+/// The smaller of a and b. Shapes, gradient and errors: tir_minimum with a
+/// scalar; TIR_ERR_DTYPE if an integer dtype does not hold `b`.
+TIR_API tir_value tir_minimum_scalar(tir_tape *tape, tir_value a, double b);
+/// x between two numbers, infinities included. Shapes, gradient and errors:
+/// tir_clip with scalars; TIR_ERR_ARGUMENT unless low <= high, TIR_ERR_DTYPE
+/// if an integer dtype does not hold them.
+TIR_API tir_value tir_clip_scalar(tir_tape *tape, tir_value x, double low,
+                                  double high);
 /// b - a: the number first. Otherwise as tir_sub_scalar.
 TIR_API tir_value tir_rsub_scalar(tir_tape *tape, tir_value a, double b);
 /// b / a: the number first. Otherwise as tir_div_scalar.

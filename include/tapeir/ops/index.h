@@ -22,9 +22,21 @@ extern "C" {
 ///           data is not needed.
 /// Errors    TIR_ERR_SHAPE for an axis out of range or a rank above 8,
 ///           TIR_ERR_DTYPE if `indices` are neither i32 nor i64.
-/// Source    NumPy take; ONNX Gather. An embedding is axis 0.
+/// Source    NumPy take; ONNX Gather.
 TIR_API tir_value tir_gather(tir_tape *tape, tir_value x, tir_value indices,
                              int axis);
+
+/// The rows of a table at given positions: tir_gather along axis 0.
+///
+///   table    [n, d]       any dtype
+///   indices  [i...]       i32 or i64
+///   returns  [i..., d]    dtype of `table`
+///
+/// Gradient  dtable = g added up row by row, in index order.
+/// Errors    TIR_ERR_SHAPE if the table's rank is not 2; as tir_gather.
+/// Source    PyTorch embedding.
+TIR_API tir_value tir_embedding(tir_tape *tape, tir_value table,
+                                tir_value indices);
 
 /// `base` with `updates` added at positions along an axis, in the order of
 /// the positions.

@@ -1,4 +1,4 @@
-/// Moving elements without computing any.
+/// Moving elements without computing any, or with numbers in the gaps.
 #ifndef TAPEIR_OPS_MOVEMENT_H
 #define TAPEIR_OPS_MOVEMENT_H
 
@@ -101,6 +101,37 @@ TIR_API tir_value tir_broadcast_like(tir_tape *tape, tir_value x,
 TIR_API tir_value tir_concat(tir_tape *tape, const tir_value *values,
                              size_t n_values, int axis);
 
+/// Values of one type joined along a new axis.
+///
+///   values   n_values of one type, any dtype
+///   axis     position in the result, negative from its end
+///   returns  [..., n_values, ...]   same dtype, rank higher by 1
+///
+/// Gradient  each value gets its piece of g.
+/// Errors    TIR_ERR_ARGUMENT if there are no values, TIR_ERR_SHAPE or
+///           TIR_ERR_DTYPE if their types differ, TIR_ERR_SHAPE for an axis
+///           out of range or a rank above 8.
+/// Source    NumPy stack.
+TIR_API tir_value tir_stack(tir_tape *tape, const tir_value *values,
+                            size_t n_values, int axis);
+
+/// The pieces of a value along an axis.
+///
+///   x          [..., d, ...]      any dtype
+///   sizes      n_parts sizes that add up to d; one may be -1: the rest
+///   out_parts  n_parts values [..., size, ...], same dtype; invalid ones after
+///              an error
+///
+/// With a -1 the pieces follow a symbolic dim.
+///
+/// Gradient  dx = the pieces' gradients side by side.
+/// Errors    TIR_ERR_ARGUMENT for a NULL list, no parts, a size below -1 or a
+///           second -1; TIR_ERR_SHAPE if the sizes do not add up or the axis
+///           is out of range. Kept by `tape`.
+/// Source    PyTorch split with a list of sizes.
+TIR_API void tir_split(tir_tape *tape, tir_value x, const int64_t *sizes,
+                       size_t n_parts, int axis, tir_value *out_parts);
+
 /// x[start:stop:step] for each of the first `n` axes; the others stay whole.
 ///
 ///   x        [...]   any dtype
@@ -117,6 +148,61 @@ TIR_API tir_value tir_concat(tir_tape *tape, const tir_value *values,
 /// Source    NumPy basic slicing with positive steps.
 TIR_API tir_value tir_slice(tir_tape *tape, tir_value x, const int64_t *starts,
                             const int64_t *stops, const int64_t *steps, int n);
+
+/// The operand with a number around it.
+///
+///   x        [...]   any dtype
+///   before   elements to put before the first one of each of the first `n`
+///            axes, 0 or more
+///   after    likewise after the last one
+///   value    the number, in the dtype of `x`; an operand of the recorded op,
+///            so that another number is not another program
+///   returns  [...]   same dtype
+///
+/// An axis that is not padded keeps its symbolic dim.
+///
+/// Gradient  dx = the part of g where x was put.
+/// Errors    TIR_ERR_SHAPE if n exceeds the rank, TIR_ERR_ARGUMENT for a
+///           negative number of elements, TIR_ERR_DTYPE if an integer dtype
+///           does not hold `value`.
+/// Source    ONNX Pad with mode "constant".
+TIR_API tir_value tir_pad(tir_tape *tape, tir_value x, const int64_t *before,
+                          const int64_t *after, int n, double value);
+
+/// The elements in reverse order along axes; n_axes = 0 means all of them.
+///
+///   x        [...]   any dtype
+///   axes     different axes, negative from the end
+///   returns  [...]   same type
+///
+/// Gradient  dx = g in reverse order.
+/// Errors    TIR_ERR_SHAPE for an axis out of range, TIR_ERR_ARGUMENT for one
+///           given twice.
+/// Source    NumPy flip.
+TIR_API tir_value tir_flip(tir_tape *tape, tir_value x, const int *axes,
+                           int n_axes);
+
+/// The elements on and below a diagonal of the last two axes; 0 above it.
+///
+///   x         [..., m, n]   any dtype
+///   diagonal  kept is column - row <= diagonal; 0 is the main diagonal
+///   returns   [..., m, n]   same dtype
+///
+/// Gradient  dx = g on and below the diagonal, an exact 0 above.
+/// Errors    TIR_ERR_SHAPE if the rank is below 2.
+/// Source    NumPy tril.
+TIR_API tir_value tir_tril(tir_tape *tape, tir_value x, int64_t diagonal);
+
+/// The elements on and above a diagonal of the last two axes; 0 below it.
+///
+///   x         [..., m, n]   any dtype
+///   diagonal  kept is column - row >= diagonal; 0 is the main diagonal
+///   returns   [..., m, n]   same dtype
+///
+/// Gradient  dx = g on and above the diagonal, an exact 0 below.
+/// Errors    TIR_ERR_SHAPE if the rank is below 2.
+/// Source    NumPy triu.
+TIR_API tir_value tir_triu(tir_tape *tape, tir_value x, int64_t diagonal);
 
 #ifdef __cplusplus
 }

@@ -59,6 +59,21 @@ TIR_API tir_value tir_cross_entropy(tir_tape *tape, tir_value logits,
 ///           for integers.
 TIR_API tir_value tir_mse(tir_tape *tape, tir_value a, tir_value b);
 
+/// Mean over all elements of -t * log(s) - (1 - t) * log(1 - s) with
+/// s = sigmoid(logits): the loss of independent yes-or-no decisions.
+///
+///   logits   [...]   f32 or f64
+///   target   [...]   same type: nothing is broadcast; 0 to 1 each
+///   returns  []      same dtype; NaN of no elements
+///
+/// Gradient  dlogits = g * (sigmoid(logits) - target) / n for n elements,
+///           dtarget = -g * logits / n.
+/// Errors    TIR_ERR_SHAPE or TIR_ERR_DTYPE if the types differ, TIR_ERR_DTYPE
+///           for integers.
+/// Source    PyTorch binary_cross_entropy_with_logits.
+TIR_API tir_value tir_bce_with_logits(tir_tape *tape, tir_value logits,
+                                      tir_value target);
+
 #ifdef __cplusplus
 }
 #endif

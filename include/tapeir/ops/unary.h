@@ -101,6 +101,67 @@ TIR_API tir_value tir_sigmoid(tir_tape *tape, tir_value x);
 /// Source    ONNX Relu.
 TIR_API tir_value tir_relu(tir_tape *tape, tir_value x);
 
+/// One divided by the square root of every element; +-infinity at +-0.
+///
+///   x        [...]   f32 or f64
+///   returns  [...]   same type
+///
+/// Gradient  dx = -g * rsqrt(x)^3 / 2, from the result.
+/// Errors    TIR_ERR_DTYPE for any other dtype.
+/// Source    IEEE 754 rSqrt.
+TIR_API tir_value tir_rsqrt(tir_tape *tape, tir_value x);
+
+/// exp(x) - 1 of every element, without its loss of digits near 0.
+///
+///   x        [...]   f32 or f64
+///   returns  [...]   same type
+///
+/// Gradient  dx = g * (expm1(x) + 1), from the result.
+/// Errors    TIR_ERR_DTYPE for any other dtype.
+/// Source    NumPy expm1.
+TIR_API tir_value tir_expm1(tir_tape *tape, tir_value x);
+
+/// log(1 + x) of every element, without its loss of digits near 0;
+/// -infinity at -1, NaN below.
+///
+///   x        [...]   f32 or f64
+///   returns  [...]   same type
+///
+/// Gradient  dx = g / (1 + x).
+/// Errors    TIR_ERR_DTYPE for any other dtype.
+/// Source    NumPy log1p.
+TIR_API tir_value tir_log1p(tir_tape *tape, tir_value x);
+
+/// Error function of every element.
+///
+///   x        [...]   f32 or f64
+///   returns  [...]   same type
+///
+/// Gradient  dx = g * 2 / sqrt(pi) * exp(-x^2).
+/// Errors    TIR_ERR_DTYPE for any other dtype.
+/// Source    C erf; ONNX Erf.
+TIR_API tir_value tir_erf(tir_tape *tape, tir_value x);
+
+/// Sine of every element, which is in radians; NaN at infinities.
+///
+///   x        [...]   f32 or f64
+///   returns  [...]   same type
+///
+/// Gradient  dx = g * cos(x).
+/// Errors    TIR_ERR_DTYPE for any other dtype.
+/// Source    NumPy sin.
+TIR_API tir_value tir_sin(tir_tape *tape, tir_value x);
+
+/// Cosine of every element, which is in radians; NaN at infinities.
+///
+///   x        [...]   f32 or f64
+///   returns  [...]   same type
+///
+/// Gradient  dx = -g * sin(x).
+/// Errors    TIR_ERR_DTYPE for any other dtype.
+/// Source    NumPy cos.
+TIR_API tir_value tir_cos(tir_tape *tape, tir_value x);
+
 /// The elements converted to another dtype.
 ///
 ///   x        [...]   any dtype

@@ -1,16 +1,17 @@
-// argmax over one dtype. Included several times, with
+// argmax or argmin over one dtype. Included several times, with
 //
 //   T               element
 //   NAME(x)         name of function x
+//   BEATS(a, b)     a > b, or a < b
 //   IS_NAN(x)       0 for integers
 //
-// The first NaN wins, else the first maximum; −0 and +0 are equal.
+// The first NaN wins, else the first best element; −0 and +0 are equal.
 
 static inline int64_t NAME(row)(const T *x, int64_t n) {
   T best = x[0];
   int64_t at = 0;
   for (int64_t i = 1; i < n && !IS_NAN(best); i++) {
-    if (x[i] > best || IS_NAN(x[i])) {
+    if (BEATS(x[i], best) || IS_NAN(x[i])) {
       best = x[i];
       at = i;
     }
@@ -30,7 +31,7 @@ static void NAME(columns)(const T *x, int64_t n, int64_t stride, int64_t width,
     const T *const row = x + i * stride;
     for (int64_t j = 0; j < width; j++) {
       const int above =
-          (!IS_NAN(best[j])) & ((row[j] > best[j]) | IS_NAN(row[j]));
+          (!IS_NAN(best[j])) & (BEATS(row[j], best[j]) | IS_NAN(row[j]));
       best[j] = above ? row[j] : best[j];
       out[j] = above ? i : out[j];
     }
@@ -55,4 +56,5 @@ static tir_status NAME(kernel)(const tir_exec_call *call) {
 
 #undef T
 #undef NAME
+#undef BEATS
 #undef IS_NAN
