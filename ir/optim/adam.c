@@ -42,8 +42,9 @@ void tir_adam(tir_tape *tape, const tir_value *w, const tir_value *m,
       .n_lists = 3,
       .scalars = scalars,
       .n_scalars = 5,
+      .counter = values.step,
+      .counted = next,
       .keep_grad = keep_grad,
   };
   tir_ir_update_all(&update);
-  if (tir_ir_ready(tape)) tir_assign(tape, values.step, next);
 }

@@ -63,20 +63,37 @@ static bool record_one(const tir_ir_update *u, size_t i, tir_value *results) {
   size_t n_in = 0;
   for (size_t k = 0; k < u->n_lists; k++) in[n_in++] = u->lists[k][i];
   // Operands: w, its state, the gradient, the scalars. sgd has no state.
-  if (!find_gradient(u, i, &in[n_in++])) return false;
+  tir_value *const gradient = &in[n_in++];
+  if (!find_gradient(u, i, gradient)) return false;
   for (size_t k = 0; k < u->n_scalars; k++) in[n_in++] = u->scalars[k];
   const tir_value first = tir_ir_record(u->tape, u->op, in, n_in, NULL);
   for (size_t k = 0; k < u->n_lists; k++)
     results[k] = tir_ir_result(u->tape, first, (uint32_t)k);
+  // Nobody asks for these again: a handle would keep their data until its
+  // scope ends.
+  tir_value_release(u->tape, *gradient);
+  tir_value_release(u->tape, first);
   return tir_ir_ready(u->tape);
 }
 
+// All assigns or none: room for them comes first, and no run may come between
+// them. Gradients are given up last, when nothing can fail any more.
 static void assign_all(const tir_ir_update *u, const tir_value *results) {
-  for (size_t i = 0; i < u->n; i++) {
-    if (!u->keep_grad) tir_take_grad(u->tape, u->lists[0][i]);
+  tir_tape *t = u->tape;
+  const size_t n_counters = u->counter.owner ? 1 : 0;
+  if (!tir_ir_reserve_assigns(t, u->name, u->n * u->n_lists + n_counters))
+    return;
+  t->holds_runs = true;
+  for (size_t i = 0; i < u->n; i++)
     for (size_t k = 0; k < u->n_lists; k++)
-      tir_assign(u->tape, u->lists[k][i], results[i * u->n_lists + k]);
-  }
+      tir_value_release(
+          t, tir_assign(t, u->lists[k][i], results[i * u->n_lists + k]));
+  if (n_counters) tir_value_release(t, tir_assign(t, u->counter, u->counted));
+  t->holds_runs = false;
+  if (t->hooks) t->hooks->caught_up(t);
+  if (u->keep_grad || !tir_ir_ready(t)) return;
+  for (size_t i = 0; i < u->n; i++)
+    tir_set_grad(t, u->lists[0][i], (tir_value){0});
 }
 
 void tir_ir_update_all(const tir_ir_update *u) {
@@ -106,6 +123,8 @@ void tir_ir_update_all(const tir_ir_update *u) {
   for (size_t i = 0; i < u->n && good; i++)
     good = record_one(u, i, results + i * u->n_lists);
   if (good) assign_all(u, results);
+  for (size_t i = 0; good && i < u->n * u->n_lists; i++)
+    tir_value_release(t, results[i]);
   t->mode.recording = recording;
   tir_base_free(t->context, results, bytes, _Alignof(tir_value));
 }

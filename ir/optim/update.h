@@ -19,6 +19,8 @@ typedef struct tir_ir_update {
   size_t n_lists;
   const tir_value *scalars;  // operands after the gradient
   size_t n_scalars;
+  tir_value counter;  // state that becomes `counted` too; may be invalid
+  tir_value counted;
   bool keep_grad;
 } tir_ir_update;
 

@@ -1,4 +1,5 @@
 // The scenarios of the allocation-failure loop, on the public API.
+#include <array>
 #include <cmath>
 
 #include "tapeir/tapeir.h"
@@ -379,6 +380,71 @@ class LiveStep : public WithModule {
   float first_ = 0, loss_ = 0;
 };
 
+// An optimiser step over many variables: when memory ends anywhere in it, no
+// variable, no state and no gradient has changed, and it can be taken again.
+class LiveUpdate : public FaultScenario {
+ public:
+  void SetUp(tir_context *context) override {
+    tir_tape *t = nullptr;
+    ASSERT_EQ(tir_tape_create(context, nullptr, &t, nullptr), TIR_OK);
+    tape_.reset(t);
+    const int64_t dims[] = {2};
+    const float data[] = {1, 2}, gradient[] = {.5f, -.5f}, zero[] = {0, 0};
+    const int64_t count = 0;
+    const auto vector = [&](const float *x) {
+      return tir_value_from_data(t, TIR_DTYPE_F32, dims, 1, x);
+    };
+    for (size_t i = 0; i < kVariables; i++) {
+      w_[i] = vector(data);
+      m_[i] = vector(zero);
+      v_[i] = vector(zero);
+      tir_attach_grad(t, w_[i], TIR_GRAD_WRITE);
+      tir_set_grad(t, w_[i], vector(gradient));
+    }
+    const auto scalar = [&](double x) {
+      return tir_scalar(t, TIR_DTYPE_F32, x);
+    };
+    values_ = {scalar(.25), scalar(.5), scalar(.5), scalar(0),
+               tir_value_from_data(t, TIR_DTYPE_I64, nullptr, 0, &count)};
+    ASSERT_EQ(tir_tape_status(t), TIR_OK);
+  }
+  tir_status Attempt(tir_error *error) override {
+    if (n_attempts_++) ExpectAll({1, 2}, {0, 0}, {.5f, -.5f}, 0);
+    tir_adam(tape_.get(), w_, m_, v_, kVariables, values_, false);
+    return tir_tape_check(tape_.get(), error);
+  }
+  // m = g/2, v = g²/2; corrected they are g and g², so w moves by lr.
+  void Verify() override { ExpectAll({.75f, 2.25f}, {.25f, -.25f}, {0, 0}, 1); }
+
+ private:
+  static constexpr size_t kVariables = 40;
+  using Pair = std::array<float, 2>;
+
+  Pair Read(tir_value value) {
+    Pair pair = {NAN, NAN};
+    tir_error error = {};
+    EXPECT_EQ(
+        tir_read_into(tape_.get(), value, pair.data(), sizeof pair, &error),
+        TIR_OK)
+        << error.message;
+    return pair;
+  }
+  void ExpectAll(Pair w, Pair m, Pair gradient, double step) {
+    tir_tape *t = tape_.get();
+    for (size_t i = 0; i < kVariables; i++) {
+      EXPECT_EQ(Read(w_[i]), w) << i;
+      EXPECT_EQ(Read(m_[i]), m) << i;
+      EXPECT_EQ(Read(tir_grad_of(t, w_[i])), gradient) << i;
+    }
+    EXPECT_EQ(tir_read_scalar(t, values_.step), step);
+  }
+
+  OwnedTape tape_;
+  tir_value w_[kVariables], m_[kVariables], v_[kVariables];
+  tir_adam_values values_ = {};
+  int n_attempts_ = 0;
+};
+
 // Values on a live tape: scopes, control flow, reading, text.
 class LiveValues : public WithModule {
  public:
@@ -523,6 +589,7 @@ const std::vector<FaultScenarioEntry> &FaultScenarios() {
       {"CompileAndRun", Make<CompileAndRun>},
       {"Reference", Make<Reference>},
       {"LiveStep", Make<LiveStep>},
+      {"LiveUpdate", Make<LiveUpdate>},
       {"LiveValues", Make<LiveValues>},
       {"Save", Make<Save>},
       {"Load", MakeLoad<false>},
