@@ -9,7 +9,7 @@
 #include "ir/ops/checks.h"
 #include "ir/ops/rules.h"
 
-enum { MAX_OPERANDS = 9 };
+enum { MAX_OPERANDS = 10 };
 
 tir_status tir_ir_infer_update(const tir_ir_infer_query *q, size_t n_tensors,
                                size_t n_scalars) {
@@ -57,43 +57,63 @@ static bool may_assign(const tir_ir_update *u) {
   return true;
 }
 
-// Records the op for variable i into results[0 … n_lists-1].
-static bool record_one(const tir_ir_update *u, size_t i, tir_value *results) {
+// Records the step of variable i; what replaces its tensors goes to
+// results[0 … n_lists-1].
+static bool record_one(const tir_ir_update *u, size_t i, tir_value counted,
+                       tir_value *results) {
   tir_value in[MAX_OPERANDS];
   size_t n_in = 0;
   for (size_t k = 0; k < u->n_lists; k++) in[n_in++] = u->lists[k][i];
   // Operands: w, its state, the gradient, the scalars. sgd has no state.
-  tir_value *const gradient = &in[n_in++];
-  if (!find_gradient(u, i, gradient)) return false;
+  if (!find_gradient(u, i, &in[n_in++])) return false;
   for (size_t k = 0; k < u->n_scalars; k++) in[n_in++] = u->scalars[k];
+  if (counted.owner) in[n_in++] = counted;
+  if (u->build) {
+    u->build(u, in, results);
+    return tir_ir_ready(u->tape);
+  }
   const tir_value first = tir_ir_record(u->tape, u->op, in, n_in, NULL);
   for (size_t k = 0; k < u->n_lists; k++)
     results[k] = tir_ir_result(u->tape, first, (uint32_t)k);
-  // Nobody asks for these again: a handle would keep their data until its
-  // scope ends.
-  tir_value_release(u->tape, *gradient);
-  tir_value_release(u->tape, first);
   return tir_ir_ready(u->tape);
 }
 
 // All assigns or none: room for them comes first, and no run may come between
 // them. Gradients are given up last, when nothing can fail any more.
-static void assign_all(const tir_ir_update *u, const tir_value *results) {
+static void assign_all(const tir_ir_update *u, tir_value counted,
+                       const tir_value *results) {
   tir_tape *t = u->tape;
-  const size_t n_counters = u->counter.owner ? 1 : 0;
-  if (!tir_ir_reserve_assigns(t, u->name, u->n * u->n_lists + n_counters))
-    return;
+  const size_t n = u->n * u->n_lists + (counted.owner ? 1 : 0);
+  if (!tir_ir_reserve_assigns(t, u->name, n)) return;
   t->holds_runs = true;
   for (size_t i = 0; i < u->n; i++)
     for (size_t k = 0; k < u->n_lists; k++)
-      tir_value_release(
-          t, tir_assign(t, u->lists[k][i], results[i * u->n_lists + k]));
-  if (n_counters) tir_value_release(t, tir_assign(t, u->counter, u->counted));
+      tir_assign(t, u->lists[k][i], results[i * u->n_lists + k]);
+  if (counted.owner) tir_assign(t, u->counter, counted);
   t->holds_runs = false;
   if (t->hooks) t->hooks->caught_up(t);
   if (u->keep_grad || !tir_ir_ready(t)) return;
   for (size_t i = 0; i < u->n; i++)
     tir_set_grad(t, u->lists[0][i], (tir_value){0});
+}
+
+// Both phases, in a scope: a handle to anything made on the way would keep its
+// data longer than the step.
+static void record_and_assign(const tir_ir_update *u, tir_value *results) {
+  tir_tape *t = u->tape;
+  tir_scope_begin(t);
+  if (!tir_ir_ready(t)) return;
+  // An update is no part of what is differentiated.
+  const bool recording = t->mode.recording;
+  t->mode.recording = false;
+  tir_value counted = {0};
+  if (u->counter.owner) counted = tir_add_scalar(t, u->counter, 1);
+  bool good = tir_ir_ready(t);
+  for (size_t i = 0; i < u->n && good; i++)
+    good = record_one(u, i, counted, results + i * u->n_lists);
+  if (good) assign_all(u, counted, results);
+  t->mode.recording = recording;
+  tir_ir_scope_pop(t);
 }
 
 void tir_ir_update_all(const tir_ir_update *u) {
@@ -116,15 +136,6 @@ void tir_ir_update_all(const tir_ir_update *u) {
                       "out of memory for %zu variables", u->n);
     return;
   }
-  // An update is no part of what is differentiated.
-  const bool recording = t->mode.recording;
-  t->mode.recording = false;
-  bool good = true;
-  for (size_t i = 0; i < u->n && good; i++)
-    good = record_one(u, i, results + i * u->n_lists);
-  if (good) assign_all(u, results);
-  for (size_t i = 0; good && i < u->n * u->n_lists; i++)
-    tir_value_release(t, results[i]);
-  t->mode.recording = recording;
+  record_and_assign(u, results);
   tir_base_free(t->context, results, bytes, _Alignof(tir_value));
 }

@@ -7,20 +7,27 @@
 
 enum { TIR_MAX_UPDATED = 3 };  // tensors a step replaces per variable
 
+struct tir_ir_update;
+// Records the step of one variable with ordinary ops: `in` are its tensors,
+// the gradient, the scalars; `results` what replaces the tensors.
+typedef void (*tir_ir_step_builder)(const struct tir_ir_update *u,
+                                    const tir_value *in, tir_value *results);
+
 // One call of an optimiser. `lists` are what each op output replaces: the
 // variables first, then their state.
 typedef struct tir_ir_update {
   tir_tape *tape;
   const char *name;
-  tir_op op;
+  tir_op op;                  // the step itself, or
+  tir_ir_step_builder build;  // what records it (op is none)
   size_t n;
   const tir_value *lists[TIR_MAX_UPDATED];
   const char *list_names[TIR_MAX_UPDATED];
   size_t n_lists;
   const tir_value *scalars;  // operands after the gradient
   size_t n_scalars;
-  tir_value counter;  // state that becomes `counted` too; may be invalid
-  tir_value counted;
+  tir_value counter;  // i64 state, counted up; its new value is the operand
+                      // after the scalars. All-zero: none
   bool keep_grad;
 } tir_ir_update;
 
