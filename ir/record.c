@@ -300,6 +300,7 @@ tir_ir_target tir_ir_target_begin(tir_tape *tape, tir_ir_graph *graph) {
       .target = tape->target,
       .hooks = tape->hooks,
       .mode = tape->mode,
+      .step_condition = tape->step_condition,
       .n_random = tape->n_random,
       .n_scopes = (uint32_t)tape->scopes.count,
       .n_stamped = tape->n_stamped,
@@ -307,6 +308,7 @@ tir_ir_target tir_ir_target_begin(tir_tape *tape, tir_ir_graph *graph) {
   tape->graph = graph;
   tape->target = ++tape->n_targets;
   tape->hooks = NULL;
+  tape->step_condition = (tir_value){0};
   tape->n_random = 0;
   tape->n_stamped = tir_ir_n_nodes(graph);
   tir_scope_begin(tape);
@@ -319,6 +321,7 @@ void tir_ir_target_end(tir_tape *tape, tir_ir_target saved) {
   tape->target = saved.target;
   tape->hooks = saved.hooks;
   tape->mode = saved.mode;
+  tape->step_condition = saved.step_condition;
   tape->n_random = saved.n_random;
   tape->n_stamped = saved.n_stamped;
 }

@@ -72,6 +72,7 @@ struct tir_tape {
   // `assigned`) finds it; false when memory ran out. May be NULL.
   bool (*reserve_assigns)(tir_tape *tape, size_t n);
   bool holds_runs;  // hooks record, but run nothing
+  tir_value step_condition;  // bool[] that optimiser steps ask; may be none
   // Is the value part of a recorded history that is still alive? May be NULL.
   bool (*in_history)(tir_tape *tape, uint32_t value);
 
@@ -161,6 +162,7 @@ typedef struct tir_ir_target {
   uint32_t target;
   const tir_ir_hooks *hooks;
   tir_ir_mode mode;
+  tir_value step_condition;
   uint32_t n_random;
   uint32_t n_scopes;
   uint32_t n_stamped;

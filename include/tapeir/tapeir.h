@@ -11,5 +11,6 @@
 #include "tapeir/optim.h"
 #include "tapeir/program.h"
 #include "tapeir/tape.h"
+#include "tapeir/train.h"
 
 #endif

@@ -24,6 +24,10 @@ static tir_value trust_ratio(tir_tape *t, tir_value w, tir_value r) {
 static void lamb_step(const tir_ir_update *u, const tir_value *in,
                       tir_value *results) {
   tir_tape *t = u->tape;
+  // The op checks the others.
+  if (!tir_ir_is_scalar(t, "lamb", "lr", in[4]) ||
+      !tir_ir_is_scalar(t, "lamb", "decay", in[8]))
+    return;
   const tir_value w = in[0], lr = in[4], decay = in[8];
   const tir_value adam[] = {tir_zeros_like(t, w),
                             in[1],
