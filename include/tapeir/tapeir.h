@@ -6,6 +6,7 @@
 #include "tapeir/check.h"
 #include "tapeir/file.h"
 #include "tapeir/graph.h"
+#include "tapeir/init.h"
 #include "tapeir/inspect.h"
 #include "tapeir/ops.h"
 #include "tapeir/optim.h"
