@@ -4,6 +4,7 @@
 
 #include "tapeir/base.h"
 #include "tapeir/check.h"
+#include "tapeir/data.h"
 #include "tapeir/file.h"
 #include "tapeir/graph.h"
 #include "tapeir/init.h"
