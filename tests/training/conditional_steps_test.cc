@@ -121,6 +121,30 @@ TEST_F(Accumulate, TakesEveryThirdStepWithTheMean) {
   }
 }
 
+TEST_F(Accumulate, LiveStepsGiveTheSameBits) {
+  const Owned<tir_module> captured = Make(), live = Make();
+  GraphRunner run(c, captured.get(), "train");
+  for (int call = 0; call < 12; call++) {
+    const Doubles data = {std::sin(call), std::cos(3. * call)};
+    run.Run({data});
+    tir_step_begin(t);
+    const tir_value w = Param(live, "w"), sum = Param(live, "sum"),
+                    v = Param(live, "v");
+    if (!tir_has_grad(t, w)) tir_attach_grad(t, w, TIR_GRAD_WRITE);
+    tir_record_begin(t, true);
+    const tir_value y = tir_mul(t, w, Vec(data));
+    tir_mode_end(t);
+    tir_backward(t, y);
+    const tir_value due =
+        tir_accumulate_grads(t, &w, &sum, 1, Param(live, "count"), 3);
+    const tir_value was = tir_set_step_condition(t, due);
+    tir_momentum(t, &w, &v, 1, Number(.25), Number(.5), false);
+    tir_set_step_condition(t, was);
+    Check(tir_step_end(t, nullptr, 0, &error));
+    EXPECT_EQ(Bytes(live.get()), Bytes(captured.get())) << call;
+  }
+}
+
 TEST_F(Accumulate, SaysWhatIsWrong) {
   const tir_value w = Vec({1}), sum = Vec({0});
   const tir_value count = tir_scalar(t, TIR_DTYPE_I64, 0);
