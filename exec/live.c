@@ -225,8 +225,32 @@ static void recorded(tir_tape *tape, tir_ir_node node) {
                       "out of memory for %zu effects",
                       live->effects.count + 1);
   const bool eager = live->options.flags & TIR_TAPE_EAGER;
+  if (tape->holds_runs) return;
   if (eager || live->n_pending > live->options.max_pending)
     run_now(tape, node, eager);
+}
+
+static void caught_up(tir_tape *tape) {
+  tir_live *live = tir_live_of(tape);
+  if (!(live->options.flags & TIR_TAPE_EAGER) &&
+      live->n_pending <= live->options.max_pending)
+    return;
+  tir_error error;
+  const tir_status status = tir_live_flush(live, &error);
+  if (status != TIR_OK)
+    tir_ir_keep_error(tape, NULL, status, "%s", error.message);
+}
+
+// Room in the side tables of the present target; a live one also lists its
+// effects.
+static bool reserve_assigns(tir_tape *tape, size_t n) {
+  tir_live *live = tir_live_of(tape);
+  tir_live_frame *frame = live->frame;
+  return tir_live_frame_sync(frame) &&
+         TIR_VEC_RESERVE(tape->context, &frame->values, n) &&
+         TIR_VEC_RESERVE(tape->context, &frame->nodes, n) &&
+         (!frame->is_live ||
+          TIR_VEC_RESERVE(tape->context, &live->effects, n));
 }
 
 void tir_live_alias(tir_live *live, tir_ir_node node) {
@@ -253,6 +277,7 @@ const tir_ir_hooks tir_live_hooks = {
     .own = tir_live_own,
     .disown = tir_live_disown,
     .scope_ended = scope_ended,
+    .caught_up = caught_up,
 };
 
 // --- leaves ----------------------------------------------------------------
@@ -412,6 +437,7 @@ tir_status tir_tape_create(tir_context *context,
   tape->hooks = &tir_live_hooks;
   tape->random_state = random_state;
   tape->assigned = tir_live_assigned;
+  tape->reserve_assigns = reserve_assigns;
   tape->in_history = tir_live_in_history;
   tape->seed = live->options.seed;
   *out_tape = tape;

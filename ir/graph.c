@@ -138,18 +138,19 @@ static size_t offset_in(const void *ptr, const void *data, size_t bytes) {
 }
 
 // The rare half of reserve: limits and growth.
-static tir_status grow(tir_ir_graph *g, size_t n_in, size_t n_out,
-                       size_t n_words, bool is_input, tir_error *error) {
+static tir_status grow(tir_ir_graph *g, size_t n_nodes, size_t n_in,
+                       size_t n_out, size_t n_words, bool is_input,
+                       tir_error *error) {
   const size_t limit = UINT32_MAX - 1;
-  if (n_in > limit || n_out > limit / MAX_TYPE_WORDS ||
-      g->nodes.count >= limit || g->values.count > limit - n_out ||
+  if (n_in > limit || n_out > limit / MAX_TYPE_WORDS || n_nodes > limit ||
+      g->nodes.count > limit - n_nodes || g->values.count > limit - n_out ||
       g->operands.count > limit - n_in || g->attrs.count > limit - n_words ||
       g->dims.count > limit - n_out * MAX_TYPE_WORDS)
     return tir_base_fail(error, TIR_ERR_LIMIT,
                          "graph: too large: %zu nodes, %zu values",
                          g->nodes.count - 1, g->values.count - 1);
   tir_context *context = g->context;
-  if (!TIR_VEC_RESERVE(context, &g->nodes, 1) ||
+  if (!TIR_VEC_RESERVE(context, &g->nodes, n_nodes) ||
       !TIR_VEC_RESERVE(context, &g->values, n_out) ||
       !TIR_VEC_RESERVE(context, &g->operands, n_in) ||
       !TIR_VEC_RESERVE(context, &g->dims, n_out * MAX_TYPE_WORDS) ||
@@ -172,7 +173,12 @@ static inline tir_status reserve(tir_ir_graph *g, size_t n_in, size_t n_out,
       g->dims.count + n_out * MAX_TYPE_WORDS <= g->dims.capacity &&
       g->attrs.count + n_words <= g->attrs.capacity && !is_input)
     return TIR_OK;
-  return grow(g, n_in, n_out, n_words, is_input, error);
+  return grow(g, 1, n_in, n_out, n_words, is_input, error);
+}
+
+tir_status tir_ir_reserve(tir_ir_graph *g, size_t n_nodes, size_t n_in,
+                          size_t n_out, tir_error *error) {
+  return grow(g, n_nodes, n_in, n_out, 0, false, error);
 }
 
 static uint32_t put_attrs(tir_ir_graph *g, const void *attrs, size_t n_words) {

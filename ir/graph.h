@@ -96,6 +96,10 @@ tir_status tir_ir_append(tir_ir_graph *graph, tir_op op,
                          const void *attrs, const tir_ir_type *out_types,
                          size_t n_out, tir_ir_node *out_node,
                          tir_error *error);
+// Makes room for so many nodes without attributes, with that many operands
+// and outputs in all: appending them cannot fail for want of memory.
+tir_status tir_ir_reserve(tir_ir_graph *graph, size_t n_nodes, size_t n_in,
+                          size_t n_out, tir_error *error);
 // Validates by the op's infer, then appends. For DECLARED ops `declared`
 // gives the types (checked), else it is NULL.
 tir_status tir_ir_append_checked(tir_ir_graph *graph, tir_op op,

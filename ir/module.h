@@ -22,6 +22,7 @@ typedef struct tir_ir_param {
   uint64_t version;    // + 1 at each write
   uint64_t checksum;   // of a mapped tensor not verified yet
   bool unverified;
+  bool frozen;  // no variable of tir_module_variables
 } tir_ir_param;
 
 typedef struct tir_ir_metadata {

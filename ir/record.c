@@ -158,6 +158,23 @@ tir_value tir_ir_result(tir_tape *tape, tir_value value, uint32_t i) {
   return tir_ir_handle(tape, (tir_ir_value){first.id + i});
 }
 
+bool tir_ir_reserve_assigns(tir_tape *tape, const char *call, size_t n) {
+  tir_error error;
+  tir_status status = TIR_ERR_LIMIT;
+  if (n > UINT32_MAX / 2)
+    tir_base_fail(&error, status, "too many assigns: %zu", n);
+  else
+    status = tir_ir_reserve(tape->graph, n, 2 * n, n, &error);
+  if (status == TIR_OK && (!TIR_VEC_RESERVE(tape->context, &tape->slots, n) ||
+                           (tape->reserve_assigns &&
+                            !tape->reserve_assigns(tape, n))))
+    status = tir_base_fail(&error, TIR_ERR_MEMORY,
+                           "out of memory for %zu assigns", n);
+  if (status != TIR_OK)
+    tir_ir_keep_error(tape, call, status, "%s", error.message);
+  return status == TIR_OK;
+}
+
 tir_value tir_ir_record_declared(tir_tape *tape, tir_op op,
                                  const void *attrs, const tir_ir_type *type,
                                  const char *name) {
@@ -283,6 +300,7 @@ tir_ir_target tir_ir_target_begin(tir_tape *tape, tir_ir_graph *graph) {
       .target = tape->target,
       .hooks = tape->hooks,
       .mode = tape->mode,
+      .step_condition = tape->step_condition,
       .n_random = tape->n_random,
       .n_scopes = (uint32_t)tape->scopes.count,
       .n_stamped = tape->n_stamped,
@@ -290,6 +308,7 @@ tir_ir_target tir_ir_target_begin(tir_tape *tape, tir_ir_graph *graph) {
   tape->graph = graph;
   tape->target = ++tape->n_targets;
   tape->hooks = NULL;
+  tape->step_condition = (tir_value){0};
   tape->n_random = 0;
   tape->n_stamped = tir_ir_n_nodes(graph);
   tir_scope_begin(tape);
@@ -302,6 +321,7 @@ void tir_ir_target_end(tir_tape *tape, tir_ir_target saved) {
   tape->target = saved.target;
   tape->hooks = saved.hooks;
   tape->mode = saved.mode;
+  tape->step_condition = saved.step_condition;
   tape->n_random = saved.n_random;
   tape->n_stamped = saved.n_stamped;
 }

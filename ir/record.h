@@ -43,6 +43,8 @@ typedef struct tir_ir_hooks {
   void (*disown)(tir_tape *tape, uint32_t value);
   // A scope ended: its handles are gone.
   void (*scope_ended)(tir_tape *tape, const tir_ir_scope *scope);
+  // Nodes were recorded while runs were held; they may run now.
+  void (*caught_up)(tir_tape *tape);
 } tir_ir_hooks;
 
 typedef struct tir_ir_failed_call {
@@ -66,6 +68,11 @@ struct tir_tape {
   tir_value (*random_state)(tir_tape *tape);
   // Told when an assign made `value` the new version of `target`; may be NULL.
   void (*assigned)(tir_tape *tape, uint32_t target, uint32_t value);
+  // Makes room for n more assigns, so that what follows them (`recorded`,
+  // `assigned`) finds it; false when memory ran out. May be NULL.
+  bool (*reserve_assigns)(tir_tape *tape, size_t n);
+  bool holds_runs;  // hooks record, but run nothing
+  tir_value step_condition;  // bool[] that optimiser steps ask; may be none
   // Is the value part of a recorded history that is still alive? May be NULL.
   bool (*in_history)(tir_tape *tape, uint32_t value);
 
@@ -100,6 +107,10 @@ tir_value tir_ir_record(tir_tape *tape, tir_op op, const tir_value *in,
                         size_t n_in, const void *attrs);
 // Handle of output i of the node that made `value` (the last record call).
 tir_value tir_ir_result(tir_tape *tape, tir_value value, uint32_t i);
+// Makes room for n assigns: recording them then cannot fail for want of
+// memory, so that several happen together or not at all. False with an error
+// kept.
+bool tir_ir_reserve_assigns(tir_tape *tape, const char *call, size_t n);
 // For DECLARED ops: the type is given.
 tir_value tir_ir_record_declared(tir_tape *tape, tir_op op,
                                  const void *attrs, const tir_ir_type *type,
@@ -151,6 +162,7 @@ typedef struct tir_ir_target {
   uint32_t target;
   const tir_ir_hooks *hooks;
   tir_ir_mode mode;
+  tir_value step_condition;
   uint32_t n_random;
   uint32_t n_scopes;
   uint32_t n_stamped;

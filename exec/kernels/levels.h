@@ -51,6 +51,12 @@ typedef struct tir_exec_level_optim {
   tir_exec_kernel_fn sgd[TIR_N_DTYPES];
   tir_exec_kernel_fn momentum[TIR_N_DTYPES];
   tir_exec_kernel_fn adam[TIR_N_DTYPES];
+  tir_exec_kernel_fn nesterov[TIR_N_DTYPES];
+  tir_exec_kernel_fn adamw[TIR_N_DTYPES];
+  tir_exec_kernel_fn rmsprop[TIR_N_DTYPES];
+  tir_exec_kernel_fn adagrad[TIR_N_DTYPES];
+  tir_exec_kernel_fn adadelta[TIR_N_DTYPES];
+  tir_exec_kernel_fn lion[TIR_N_DTYPES];
 } tir_exec_level_optim;
 
 #define TIR_LEVEL_TABLES(X)                   \

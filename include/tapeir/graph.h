@@ -53,6 +53,30 @@ TIR_API tir_status tir_module_set_param(tir_module *module, const char *name,
                                         const tir_tensor *value,
                                         tir_error *error);
 
+/// Copies data between modules: every parameter of `from` whose name begins
+/// with `prefix` ("" or NULL: all) and that `to` has too. Types are compared
+/// first: on an error nothing is written. `*out_n` (may be NULL) is how many.
+/// Errors  DTYPE, SHAPE naming the parameter; BUSY, TORN.
+TIR_API tir_status tir_module_copy_params(tir_module *to, tir_module *from,
+                                          const char *prefix, size_t *out_n,
+                                          tir_error *error);
+/// Freezes (or frees) every trainable parameter whose name begins with
+/// `prefix`, for tir_module_variables; `*out_n` (may be NULL) is how many.
+/// Graphs captured before stay as they are, and a file does not hold the mark.
+/// Errors  ARGUMENT if there is none of that name; BUSY, TORN.
+TIR_API tir_status tir_module_freeze(tir_module *module, const char *prefix,
+                                     bool frozen, size_t *out_n,
+                                     tir_error *error);
+TIR_API bool tir_module_is_frozen(const tir_module *module, size_t index);
+/// The trainable parameters that are not frozen and whose names begin with
+/// `prefix`, in the module's order, as variables of the tape or of the capture
+/// into this module: each has a gradient attached (TIR_GRAD_WRITE) unless it
+/// had one. Groups are prefixes: a step for each list. Returns how many there
+/// are and fills up to `n_max`; 0 if an error stands (kept by `tape`).
+TIR_API size_t tir_module_variables(tir_tape *tape, tir_module *module,
+                                    const char *prefix, tir_value *out_values,
+                                    size_t n_max);
+
 TIR_API size_t tir_module_n_graphs(const tir_module *module);
 /// Borrowed, NULL past the end.
 TIR_API tir_graph *tir_module_graph_at(tir_module *module, size_t index);

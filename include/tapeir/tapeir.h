@@ -4,12 +4,15 @@
 
 #include "tapeir/base.h"
 #include "tapeir/check.h"
+#include "tapeir/data.h"
 #include "tapeir/file.h"
 #include "tapeir/graph.h"
+#include "tapeir/init.h"
 #include "tapeir/inspect.h"
 #include "tapeir/ops.h"
 #include "tapeir/optim.h"
 #include "tapeir/program.h"
 #include "tapeir/tape.h"
+#include "tapeir/train.h"
 
 #endif

@@ -235,6 +235,9 @@ tir_value tir_assign(tir_tape *tape, tir_value target, tir_value value) {
         "target %s is part of a recorded history: assign outside recording",
         tir_ir_value_text(tape, target, text));
   }
+  // Nothing may fail once the node is there: a pending assign will run.
+  if (!tir_ir_ready(tape) || !tir_ir_reserve_assigns(tape, "assign", 1))
+    return tir_ir_refused(tape, "assign");
   const tir_value in[] = {target, value};
   const tir_value out = tir_ir_record(tape, TIR_OP_ASSIGN, in, 2, NULL);
   const tir_ir_value now = tir_ir_peek(tape, out);

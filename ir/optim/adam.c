@@ -1,5 +1,6 @@
-// adam: first and second moments of the gradient, corrected for their start
-// at zero. The step number is state, counted once per call.
+// adam, adamw: first and second moments of the gradient, corrected for their
+// start at zero. The step number is state, counted once per call. adamw
+// shrinks the weights by themselves, not through the gradient.
 
 #include "ir/ops/checks.h"
 #include "ir/ops/rules.h"
@@ -27,11 +28,9 @@ const tir_op_desc tir_op_adam = {
 void tir_adam(tir_tape *tape, const tir_value *w, const tir_value *m,
               const tir_value *v, size_t n, tir_adam_values values,
               bool keep_grad) {
-  if (!tir_ir_usable(tape, values.step, "adam", "step") || !tir_ir_ready(tape))
-    return;
-  const tir_value next = tir_add_scalar(tape, values.step, 1);
+  if (!tir_ir_usable(tape, values.step, "adam", "step")) return;
   const tir_value scalars[] = {values.lr, values.beta1, values.beta2,
-                               values.epsilon, next};
+                               values.epsilon};
   const tir_ir_update update = {
       .tape = tape,
       .name = "adam",
@@ -41,9 +40,49 @@ void tir_adam(tir_tape *tape, const tir_value *w, const tir_value *m,
       .list_names = {"w", "m", "v"},
       .n_lists = 3,
       .scalars = scalars,
-      .n_scalars = 5,
+      .n_scalars = 4,
+      .counter = values.step,
       .keep_grad = keep_grad,
   };
   tir_ir_update_all(&update);
-  if (tir_ir_ready(tape)) tir_assign(tape, values.step, next);
+}
+
+static tir_status adamw_infer(const tir_ir_infer_query *q) {
+  TIR_TRY(tir_ir_infer_update(q, 4, 5));
+  return tir_ir_check_scalar(q, 9, TIR_DTYPE_I64);
+}
+
+const tir_op_desc tir_op_adamw = {
+    .name = "adamw",
+    .family = "optim",
+    .summary = "A step of Adam with decoupled weight decay.",
+    .operands = "w, m, v, g, lr, beta1, beta2, epsilon, decay, step",
+    .min_inputs = 10,
+    .max_inputs = 10,
+    .n_outputs = 3,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE,
+    .infer = adamw_infer,
+    .no_gradient = TIR_NO_GRADIENT_OF_STEP,
+};
+
+void tir_adamw(tir_tape *tape, const tir_value *w, const tir_value *m,
+               const tir_value *v, size_t n, tir_adamw_values values,
+               bool keep_grad) {
+  if (!tir_ir_usable(tape, values.step, "adamw", "step")) return;
+  const tir_value scalars[] = {values.lr, values.beta1, values.beta2,
+                               values.epsilon, values.decay};
+  const tir_ir_update update = {
+      .tape = tape,
+      .name = "adamw",
+      .op = TIR_OP_ADAMW,
+      .n = n,
+      .lists = {w, m, v},
+      .list_names = {"w", "m", "v"},
+      .n_lists = 3,
+      .scalars = scalars,
+      .n_scalars = 5,
+      .counter = values.step,
+      .keep_grad = keep_grad,
+  };
+  tir_ir_update_all(&update);
 }

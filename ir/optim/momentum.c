@@ -1,4 +1,5 @@
 // momentum: v' = mu * v + g, w' = w - lr * v'.
+// nesterov: the same v', w' = w - lr * (g + mu * v').
 
 #include "ir/optim/update.h"
 #include "tapeir/optim.h"
@@ -27,6 +28,37 @@ void tir_momentum(tir_tape *tape, const tir_value *w, const tir_value *v,
       .tape = tape,
       .name = "momentum",
       .op = TIR_OP_MOMENTUM,
+      .n = n,
+      .lists = {w, v},
+      .list_names = {"w", "v"},
+      .n_lists = 2,
+      .scalars = scalars,
+      .n_scalars = 2,
+      .keep_grad = keep_grad,
+  };
+  tir_ir_update_all(&update);
+}
+
+const tir_op_desc tir_op_nesterov = {
+    .name = "nesterov",
+    .family = "optim",
+    .summary = "A step of gradient descent with momentum, looking ahead.",
+    .operands = "w, v, g, lr, mu",
+    .min_inputs = 5,
+    .max_inputs = 5,
+    .n_outputs = 2,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE,
+    .infer = momentum_infer,
+    .no_gradient = TIR_NO_GRADIENT_OF_STEP,
+};
+
+void tir_nesterov(tir_tape *tape, const tir_value *w, const tir_value *v,
+                  size_t n, tir_value lr, tir_value mu, bool keep_grad) {
+  const tir_value scalars[] = {lr, mu};
+  const tir_ir_update update = {
+      .tape = tape,
+      .name = "nesterov",
+      .op = TIR_OP_NESTEROV,
       .n = n,
       .lists = {w, v},
       .list_names = {"w", "v"},

@@ -1,15 +1,17 @@
 // What the optimiser steps share.
 //
 // A step is recorded in two phases, so that a mistake in the third variable
-// does not leave the first two updated.
+// does not leave the first two updated. Room for all assigns comes before the
+// first of them, and no run may come between.
 
 #include "ir/optim/update.h"
 
 #include "ir/base/checked.h"
 #include "ir/ops/checks.h"
 #include "ir/ops/rules.h"
+#include "tapeir/train.h"
 
-enum { MAX_OPERANDS = 9 };
+enum { MAX_OPERANDS = 10 };
 
 tir_status tir_ir_infer_update(const tir_ir_infer_query *q, size_t n_tensors,
                                size_t n_scalars) {
@@ -22,90 +24,191 @@ tir_status tir_ir_infer_update(const tir_ir_infer_query *q, size_t n_tensors,
   return TIR_OK;
 }
 
-// The gradient of variable i; false with an error kept if it has none.
-static bool find_gradient(const tir_ir_update *u, size_t i,
-                          tir_value *out_gradient) {
-  tir_tape *t = u->tape;
-  const tir_value w = u->lists[0][i];
-  if (!tir_ir_usable(t, w, u->name, u->list_names[0])) return false;
+bool tir_ir_gradient_of(tir_tape *t, const char *call, const char *list,
+                        const tir_value *values, size_t i,
+                        tir_value *out_gradient) {
+  const tir_value w = values[i];
+  if (!tir_ir_usable(t, w, call, list)) return false;
   if (tir_has_grad(t, w)) {
     *out_gradient = tir_grad_of(t, w);
-    return true;
+    return tir_ir_ready(t);
   }
   char text[TIR_OPERAND_TEXT_MAX];
-  tir_ir_keep_error(t, u->name, TIR_ERR_STATE,
-                    "%s[%zu] %s has no gradient: attach one first",
-                    u->list_names[0], i, tir_ir_value_text(t, w, text));
+  tir_ir_keep_error(t, call, TIR_ERR_STATE,
+                    "%s[%zu] %s has no gradient: attach one first", list, i,
+                    tir_ir_value_text(t, w, text));
   return false;
 }
 
-// Would an assign be refused? Asked before anything is recorded.
-static bool may_assign(const tir_ir_update *u) {
-  if (!u->tape->mode.recording) return true;
-  for (size_t k = 0; k < u->n_lists; k++)
-    for (size_t i = 0; i < u->n; i++)
-      if (tir_ir_in_history(u->tape, u->lists[k][i])) {
-        char text[TIR_OPERAND_TEXT_MAX];
-        tir_ir_keep_error(
-            u->tape, u->name, TIR_ERR_STATE,
-            "%s[%zu] %s is part of a recorded history: update it outside "
-            "recording",
-            u->list_names[k], i,
-            tir_ir_value_text(u->tape, u->lists[k][i], text));
-        return false;
-      }
+bool tir_ir_may_assign(tir_tape *t, const char *call, const char *list,
+                       const tir_value *values, size_t n) {
+  if (!values) {
+    tir_ir_keep_error(t, call, TIR_ERR_ARGUMENT,
+                      "%s is NULL, expected %zu values", list, n);
+    return false;
+  }
+  for (size_t i = 0; t->mode.recording && i < n; i++)
+    if (tir_ir_in_history(t, values[i])) {
+      char text[TIR_OPERAND_TEXT_MAX];
+      tir_ir_keep_error(
+          t, call, TIR_ERR_STATE,
+          "%s[%zu] %s is part of a recorded history: update it outside "
+          "recording",
+          list, i, tir_ir_value_text(t, values[i], text));
+      return false;
+    }
   return true;
 }
 
-// Records the op for variable i into results[0 … n_lists-1].
-static bool record_one(const tir_ir_update *u, size_t i, tir_value *results) {
-  tir_value in[MAX_OPERANDS];
+void *tir_ir_step_list(tir_tape *t, const char *call, size_t n, size_t each,
+                       size_t *out_bytes) {
+  void *list = NULL;
+  if (tir_base_size_mul(n, each, out_bytes))
+    list = tir_base_alloc(t->context, *out_bytes, _Alignof(tir_value));
+  if (!list)
+    tir_ir_keep_error(t, call, TIR_ERR_MEMORY,
+                      "out of memory for %zu variables", n);
+  return list;
+}
+
+// --- assigning -------------------------------------------------------------
+
+// Where the tape's condition does not hold, everything stays as it is.
+static void apply_condition(tir_tape *t, tir_ir_assignment *list, size_t n) {
+  if (!t->step_condition.owner) return;
+  for (size_t i = 0; i < n; i++)
+    list[i].value =
+        tir_where(t, t->step_condition, list[i].value, list[i].target);
+}
+
+bool tir_ir_is_scalar(tir_tape *t, const char *call, const char *name,
+                      tir_value value) {
+  if (!tir_ir_usable(t, value, call, name)) return false;
+  tir_ir_type type;
+  tir_ir_value_type(t, value, &type);
+  if (type.rank == 0) return true;
+  char text[TIR_OPERAND_TEXT_MAX];
+  tir_ir_keep_error(t, call, TIR_ERR_SHAPE, "%s %s is not a scalar", name,
+                    tir_ir_value_text(t, value, text));
+  return false;
+}
+
+bool tir_ir_same_types(tir_tape *t, const char *call, const char *a_name,
+                       tir_value a, const char *b_name, tir_value b) {
+  if (!tir_ir_usable(t, a, call, a_name) || !tir_ir_usable(t, b, call, b_name))
+    return false;
+  tir_ir_type a_type, b_type;
+  tir_ir_value_type(t, a, &a_type);
+  tir_ir_value_type(t, b, &b_type);
+  if (a_type.dtype == b_type.dtype && tir_ir_same_shape(&a_type, &b_type))
+    return true;
+  char a_text[TIR_OPERAND_TEXT_MAX], b_text[TIR_OPERAND_TEXT_MAX];
+  tir_ir_keep_error(
+      t, call, a_type.dtype != b_type.dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
+      "types differ: %s %s, %s %s", a_name, tir_ir_value_text(t, a, a_text),
+      b_name, tir_ir_value_text(t, b, b_text));
+  return false;
+}
+
+bool tir_ir_assign_all(tir_tape *t, const char *call, tir_ir_assignment *list,
+                       size_t n) {
+  apply_condition(t, list, n);
+  for (size_t i = 0; i < n; i++)
+    if (!tir_ir_same_types(t, call, "state", list[i].target, "its new value",
+                           list[i].value))
+      return false;
+  if (!tir_ir_ready(t) || !tir_ir_reserve_assigns(t, call, n)) return false;
+  t->holds_runs = true;
+  for (size_t i = 0; i < n; i++) tir_assign(t, list[i].target, list[i].value);
+  t->holds_runs = false;
+  if (t->hooks) t->hooks->caught_up(t);
+  return tir_ir_ready(t);
+}
+
+tir_value tir_set_step_condition(tir_tape *tape, tir_value condition) {
+  static const char call[] = "set_step_condition";
+  if (!tape) return (tir_value){0};
+  const tir_value former = tape->step_condition;
+  if (condition.owner) {
+    if (!tir_ir_usable(tape, condition, call, "condition")) return former;
+    tir_ir_type type;
+    char text[TIR_OPERAND_TEXT_MAX];
+    tir_ir_value_type(tape, condition, &type);
+    if (type.dtype != TIR_DTYPE_BOOL || type.rank != 0) {
+      tir_ir_keep_error(tape, call, TIR_ERR_DTYPE,
+                        "condition is %s, expected bool[]",
+                        tir_ir_value_text(tape, condition, text));
+      return former;
+    }
+  }
+  tape->step_condition = condition;
+  return former;
+}
+
+// --- steps -----------------------------------------------------------------
+
+// Records the step of variable i; what replaces its tensors goes to
+// list[0 … n_lists-1].
+static bool record_one(const tir_ir_update *u, size_t i, tir_value counted,
+                       tir_ir_assignment *list) {
+  tir_value in[MAX_OPERANDS], results[TIR_MAX_UPDATED];
   size_t n_in = 0;
   for (size_t k = 0; k < u->n_lists; k++) in[n_in++] = u->lists[k][i];
   // Operands: w, its state, the gradient, the scalars. sgd has no state.
-  if (!find_gradient(u, i, &in[n_in++])) return false;
+  if (!tir_ir_gradient_of(u->tape, u->name, u->list_names[0], u->lists[0], i,
+                          &in[n_in++]))
+    return false;
   for (size_t k = 0; k < u->n_scalars; k++) in[n_in++] = u->scalars[k];
-  const tir_value first = tir_ir_record(u->tape, u->op, in, n_in, NULL);
+  if (counted.owner) in[n_in++] = counted;
+  if (u->build) {
+    u->build(u, in, results);
+    if (!tir_ir_ready(u->tape)) return false;
+  } else {
+    const tir_value first = tir_ir_record(u->tape, u->op, in, n_in, NULL);
+    for (size_t k = 0; k < u->n_lists; k++)
+      results[k] = tir_ir_result(u->tape, first, (uint32_t)k);
+  }
   for (size_t k = 0; k < u->n_lists; k++)
-    results[k] = tir_ir_result(u->tape, first, (uint32_t)k);
+    list[k] = (tir_ir_assignment){u->lists[k][i], results[k]};
   return tir_ir_ready(u->tape);
 }
 
-static void assign_all(const tir_ir_update *u, const tir_value *results) {
-  for (size_t i = 0; i < u->n; i++) {
-    if (!u->keep_grad) tir_take_grad(u->tape, u->lists[0][i]);
-    for (size_t k = 0; k < u->n_lists; k++)
-      tir_assign(u->tape, u->lists[k][i], results[i * u->n_lists + k]);
+// In a scope: a handle to anything made on the way would keep its data longer
+// than the step. Gradients are given up last, when nothing can fail any more.
+static void record_and_assign(const tir_ir_update *u, tir_ir_assignment *list) {
+  tir_tape *t = u->tape;
+  tir_scope_begin(t);
+  if (!tir_ir_ready(t)) return;
+  // An update is no part of what is differentiated.
+  const bool recording = t->mode.recording;
+  t->mode.recording = false;
+  size_t n = u->n * u->n_lists;
+  tir_value counted = {0};
+  if (u->counter.owner) {
+    counted = tir_add_scalar(t, u->counter, 1);
+    list[n++] = (tir_ir_assignment){u->counter, counted};
   }
+  bool good = tir_ir_ready(t);
+  for (size_t i = 0; i < u->n && good; i++)
+    good = record_one(u, i, counted, list + i * u->n_lists);
+  good = good && tir_ir_assign_all(t, u->name, list, n);
+  for (size_t i = 0; i < u->n && good && !u->keep_grad; i++)
+    tir_set_grad(t, u->lists[0][i], (tir_value){0});
+  t->mode.recording = recording;
+  tir_ir_scope_pop(t);
 }
 
 void tir_ir_update_all(const tir_ir_update *u) {
   tir_tape *t = u->tape;
   if (!t || !tir_ir_ready(t) || u->n == 0) return;
   for (size_t k = 0; k < u->n_lists; k++)
-    if (!u->lists[k]) {
-      tir_ir_keep_error(t, u->name, TIR_ERR_ARGUMENT,
-                        "%s is NULL, expected %zu values", u->list_names[k],
-                        u->n);
+    if (!tir_ir_may_assign(t, u->name, u->list_names[k], u->lists[k], u->n))
       return;
-    }
-  if (!may_assign(u)) return;
-  size_t bytes = 0;
-  tir_value *results = NULL;
-  if (tir_base_size_mul(u->n, u->n_lists * sizeof *results, &bytes))
-    results = tir_base_alloc(t->context, bytes, _Alignof(tir_value));
-  if (!results) {
-    tir_ir_keep_error(t, u->name, TIR_ERR_MEMORY,
-                      "out of memory for %zu variables", u->n);
-    return;
-  }
-  // An update is no part of what is differentiated.
-  const bool recording = t->mode.recording;
-  t->mode.recording = false;
-  bool good = true;
-  for (size_t i = 0; i < u->n && good; i++)
-    good = record_one(u, i, results + i * u->n_lists);
-  if (good) assign_all(u, results);
-  t->mode.recording = recording;
-  tir_base_free(t->context, results, bytes, _Alignof(tir_value));
+  size_t bytes;
+  // One more for the counter: n_lists + 1 each has room for it.
+  tir_ir_assignment *list = tir_ir_step_list(
+      t, u->name, u->n, (u->n_lists + 1) * sizeof *list, &bytes);
+  if (!list) return;
+  record_and_assign(u, list);
+  tir_base_free(t->context, list, bytes, _Alignof(tir_value));
 }

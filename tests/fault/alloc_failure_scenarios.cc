@@ -1,4 +1,5 @@
 // The scenarios of the allocation-failure loop, on the public API.
+#include <array>
 #include <cmath>
 
 #include "tapeir/tapeir.h"
@@ -379,6 +380,94 @@ class LiveStep : public WithModule {
   float first_ = 0, loss_ = 0;
 };
 
+// A call on the gradients of many variables. When memory ends anywhere in it,
+// no variable, no state and no gradient has changed, and it can be made again.
+class OnGradients : public FaultScenario {
+ public:
+  void SetUp(tir_context *context) override {
+    tir_tape *t = nullptr;
+    ASSERT_EQ(tir_tape_create(context, nullptr, &t, nullptr), TIR_OK);
+    tape_.reset(t);
+    const int64_t count = 0;
+    for (size_t i = 0; i < kVariables; i++) {
+      w_[i] = Vector({1, 2});
+      m_[i] = Vector({0, 0});
+      v_[i] = Vector({0, 0});
+      tir_attach_grad(t, w_[i], TIR_GRAD_WRITE);
+      tir_set_grad(t, w_[i], Vector({.5f, -.5f}));
+    }
+    count_ = tir_value_from_data(t, TIR_DTYPE_I64, nullptr, 0, &count);
+    for (double x : {.25, .5, 0.})
+      scalars_.push_back(tir_scalar(t, TIR_DTYPE_F32, x));
+    ASSERT_EQ(tir_tape_status(t), TIR_OK);
+  }
+  tir_status Attempt(tir_error *error) override {
+    if (n_attempts_++) ExpectAll({1, 2}, {0, 0}, {.5f, -.5f}, 0);
+    Call(tape_.get());
+    return tir_tape_check(tape_.get(), error);
+  }
+
+ protected:
+  static constexpr size_t kVariables = 40;
+  using Pair = std::array<float, 2>;
+
+  virtual void Call(tir_tape *t) = 0;
+  void ExpectAll(Pair w, Pair m, Pair gradient, double count) {
+    tir_tape *t = tape_.get();
+    for (size_t i = 0; i < kVariables; i++) {
+      EXPECT_EQ(Read(w_[i]), w) << i;
+      EXPECT_EQ(Read(m_[i]), m) << i;
+      EXPECT_EQ(Read(tir_grad_of(t, w_[i])), gradient) << i;
+    }
+    EXPECT_EQ(tir_read_scalar(t, count_), count);
+  }
+
+  tir_value w_[kVariables], m_[kVariables], v_[kVariables], count_;
+  std::vector<tir_value> scalars_;  // 1/4, 1/2, 0
+
+ private:
+  tir_value Vector(Pair x) {
+    const int64_t dims[] = {2};
+    return tir_value_from_data(tape_.get(), TIR_DTYPE_F32, dims, 1, x.data());
+  }
+  Pair Read(tir_value value) {
+    Pair pair = {NAN, NAN};
+    tir_error error = {};
+    EXPECT_EQ(
+        tir_read_into(tape_.get(), value, pair.data(), sizeof pair, &error),
+        TIR_OK)
+        << error.message;
+    return pair;
+  }
+
+  OwnedTape tape_;
+  int n_attempts_ = 0;
+};
+
+class LiveUpdate : public OnGradients {
+  void Call(tir_tape *t) override {
+    const tir_value half = scalars_[1];
+    tir_adam(t, w_, m_, v_, kVariables,
+             {scalars_[0], half, half, scalars_[2], count_}, false);
+  }
+  // m = g/2, v = g²/2; corrected they are g and g², so w moves by lr.
+  void Verify() override { ExpectAll({.75f, 2.25f}, {.25f, -.25f}, {0, 0}, 1); }
+};
+
+class LiveAccumulate : public OnGradients {
+  void Call(tir_tape *t) override {
+    tir_accumulate_grads(t, w_, m_, kVariables, count_, 2);
+  }
+  void Verify() override { ExpectAll({1, 2}, {.5f, -.5f}, {.25f, -.25f}, 1); }
+};
+
+class LiveClip : public OnGradients {
+  void Call(tir_tape *t) override {
+    tir_clip_grads_by_value(t, w_, kVariables, scalars_[0]);
+  }
+  void Verify() override { ExpectAll({1, 2}, {0, 0}, {.25f, -.25f}, 0); }
+};
+
 // Values on a live tape: scopes, control flow, reading, text.
 class LiveValues : public WithModule {
  public:
@@ -501,6 +590,41 @@ class Text : public WithModule {
   Owned<tir_module> parsed_;
 };
 
+// What training makes beside graphs.
+class TrainingObjects : public FaultScenario {
+ public:
+  void SetUp(tir_context *context) override {
+    const int64_t dims[] = {3, 2};
+    tir_tensor *tensor = nullptr;
+    context_ = context;
+    ASSERT_EQ(
+        tir_tensor_create(context, TIR_DTYPE_F32, dims, 2, &tensor, nullptr),
+        TIR_OK);
+    tensor_.reset(tensor);
+  }
+  tir_status Attempt(tir_error *error) override {
+    tir_batches_options options = {};
+    options.n_rows = 9;
+    options.batch = 2;
+    tir_batches *batches = nullptr;
+    TIR_TRY(tir_batches_create(context_, &options, &batches, error));
+    n_ = tir_batches_next(batches, nullptr);
+    tir_batches_destroy(batches);
+    return tir_init_orthogonal(tensor_.get(), 1, 1, 1, error);
+  }
+  void Verify() override {
+    EXPECT_EQ(n_, 2);
+    const float *q = static_cast<const float *>(tir_tensor_data(tensor_.get()));
+    EXPECT_NEAR(q[0] * q[1] + q[2] * q[3] + q[4] * q[5], 0, 1e-6);
+    EXPECT_NEAR(q[0] * q[0] + q[2] * q[2] + q[4] * q[4], 1, 1e-6);
+  }
+
+ private:
+  tir_context *context_ = nullptr;
+  Owned<tir_tensor> tensor_;
+  int64_t n_ = 0;
+};
+
 template <typename Scenario>
 std::unique_ptr<FaultScenario> Make() {
   return std::unique_ptr<FaultScenario>(new Scenario());
@@ -523,6 +647,10 @@ const std::vector<FaultScenarioEntry> &FaultScenarios() {
       {"CompileAndRun", Make<CompileAndRun>},
       {"Reference", Make<Reference>},
       {"LiveStep", Make<LiveStep>},
+      {"LiveUpdate", Make<LiveUpdate>},
+      {"LiveAccumulate", Make<LiveAccumulate>},
+      {"LiveClip", Make<LiveClip>},
+      {"TrainingObjects", Make<TrainingObjects>},
       {"LiveValues", Make<LiveValues>},
       {"Save", Make<Save>},
       {"Load", MakeLoad<false>},

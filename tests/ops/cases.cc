@@ -1,5 +1,5 @@
 // The table of all cases, and the rows that fit no other file: ops without
-// operands to compute with, random ops, optimiser steps.
+// operands to compute with, random ops.
 
 #include "tests/ops/cases.h"
 
@@ -63,47 +63,13 @@ std::vector<OpCase> Random(tir_op op) {
   };
 }
 
-std::vector<OpCase> Sgd() {
-  const tir_op op = TIR_OP_SGD;
-  const Operand lr = T({}, Fill::kNumber, 0.1);
-  return {
-      {op, {T({}), T({}), lr}, {}},           {op, {T({5}), T({5}), lr}, {}},
-      {op, {T({2, 3}), T({2, 3}), lr}, {}},   {op, {T({0}), T({0}), lr}, {}},
-      {op, {T({3, 67}), T({3, 67}), lr}, {}},
-  };
-}
-
-std::vector<OpCase> Momentum() {
-  const tir_op op = TIR_OP_MOMENTUM;
-  const Operand lr = T({}, Fill::kNumber, 0.1);
-  const Operand mu = T({}, Fill::kNumber, 0.9);
-  std::vector<OpCase> cases;
-  for (const std::vector<int64_t> &dims :
-       std::vector<std::vector<int64_t>>{{}, {5}, {2, 3}, {0}, {3, 67}})
-    cases.push_back({op, {T(dims), T(dims), T(dims), lr, mu}, {}});
-  return cases;
-}
-
-std::vector<OpCase> Adam() {
-  const tir_op op = TIR_OP_ADAM;
-  std::vector<OpCase> cases;
-  for (const std::vector<int64_t> &dims :
-       std::vector<std::vector<int64_t>>{{}, {5}, {2, 3}, {0}, {3, 67}})
-    cases.push_back({op,
-                     {T(dims), T(dims), T(dims, Fill::kPositive), T(dims),
-                      T({}, Fill::kNumber, 0.01), T({}, Fill::kNumber, 0.9),
-                      T({}, Fill::kNumber, 0.999), T({}, Fill::kNumber, 1e-8),
-                      I64({}, Fill::kNumber, 3)},
-                     {}});
-  return cases;
-}
-
 std::vector<OpInfo> MakeAll() {
   std::vector<OpInfo> ops;
   AddElementwiseCases(&ops);
   AddReduceCases(&ops);
   AddMovementCases(&ops);
   AddOtherCases(&ops);
+  AddOptimCases(&ops);
   return ops;
 }
 
@@ -118,9 +84,6 @@ void AddOtherCases(std::vector<OpInfo> *ops) {
                   Random(TIR_OP_RANDOM_UNIFORM)});
   ops->push_back({TIR_OP_RANDOM_NORMAL, kFloats, Accuracy::kUlp, 8,
                   Random(TIR_OP_RANDOM_NORMAL)});
-  ops->push_back({TIR_OP_SGD, kFloats, Accuracy::kOptim, 0, Sgd()});
-  ops->push_back({TIR_OP_MOMENTUM, kFloats, Accuracy::kOptim, 0, Momentum()});
-  ops->push_back({TIR_OP_ADAM, kFloats, Accuracy::kOptim, 0, Adam()});
 }
 
 const std::vector<OpInfo> &AllOps() {

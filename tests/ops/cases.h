@@ -118,6 +118,7 @@ void AddElementwiseCases(std::vector<OpInfo> *ops);
 void AddReduceCases(std::vector<OpInfo> *ops);
 void AddMovementCases(std::vector<OpInfo> *ops);
 void AddOtherCases(std::vector<OpInfo> *ops);
+void AddOptimCases(std::vector<OpInfo> *ops);
 
 }  // namespace tapeir_test
 

@@ -585,6 +585,13 @@ TEST(OpBuildersWithoutTape, GiveInvalidValues) {
   tir_sgd(nullptr, &none, 1, none, false);
   tir_momentum(nullptr, &none, &none, 1, none, none, false);
   tir_adam(nullptr, &none, &none, &none, 1, {}, false);
+  tir_nesterov(nullptr, &none, &none, 1, none, none, false);
+  tir_adamw(nullptr, &none, &none, &none, 1, {}, false);
+  tir_lamb(nullptr, &none, &none, &none, 1, {}, false);
+  tir_rmsprop(nullptr, &none, &none, 1, none, none, none, false);
+  tir_adagrad(nullptr, &none, &none, 1, none, none, false);
+  tir_adadelta(nullptr, &none, &none, &none, 1, none, none, none, false);
+  tir_lion(nullptr, &none, &none, 1, {}, false);
 }
 
 TEST_F(OpBuilders, RecordNothingWhileAnErrorStands) {

@@ -171,6 +171,16 @@ inline std::vector<OpCall> ValidCalls(int64_t n) {
       Call(TIR_OP_MOMENTUM, {F32({3}), F32({3}), F32({3}), F32({}), F32({})}),
       Call(TIR_OP_ADAM, {F32({3}), F32({3}), F32({3}), F32({3}), F32({}),
                          F32({}), F32({}), F32({}), I64({})}),
+      Call(TIR_OP_NESTEROV, {F32({3}), F32({3}), F32({3}), F32({}), F32({})}),
+      Call(TIR_OP_ADAMW, {F32({3}), F32({3}), F32({3}), F32({3}), F32({}),
+                          F32({}), F32({}), F32({}), F32({}), I64({})}),
+      Call(TIR_OP_RMSPROP,
+           {F32({3}), F32({3}), F32({3}), F32({}), F32({}), F32({})}),
+      Call(TIR_OP_ADAGRAD, {F32({3}), F32({3}), F32({3}), F32({}), F32({})}),
+      Call(TIR_OP_ADADELTA,
+           {F32({3}), F32({3}), F32({3}), F32({3}), F32({}), F32({}), F32({})}),
+      Call(TIR_OP_LION,
+           {F32({3}), F32({3}), F32({3}), F32({}), F32({}), F32({}), F32({})}),
   };
   for (tir_op op :
        {TIR_OP_NEG, TIR_OP_ABS, TIR_OP_SQUARE, TIR_OP_SQRT, TIR_OP_EXP,

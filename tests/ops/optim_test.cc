@@ -104,6 +104,34 @@ TEST_F(Optimisers, CountAdamsStepOncePerCall) {
   EXPECT_EQ(Read(w[0]), Read(w[1]));
 }
 
+// Runs wait until all of the step is recorded, and then do not wait longer.
+TEST_F(Optimisers, RunWithTheCallOnAnEagerTape) {
+  tir_tape_options options = {};
+  options.flags = TIR_TAPE_EAGER;
+  Make(options);
+  const tir_value w[] = {Variable({1}, 2), Variable({4}, -1)};
+  const tir_value v[] = {Zeros(1), Zeros(1)};
+  for (int step = 1; step <= 3; step++) {
+    tir_momentum(t, w, v, 2, Scalar(.5f), Scalar(0), true);
+    EXPECT_EQ(Stats().n_pending, 0u);
+    EXPECT_EQ(Read(w[0]), (Floats{1 - 1.f * static_cast<float>(step)}));
+    EXPECT_EQ(Read(w[1]), (Floats{4 + .5f * static_cast<float>(step)}));
+  }
+}
+
+TEST_F(Optimisers, RunWhenTooManyNodesWait) {
+  tir_tape_options options = {};
+  options.max_pending = 3;
+  Make(options);
+  const tir_value w[] = {Variable({1}, 2), Variable({4}, -1), Variable({0}, 1)};
+  const uint64_t before = Stats().n_runs;
+  tir_sgd(t, w, 3, Scalar(.5f), false);
+  EXPECT_GT(Stats().n_runs, before);
+  EXPECT_EQ(Read(w[0]), (Floats{0}));
+  EXPECT_EQ(Read(w[1]), (Floats{4.5f}));
+  EXPECT_EQ(Read(w[2]), (Floats{-.5f}));
+}
+
 TEST_F(Optimisers, UpdateAllOrNothing) {
   const tir_value w[] = {Variable({1}, 3), Vec({1})};
   tir_set_name(t, w[1], "bias");

@@ -347,7 +347,12 @@ KernelCall StepCall(tir_op op, tir_dtype dtype, int64_t n, int n_arrays,
   KernelCall call(op);
   for (int i = 0; i < n_arrays; i++) {
     Buffer x(TypeOf(dtype, {n}));
-    FillUniform(&x, &random, i == 2 ? 0 : -1, 1);
+    // What a root is taken of, where there is one.
+    const bool root =
+        i == 2 ? n_arrays == 4
+               : i == 1 && (op == TIR_OP_RMSPROP || op == TIR_OP_ADAGRAD ||
+                            op == TIR_OP_ADADELTA);
+    FillUniform(&x, &random, root ? 0.1 : -1, 1);
     call.In(x);
   }
   for (double s : scalars) {
@@ -355,7 +360,7 @@ KernelCall StepCall(tir_op op, tir_dtype dtype, int64_t n, int n_arrays,
     x.Set(0, s);
     call.In(x);
   }
-  if (op == TIR_OP_ADAM) {
+  if (op == TIR_OP_ADAM || op == TIR_OP_ADAMW) {
     Buffer step(TypeOf(TIR_DTYPE_I64, {}));
     step.SetI64(0, 3);
     call.In(step);
@@ -404,6 +409,12 @@ TEST(OptimKernels, AgreeWithReference) {
       CheckStep(TIR_OP_SGD, dtype, n, 2, {0.1}, 1);
       CheckStep(TIR_OP_MOMENTUM, dtype, n, 3, {0.1, 0.9}, 2);
       CheckStep(TIR_OP_ADAM, dtype, n, 4, {0.01, 0.9, 0.999, 1e-8}, 3);
+      CheckStep(TIR_OP_NESTEROV, dtype, n, 3, {0.1, 0.9}, 2);
+      CheckStep(TIR_OP_ADAMW, dtype, n, 4, {0.01, 0.9, 0.999, 1e-8, 0.1}, 3);
+      CheckStep(TIR_OP_RMSPROP, dtype, n, 3, {0.01, 0.99, 1e-8}, 2);
+      CheckStep(TIR_OP_ADAGRAD, dtype, n, 3, {0.01, 1e-8}, 2);
+      CheckStep(TIR_OP_ADADELTA, dtype, n, 4, {0.5, 0.9, 1e-6}, 3);
+      CheckStep(TIR_OP_LION, dtype, n, 3, {0.01, 0.9, 0.99, 0.1}, 2);
     }
 }
 

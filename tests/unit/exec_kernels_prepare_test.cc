@@ -161,6 +161,23 @@ KernelCall Call(tir_op op, int64_t n) {
       call.In(x).In(x).In(x).In(x).In(s).In(s).In(s).In(s);
       call.In(zeros(TypeOf(TIR_DTYPE_I64, {})));
       return std::move(call.Out(matrix).Out(matrix).Out(matrix));
+    case TIR_OP_NESTEROV:
+    case TIR_OP_ADAGRAD:
+      return std::move(
+          call.In(x).In(x).In(x).In(s).In(s).Out(matrix).Out(matrix));
+    case TIR_OP_RMSPROP:
+      return std::move(
+          call.In(x).In(x).In(x).In(s).In(s).In(s).Out(matrix).Out(matrix));
+    case TIR_OP_LION:
+      call.In(x).In(x).In(x).In(s).In(s).In(s).In(s);
+      return std::move(call.Out(matrix).Out(matrix));
+    case TIR_OP_ADADELTA:
+      call.In(x).In(x).In(x).In(x).In(s).In(s).In(s);
+      return std::move(call.Out(matrix).Out(matrix).Out(matrix));
+    case TIR_OP_ADAMW:
+      call.In(x).In(x).In(x).In(x).In(s).In(s).In(s).In(s).In(s);
+      call.In(zeros(TypeOf(TIR_DTYPE_I64, {})));
+      return std::move(call.Out(matrix).Out(matrix).Out(matrix));
     default:
       return std::move(call.Attrs(tir_attrs_dims{}).In(x).Out(matrix));
   }

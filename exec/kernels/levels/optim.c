@@ -6,15 +6,25 @@
 
 #include "exec/kernels/levels.h"
 
+enum { BLOCK = 256 };
+
 #define T float
 #define NAME(x) f32_##x
 #define SQRT(x) __builtin_sqrtf(x)
 #include "exec/kernels/levels/optim_template.h"
+#include "exec/kernels/levels/optim_template_scaled.h"
+#undef T
+#undef NAME
+#undef SQRT
 
 #define T double
 #define NAME(x) f64_##x
 #define SQRT(x) __builtin_sqrt(x)
 #include "exec/kernels/levels/optim_template.h"
+#include "exec/kernels/levels/optim_template_scaled.h"
+#undef T
+#undef NAME
+#undef SQRT
 
 #define TIR_ENTRIES(name) \
   { [TIR_DTYPE_F32] = f32_##name, [TIR_DTYPE_F64] = f64_##name }
@@ -23,4 +33,10 @@ const tir_exec_level_optim TIR_LEVEL(tir_exec_optim) = {
     .sgd = TIR_ENTRIES(sgd),
     .momentum = TIR_ENTRIES(momentum),
     .adam = TIR_ENTRIES(adam),
+    .nesterov = TIR_ENTRIES(nesterov),
+    .adamw = TIR_ENTRIES(adamw),
+    .rmsprop = TIR_ENTRIES(rmsprop),
+    .adagrad = TIR_ENTRIES(adagrad),
+    .adadelta = TIR_ENTRIES(adadelta),
+    .lion = TIR_ENTRIES(lion),
 };

@@ -1,4 +1,4 @@
-// Optimiser steps over one dtype. Included twice, with
+// Optimiser steps over one dtype: plain descent and Adam. Included twice, with
 //
 //   T          element
 //   NAME(x)    name of function x
@@ -50,19 +50,27 @@ static tir_status NAME(momentum)(const tir_exec_call *call) {
   return TIR_OK;
 }
 
-// Scalars of one adam step.
+// One block of an output; an output nobody reads is NULL.
+static inline void NAME(put)(T *out, int64_t at, const T *block, int64_t n) {
+  if (out) memcpy(out + at, block, (size_t)n * sizeof(T));
+}
+
+// Scalars of one adam step; decay is 0 for adam itself.
 typedef struct NAME(adam_values) {
-  T lr, beta1, beta2, epsilon, rest1, rest2, unbias1, unbias2;
+  T lr, beta1, beta2, epsilon, decay, rest1, rest2, unbias1, unbias2;
 } NAME(adam_values);
 
-static NAME(adam_values) NAME(read_adam)(const tir_exec_call *call) {
+static NAME(adam_values)
+    NAME(read_adam)(const tir_exec_call *call, bool decays) {
   const tir_exec_optim_params *const p = call->params;
   NAME(adam_values) s;
   s.lr = *(const T *)tir_exec_arg(call, 4);
   s.beta1 = *(const T *)tir_exec_arg(call, 5);
   s.beta2 = *(const T *)tir_exec_arg(call, 6);
   s.epsilon = *(const T *)tir_exec_arg(call, 7);
-  const double step = tir_ir_load_f64(p->step_dtype, tir_exec_arg(call, 8));
+  s.decay = decays ? *(const T *)tir_exec_arg(call, 8) : 0;
+  const double step =
+      tir_ir_load_f64(p->step_dtype, tir_exec_arg(call, decays ? 9 : 8));
   s.rest1 = (T)(1.0 - (double)s.beta1);
   s.rest2 = (T)(1.0 - (double)s.beta2);
   s.unbias1 = (T)(1.0 - pow((double)s.beta1, step));
@@ -70,20 +78,18 @@ static NAME(adam_values) NAME(read_adam)(const tir_exec_call *call) {
   return s;
 }
 
-static tir_status NAME(adam)(const tir_exec_call *call) {
-  enum { BLOCK = 256 };
+// Through blocks on the stack, so that unused outputs cost no second loop.
+static inline tir_status NAME(adam_steps)(const tir_exec_call *call,
+                                          bool decays) {
   const tir_exec_optim_params *const p = call->params;
   const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
   const T *const w = tir_exec_arg(call, 0);
   const T *const m = tir_exec_arg(call, 1);
   const T *const v = tir_exec_arg(call, 2);
   const T *const g = tir_exec_arg(call, 3);
-  const NAME(adam_values) s = NAME(read_adam)(call);
-  T *const out[3] = {tir_exec_arg(call, 9), tir_exec_arg(call, 10),
-                     tir_exec_arg(call, 11)};
-  // Through a block on the stack, so that unused outputs cost no second loop.
+  const NAME(adam_values) s = NAME(read_adam)(call, decays);
+  const size_t first_out = decays ? 10 : 9;
   T new_w[BLOCK], new_m[BLOCK], new_v[BLOCK];
-  const T *const new_values[3] = {new_w, new_m, new_v};
   for (int64_t i = span.first; i < span.end; i += BLOCK) {
     const int64_t n = span.end - i < BLOCK ? span.end - i : BLOCK;
     TIR_IVDEP
@@ -92,16 +98,22 @@ static tir_status NAME(adam)(const tir_exec_call *call) {
       const T m_new = s.beta1 * m[i + j] + s.rest1 * x;
       const T v_new = s.beta2 * v[i + j] + s.rest2 * x * x;
       const T scale = SQRT(v_new / s.unbias2) + s.epsilon;
-      new_w[j] = w[i + j] - s.lr * (m_new / s.unbias1) / scale;
+      const T from = decays ? w[i + j] - s.lr * s.decay * w[i + j] : w[i + j];
+      new_w[j] = from - s.lr * (m_new / s.unbias1) / scale;
       new_m[j] = m_new;
       new_v[j] = v_new;
     }
-    for (int k = 0; k < 3; k++)
-      if (out[k]) memcpy(out[k] + i, new_values[k], (size_t)n * sizeof(T));
+    NAME(put)(tir_exec_arg(call, first_out), i, new_w, n);
+    NAME(put)(tir_exec_arg(call, first_out + 1), i, new_m, n);
+    NAME(put)(tir_exec_arg(call, first_out + 2), i, new_v, n);
   }
   return TIR_OK;
 }
 
-#undef T
-#undef NAME
-#undef SQRT
+static tir_status NAME(adam)(const tir_exec_call *call) {
+  return NAME(adam_steps)(call, false);
+}
+
+static tir_status NAME(adamw)(const tir_exec_call *call) {
+  return NAME(adam_steps)(call, true);
+}

@@ -1,0 +1,39 @@
+// adagrad: v' = v + g², w' = w - lr * g / (sqrt(v') + epsilon).
+
+#include "ir/optim/update.h"
+#include "tapeir/optim.h"
+
+static tir_status adagrad_infer(const tir_ir_infer_query *q) {
+  return tir_ir_infer_update(q, 3, 2);
+}
+
+const tir_op_desc tir_op_adagrad = {
+    .name = "adagrad",
+    .family = "optim",
+    .summary = "A step of Adagrad.",
+    .operands = "w, v, g, lr, epsilon",
+    .min_inputs = 5,
+    .max_inputs = 5,
+    .n_outputs = 2,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE,
+    .infer = adagrad_infer,
+    .no_gradient = TIR_NO_GRADIENT_OF_STEP,
+};
+
+void tir_adagrad(tir_tape *tape, const tir_value *w, const tir_value *v,
+                 size_t n, tir_value lr, tir_value epsilon, bool keep_grad) {
+  const tir_value scalars[] = {lr, epsilon};
+  const tir_ir_update update = {
+      .tape = tape,
+      .name = "adagrad",
+      .op = TIR_OP_ADAGRAD,
+      .n = n,
+      .lists = {w, v},
+      .list_names = {"w", "v"},
+      .n_lists = 2,
+      .scalars = scalars,
+      .n_scalars = 2,
+      .keep_grad = keep_grad,
+  };
+  tir_ir_update_all(&update);
+}

@@ -1,0 +1,41 @@
+// lion: w' = w - lr * (sign(beta1 * m + (1 - beta1) * g) + decay * w),
+// m' = beta2 * m + (1 - beta2) * g.
+
+#include "ir/optim/update.h"
+#include "tapeir/optim.h"
+
+static tir_status lion_infer(const tir_ir_infer_query *q) {
+  return tir_ir_infer_update(q, 3, 4);
+}
+
+const tir_op_desc tir_op_lion = {
+    .name = "lion",
+    .family = "optim",
+    .summary = "A step of Lion: the sign of an interpolated momentum.",
+    .operands = "w, m, g, lr, beta1, beta2, decay",
+    .min_inputs = 7,
+    .max_inputs = 7,
+    .n_outputs = 2,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE,
+    .infer = lion_infer,
+    .no_gradient = TIR_NO_GRADIENT_OF_STEP,
+};
+
+void tir_lion(tir_tape *tape, const tir_value *w, const tir_value *m, size_t n,
+              tir_lion_values values, bool keep_grad) {
+  const tir_value scalars[] = {values.lr, values.beta1, values.beta2,
+                               values.decay};
+  const tir_ir_update update = {
+      .tape = tape,
+      .name = "lion",
+      .op = TIR_OP_LION,
+      .n = n,
+      .lists = {w, m},
+      .list_names = {"w", "m"},
+      .n_lists = 2,
+      .scalars = scalars,
+      .n_scalars = 4,
+      .keep_grad = keep_grad,
+  };
+  tir_ir_update_all(&update);
+}
