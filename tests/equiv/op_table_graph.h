@@ -208,7 +208,8 @@ class OpTableGraph {
 
   bool TryOp(tir_op op) {
     const tir_op_desc *desc = tir_ir_op_desc(op);
-    const unsigned most = std::min<unsigned>(desc->max_inputs, 9);
+    const unsigned most =
+        std::min<unsigned>(desc->max_inputs, desc->min_inputs + 8u);
     const unsigned n_in = static_cast<unsigned>(
         desc->min_inputs + Below(std::min(most - desc->min_inputs + 1, 4u)));
     std::vector<uint32_t> in;

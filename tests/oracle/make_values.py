@@ -315,7 +315,7 @@ def networks():
     case("shared_values", {"x": numbers(6)}, shared)
 
 
-def optimisers():
+def optimisers(later=False):
     def make(name, inputs, optimiser, state, op, scalars, n_steps=3):
         w = torch.nn.Parameter(inputs["w"].clone())
         gradients = [inputs[f"g{i}"] for i in range(n_steps)]
@@ -329,7 +329,7 @@ def optimisers():
                 w.grad = g.clone()
                 steps.step()
                 extra = []
-                if op == "adam":
+                if op in ("adam", "adamw"):
                     step = torch.tensor(i + 1)
                     extra = [graph.add("constant", [], step,
                                        f"value = {i + 1}")]
@@ -353,6 +353,9 @@ def optimisers():
             result[f"g{i}"] = numbers(4)
         return result
 
+    if later:
+        more_optimisers(make, inputs)
+        return
     make("sgd_steps", inputs(), lambda p: torch.optim.SGD(p, lr=0.125), [],
          "sgd", [0.125])
     make("momentum_steps", inputs("v"),
@@ -362,6 +365,27 @@ def optimisers():
          lambda p: torch.optim.Adam(p, lr=0.125, betas=(0.875, 0.9375),
                                     eps=2**-20), ["m", "v"], "adam",
          [0.125, 0.875, 0.9375, 2**-20])
+
+
+# Lion has no counterpart here.
+def more_optimisers(make, inputs):
+    make("nesterov_steps", inputs("v"),
+         lambda p: torch.optim.SGD(p, lr=0.125, momentum=0.875,
+                                   nesterov=True), ["v"],
+         "nesterov", [0.125, 0.875])
+    make("adamw_steps", inputs("m", "v"),
+         lambda p: torch.optim.AdamW(p, lr=0.125, betas=(0.875, 0.9375),
+                                     eps=2**-20, weight_decay=0.0625),
+         ["m", "v"], "adamw", [0.125, 0.875, 0.9375, 2**-20, 0.0625])
+    make("rmsprop_steps", inputs("v"),
+         lambda p: torch.optim.RMSprop(p, lr=0.125, alpha=0.875, eps=2**-20),
+         ["v"], "rmsprop", [0.125, 0.875, 2**-20])
+    make("adagrad_steps", inputs("v"),
+         lambda p: torch.optim.Adagrad(p, lr=0.125, eps=2**-20), ["v"],
+         "adagrad", [0.125, 2**-20])
+    make("adadelta_steps", inputs("v", "u"),
+         lambda p: torch.optim.Adadelta(p, lr=0.125, rho=0.875, eps=2**-10),
+         ["v", "u"], "adadelta", [0.125, 0.875, 2**-10])
 
 
 # New cases go to the end: those before them keep their random numbers.
@@ -456,3 +480,4 @@ activations()
 bounds()
 more_reductions()
 moving_more()
+optimisers(later=True)
