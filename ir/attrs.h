@@ -66,7 +66,7 @@ typedef struct tir_attrs_dims {  // reshape, broadcast_to
   tir_ir_ints dims;
 } tir_attrs_dims;
 
-typedef struct tir_attrs_axes {  // expand_dims, transpose (perm), flip
+typedef struct tir_attrs_axes {  // expand_dims, transpose, flip, normalize
   tir_ir_ints axes;
 } tir_attrs_axes;
 

@@ -8,6 +8,7 @@
 
 #include "exec/kernels/elementwise.h"
 #include "exec/kernels/gemm.h"
+#include "exec/kernels/normalize.h"
 #include "exec/kernels/random.h"
 #include "exec/kernels/reduce.h"
 #include "exec/kernels/scan.h"
@@ -59,16 +60,17 @@ typedef struct tir_exec_level_optim {
   tir_exec_kernel_fn lion[TIR_N_DTYPES];
 } tir_exec_level_optim;
 
-#define TIR_LEVEL_TABLES(X)                   \
-  X(tir_exec_level_unary, tir_exec_unary)     \
-  X(tir_exec_level_binary, tir_exec_binary)   \
-  X(tir_exec_level_compare, tir_exec_compare) \
-  X(tir_exec_level_cast, tir_exec_cast)       \
-  X(tir_exec_level_reduce, tir_exec_reduce)   \
-  X(tir_exec_level_softmax, tir_exec_softmax) \
-  X(tir_exec_level_optim, tir_exec_optim)     \
-  X(tir_exec_level_random, tir_exec_random)   \
-  X(tir_exec_level_scan, tir_exec_scan)       \
+#define TIR_LEVEL_TABLES(X)                       \
+  X(tir_exec_level_unary, tir_exec_unary)         \
+  X(tir_exec_level_binary, tir_exec_binary)       \
+  X(tir_exec_level_compare, tir_exec_compare)     \
+  X(tir_exec_level_cast, tir_exec_cast)           \
+  X(tir_exec_level_reduce, tir_exec_reduce)       \
+  X(tir_exec_level_softmax, tir_exec_softmax)     \
+  X(tir_exec_level_optim, tir_exec_optim)         \
+  X(tir_exec_level_normalize, tir_exec_normalize) \
+  X(tir_exec_level_random, tir_exec_random)       \
+  X(tir_exec_level_scan, tir_exec_scan)           \
   X(tir_exec_level_gemm, tir_exec_gemm)
 
 #define TIR_LEVEL_DECLARE_BASELINE(type, name) \

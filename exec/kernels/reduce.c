@@ -37,8 +37,8 @@ static void append(dim from, int64_t *dims, int64_t *strides, int32_t *n,
   ++*n;
 }
 
-static void fill_axes(const tir_ir_type *x, const bool *reduced,
-                      tir_exec_axes *p) {
+void tir_exec_fill_axes(const tir_ir_type *x, const bool *reduced,
+                        tir_exec_axes *p) {
   dim dims[TIR_MAX_RANK];
   const int n = merge_dims(x, reduced, dims);
   p->kept_count = 1;
@@ -59,18 +59,23 @@ static void fill_axes(const tir_ir_type *x, const bool *reduced,
     if (reduced[i]) p->count *= x->dims[i];
 }
 
-static tir_status read_axes(tir_exec_prepare *q, bool *reduced) {
-  const tir_attrs_reduce *const attrs = q->attrs;
+tir_status tir_exec_read_axes(tir_exec_prepare *q, const tir_ir_ints *axes,
+                              bool *reduced) {
   const int rank = q->in[0].rank;
-  for (int i = 0; i < rank; i++) reduced[i] = attrs->axes.n == 0;
-  for (int64_t i = 0; i < attrs->axes.n; i++) {
+  for (int i = 0; i < rank; i++) reduced[i] = axes->n == 0;
+  for (int64_t i = 0; i < axes->n; i++) {
     int axis = 0;
-    if (!tir_ir_axis(attrs->axes.v[i], rank, &axis))
+    if (!tir_ir_axis(axes->v[i], rank, &axis))
       return tir_base_fail(q->error, TIR_ERR_ARGUMENT, "%s: axis out of range",
                            q->desc->name);
     reduced[axis] = true;
   }
   return TIR_OK;
+}
+
+static tir_status read_axes(tir_exec_prepare *q, bool *reduced) {
+  const tir_attrs_reduce *const attrs = q->attrs;
+  return tir_exec_read_axes(q, &attrs->axes, reduced);
 }
 
 // The fold of the level, or for dtypes it leaves out that of the baseline.
@@ -175,7 +180,7 @@ static tir_status prepare_fold(tir_exec_prepare *q, const bool *reduced,
   if (!fold.run) return tir_exec_kernel_missing(q);
   tir_exec_axes *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
-  fill_axes(&q->in[0], reduced, p);
+  tir_exec_fill_axes(&q->in[0], reduced, p);
   p->divide = divide;
   p->out_arg = (uint32_t)q->n_in;
   if (p->count == 0) return prepare_fill(q, empty);

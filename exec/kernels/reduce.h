@@ -84,6 +84,13 @@ typedef struct tir_exec_level_reduce {
   tir_exec_kernel_fn argmin[TIR_N_DTYPES];
 } tir_exec_level_reduce;
 
+// Which axes of operand 0 a list names; none means all.
+tir_status tir_exec_read_axes(tir_exec_prepare *q, const tir_ir_ints *axes,
+                              bool *reduced);
+// Merges the dims of x; leaves `divide` and `out_arg` to the caller.
+void tir_exec_fill_axes(const tir_ir_type *x, const bool *reduced,
+                        tir_exec_axes *p);
+
 // Length of the next piece when `rest` remains.
 static inline int64_t tir_exec_piece(int64_t rest, int64_t most) {
   return rest < most ? rest : most;

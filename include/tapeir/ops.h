@@ -21,6 +21,7 @@
 #include "tapeir/ops/index.h"
 #include "tapeir/ops/matmul.h"
 #include "tapeir/ops/movement.h"
+#include "tapeir/ops/normalize.h"
 #include "tapeir/ops/random.h"
 #include "tapeir/ops/reduce.h"
 #include "tapeir/ops/scan.h"

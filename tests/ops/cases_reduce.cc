@@ -185,6 +185,33 @@ std::vector<OpCase> Logsumexp() {
   };
 }
 
+std::vector<OpCase> Normalize(tir_op op) {
+  const auto over = [](std::initializer_list<int64_t> axes) {
+    const tir_attrs_axes attrs = {Ints(axes)};
+    return [attrs](tir_dtype) { return AsWords(attrs); };
+  };
+  const Operand e = T({}, Fill::kPositive);
+  const Operand small = T({}, Fill::kNumber, 1e-5);
+  return {
+      {op, {T({}), e}, over({})},
+      {op, {T({5}), e}, over({0})},
+      {op, {T({B, 3}), e}, over({1})},
+      {op, {T({B, 3}), e}, over({0})},
+      {op, {T({B, 3}), e}, over({})},
+      {op, {T({2, 3, 2}), e}, over({0, 2})},
+      {op, {T({2, 3, 2}), e}, over({-2, -1})},
+      {op, {T({0, 3}), e}, over({1})},
+      {op, {T({2, 0}), e}, over({1}), kValueOnly},
+      {op, {T({0, 3}), e}, over({0}), kValueOnly},
+      {op, {T({9, 131}), small}, over({1}), kValueOnly},
+      {op, {T({67, 131}), small}, over({0}), kValueOnly},
+      {op, {T({5, 3, 7, 9}), small}, over({0, 2, 3}), kValueOnly},
+      {op, {T({5, 3, 7, 9}), small}, over({1, 3}), kValueOnly},
+      {op, {T({11, 13}, Fill::kWide), small}, over({1}), kValueOnly},
+      {op, {T({7, 61}, Fill::kSpecial), small}, over({1}), kValueOnly},
+  };
+}
+
 std::vector<OpCase> CrossEntropy() {
   const tir_op op = TIR_OP_CROSS_ENTROPY;
   const Fill index = Fill::kIndex;
@@ -240,6 +267,8 @@ void AddReduceCases(std::vector<OpInfo> *ops) {
     ops->push_back({op, kFloats, Accuracy::kSoftmax, 0, Softmax(op)});
   ops->push_back(
       {TIR_OP_LOGSUMEXP, kFloats, Accuracy::kSoftmax, 0, Logsumexp()});
+  for (tir_op op : {TIR_OP_NORMALIZE, TIR_OP_RMS_NORMALIZE})
+    ops->push_back({op, kFloats, Accuracy::kSoftmax, 0, Normalize(op)});
   ops->push_back(
       {TIR_OP_CROSS_ENTROPY, kFloats, Accuracy::kSoftmax, 0, CrossEntropy()});
 }

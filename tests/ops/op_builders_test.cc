@@ -514,6 +514,32 @@ const std::vector<std::pair<const char *, Builder>> &Builders() {
       {"triu", [](tir_tape *t, tir_value x) { return tir_triu(t, x, 0); }},
       {"cumsum", [](tir_tape *t,
                     tir_value x) { return tir_cumsum(t, x, 0, false, false); }},
+      {"normalize",
+       [](tir_tape *t, tir_value x) {
+         return tir_normalize(t, x, &axis, 1, 0, nullptr, nullptr);
+       }},
+      {"rms_normalize",
+       [](tir_tape *t, tir_value x) {
+         return tir_rms_normalize(t, x, &axis, 1, 0);
+       }},
+      {"layer_norm",
+       [](tir_tape *t, tir_value x) {
+         return tir_layer_norm(t, x, x, x, 1, 0);
+       }},
+      {"rms_norm",
+       [](tir_tape *t, tir_value x) { return tir_rms_norm(t, x, x, 1, 0); }},
+      {"group_norm",
+       [](tir_tape *t, tir_value x) {
+         return tir_group_norm(t, x, x, x, 1, 0);
+       }},
+      {"batch_norm",
+       [](tir_tape *t, tir_value x) {
+         return tir_batch_norm(t, x, x, x, x, x, .9, 0);
+       }},
+      {"attention",
+       [](tir_tape *t, tir_value x) {
+         return tir_attention(t, x, x, x, x, true, 0);
+       }},
       {"slice",
        [](tir_tape *t, tir_value x) {
          return tir_slice(t, x, &dim, &dim, nullptr, 1);

@@ -466,6 +466,55 @@ def moving_more():
                    lambda x: function(x, k), f"diagonal = {k}")
 
 
+def normalising():
+    def add_normalize(graph, op, x, axes, result, epsilon):
+        """A node whose first result is `result`, its statistics unused."""
+        number = graph.constant(epsilon)
+        stat = x[1].sum(dim=axes, keepdim=True)
+        n_stats = 3 if op == "normalize" else 1
+        labels = [f"%{len(graph.lines)}"]
+        labels += [f"%s{k}" for k in range(n_stats)]
+        types = [type_of(result)] + [type_of(stat)] * n_stats
+        graph.lines.append(
+            f"{', '.join(labels)} = {op} {x[0]}, {number[0]} "
+            f"{{axes = {axes}}} : {', '.join(types)}")
+        return labels[0], result
+
+    def affine(graph, y, weight, bias):
+        y = graph.add("mul", [y, weight], y[1] * weight[1])
+        return graph.add("add", [y, bias], y[1] + bias[1])
+
+    def layer(graph, x, weight, bias):
+        y = F.layer_norm(x[1], x[1].shape[1:], eps=0.125)
+        y = add_normalize(graph, "normalize", x, [1, 2], y, 0.125)
+        return {"y": affine(graph, y, weight, bias)}
+    case("layer_norm", {"x": numbers(2, 3, 4), "weight": numbers(3, 4),
+                        "bias": numbers(3, 4)}, layer)
+
+    def batch(graph, x, weight, bias):
+        y = F.batch_norm(x[1], None, None, training=True, eps=2**-10)
+        y = add_normalize(graph, "normalize", x, [0, 2], y, 2**-10)
+        return {"y": affine(graph, y, weight, bias)}
+    case("batch_norm", {"x": numbers(3, 2, 4), "weight": numbers(2, 1),
+                        "bias": numbers(2, 1)}, batch)
+
+    def groups(graph, x):
+        y = F.group_norm(x[1], 2, eps=2**-10)
+        parts = graph.add("reshape", [x], x[1].reshape(2, 2, 6),
+                          "dims = [2, 2, 6]")
+        y = add_normalize(graph, "normalize", parts, [2],
+                          y.reshape(2, 2, 6), 2**-10)
+        return {"y": graph.add("reshape", [y], y[1].reshape(2, 4, 3),
+                               "dims = [2, 4, 3]")}
+    case("group_norm", {"x": numbers(2, 4, 3)}, groups)
+
+    def rms(graph, x):
+        square = torch.mean(x[1] * x[1], dim=1, keepdim=True)
+        y = x[1] / torch.sqrt(square + 0.25)
+        return {"y": add_normalize(graph, "rms_normalize", x, [1], y, 0.25)}
+    case("rms_norm", {"x": numbers(4, 5)}, rms)
+
+
 print("# Written by make_values.py with PyTorch "
       + torch.__version__.split("+")[0] + "; see README.md.")
 unary()
@@ -480,4 +529,5 @@ activations()
 bounds()
 more_reductions()
 moving_more()
+normalising()
 optimisers(later=True)

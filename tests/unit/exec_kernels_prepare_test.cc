@@ -141,6 +141,13 @@ KernelCall Call(tir_op op, int64_t n) {
     case TIR_OP_SOFTMAX:
     case TIR_OP_LOG_SOFTMAX:
       return std::move(call.Attrs(tir_attrs_axis{1}).In(x).Out(matrix));
+    case TIR_OP_NORMALIZE:
+    case TIR_OP_RMS_NORMALIZE: {
+      const tir_ir_type stat = TypeOf(TIR_DTYPE_F32, {n, 1});
+      call.Attrs(tir_attrs_axes{IntsOf({1})}).In(x).In(s).Out(matrix).Out(stat);
+      if (op == TIR_OP_NORMALIZE) call.Out(stat).Out(stat);
+      return call;
+    }
     case TIR_OP_CROSS_ENTROPY:
       return std::move(call.In(x).In(indices).Out(vector).Out(matrix));
     case TIR_OP_RANDOM_UNIFORM:

@@ -1,0 +1,41 @@
+// Loops of normalize and rms_normalize.
+#include "exec/kernels/normalize.h"
+
+#include <math.h>
+
+#include "exec/kernels/levels.h"
+
+// What one group of elements comes to.
+typedef struct stats {
+  double scale;  // of the numbers below, a power of two
+  double mean, variance, root;
+} stats;
+
+// Beyond this squares would overflow; the scale leaves room on both sides.
+#define LARGE 0x1p500
+#define SMALL_SCALE 0x1p-540
+
+static inline stats make_stats(const tir_exec_normalize *p, double scale,
+                               double mean, double squares, double epsilon) {
+  const double variance = squares / (double)p->axes.count;
+  // The scaled epsilon vanishes beside the variance of large numbers, unless
+  // that is 0.
+  const double root = variance == 0.0
+                          ? __builtin_sqrt(epsilon) * scale
+                          : __builtin_sqrt(variance + epsilon * scale * scale);
+  return (stats){scale, mean, variance, 1.0 / root};
+}
+
+#define T float
+#define NAME(x) f32_##x
+#define MAY_OVERFLOW 0
+#include "exec/kernels/levels/normalize_template.h"
+
+#define T double
+#define NAME(x) f64_##x
+#define MAY_OVERFLOW 1
+#include "exec/kernels/levels/normalize_template.h"
+
+const tir_exec_level_normalize TIR_LEVEL(tir_exec_normalize) = {
+    .normalize = {[TIR_DTYPE_F32] = f32_kernel, [TIR_DTYPE_F64] = f64_kernel},
+};

@@ -1,0 +1,174 @@
+// Normalising over one dtype. Included twice, with
+//
+//   T               element
+//   NAME(x)         name of function x
+//   MAY_OVERFLOW    squares may exceed double: scale large numbers
+//
+// Sums and results in double. Sums of a run go in TIR_EXEC_LANES lanes that
+// are added by halves, run after run; those of columns row after row.
+
+// Σ(x·scale − mean)² of a run, or Σx·scale with a mean of 0.
+static double NAME(run)(const T *x, int64_t n, double scale, double mean,
+                        bool is_square) {
+  double lane[TIR_EXEC_LANES] = {0};
+  int64_t i = 0;
+  for (; is_square && i + TIR_EXEC_LANES <= n; i += TIR_EXEC_LANES)
+    for (int l = 0; l < TIR_EXEC_LANES; l++) {
+      const double d = (double)x[i + l] * scale - mean;
+      lane[l] += d * d;
+    }
+  for (; !is_square && i + TIR_EXEC_LANES <= n; i += TIR_EXEC_LANES)
+    for (int l = 0; l < TIR_EXEC_LANES; l++)
+      lane[l] += (double)x[i + l] * scale;
+  for (int l = 0; l < n - i; l++) {
+    const double d = (double)x[i + l] * scale - mean;
+    lane[l] += is_square ? d * d : d;
+  }
+  for (int w = TIR_EXEC_LANES / 2; w > 0; w /= 2)
+    for (int l = 0; l < w; l++) lane[l] += lane[l + w];
+  return lane[0];
+}
+
+static double NAME(sum)(const tir_exec_axes *p, const T *x, double scale,
+                        double mean, bool is_square) {
+  int64_t at[TIR_MAX_RANK] = {0};
+  int64_t offset = 0;
+  double sum = 0;
+  for (int64_t r = 0; r < p->reduced_count; r++) {
+    sum += NAME(run)(x + offset, p->inner, scale, mean, is_square);
+    tir_exec_advance(p->n_reduced, p->reduced_dims, p->reduced_strides, at,
+                     &offset);
+  }
+  return sum;
+}
+
+// Of a group that is made of runs of n elements (columns: 1).
+static double NAME(scale_of)(const tir_exec_axes *p, const T *x, int64_t n) {
+  int64_t at[TIR_MAX_RANK] = {0};
+  int64_t offset = 0;
+  bool is_large = false;
+  if (!MAY_OVERFLOW) return 1;
+  for (int64_t r = 0; r < p->reduced_count; r++) {
+    for (int64_t i = 0; i < n; i++)
+      is_large |= fabs((double)x[offset + i]) > LARGE;
+    tir_exec_advance(p->n_reduced, p->reduced_dims, p->reduced_strides, at,
+                     &offset);
+  }
+  return is_large ? SMALL_SCALE : 1;
+}
+
+static void NAME(put)(const tir_exec_call *call, int64_t group,
+                      const stats *s) {
+  const tir_exec_normalize *const p = call->params;
+  T *const root = tir_exec_arg(call, p->root);
+  if (root) root[group] = (T)(s->root * s->scale);
+  if (!p->is_centered) return;
+  T *const mean = tir_exec_arg(call, p->mean);
+  T *const variance = tir_exec_arg(call, p->variance);
+  if (mean) mean[group] = (T)(s->mean / s->scale);
+  if (variance) variance[group] = (T)(s->variance / s->scale / s->scale);
+}
+
+static void NAME(row)(const tir_exec_call *call, double epsilon, const T *x,
+                      T *y, int64_t group) {
+  const tir_exec_normalize *const p = call->params;
+  const tir_exec_axes *const axes = &p->axes;
+  const double scale = NAME(scale_of)(axes, x, axes->inner);
+  double mean = 0;
+  if (p->is_centered)
+    mean = NAME(sum)(axes, x, scale, 0, false) / (double)axes->count;
+  const double squares = NAME(sum)(axes, x, scale, mean, true);
+  const stats s = make_stats(p, scale, mean, squares, epsilon);
+  NAME(put)(call, group, &s);
+  int64_t at[TIR_MAX_RANK] = {0};
+  int64_t offset = 0;
+  for (int64_t r = 0; y && r < axes->reduced_count; r++) {
+    const T *const from = x + offset;
+    T *const to = y + offset;
+    TIR_IVDEP
+    for (int64_t i = 0; i < axes->inner; i++)
+      to[i] = (T)(((double)from[i] * s.scale - s.mean) * s.root);
+    tir_exec_advance(axes->n_reduced, axes->reduced_dims, axes->reduced_strides,
+                     at, &offset);
+  }
+}
+
+// A pass over a tile of columns, row after row: adds to `sum`, or writes y.
+static void NAME(column_pass)(const tir_exec_axes *p, const T *x, T *y,
+                              int64_t width, const double *scale,
+                              const double *mean, const double *root,
+                              double *sum) {
+  int64_t at[TIR_MAX_RANK] = {0};
+  int64_t offset = 0;
+  for (int64_t r = 0; r < p->reduced_count; r++) {
+    const T *const from = x + offset;
+    if (root) {
+      T *const to = y + offset;
+      TIR_IVDEP
+      for (int64_t j = 0; j < width; j++)
+        to[j] = (T)(((double)from[j] * scale[j] - mean[j]) * root[j]);
+    } else if (mean) {
+      TIR_IVDEP
+      for (int64_t j = 0; j < width; j++) {
+        const double d = (double)from[j] * scale[j] - mean[j];
+        sum[j] += d * d;
+      }
+    } else {
+      TIR_IVDEP
+      for (int64_t j = 0; j < width; j++) sum[j] += (double)from[j] * scale[j];
+    }
+    tir_exec_advance(p->n_reduced, p->reduced_dims, p->reduced_strides, at,
+                     &offset);
+  }
+}
+
+static void NAME(columns)(const tir_exec_call *call, double epsilon, const T *x,
+                          T *y, int64_t group, int64_t width) {
+  const tir_exec_normalize *const p = call->params;
+  double scale[TIR_EXEC_COLUMN_TILE], mean[TIR_EXEC_COLUMN_TILE] = {0};
+  double squares[TIR_EXEC_COLUMN_TILE] = {0}, root[TIR_EXEC_COLUMN_TILE];
+  for (int64_t j = 0; j < width; j++)
+    scale[j] = NAME(scale_of)(&p->axes, x + j, 1);
+  if (p->is_centered) {
+    NAME(column_pass)(&p->axes, x, NULL, width, scale, NULL, NULL, mean);
+    for (int64_t j = 0; j < width; j++) mean[j] /= (double)p->axes.count;
+  }
+  NAME(column_pass)(&p->axes, x, NULL, width, scale, mean, NULL, squares);
+  for (int64_t j = 0; j < width; j++) {
+    const stats s = make_stats(p, scale[j], mean[j], squares[j], epsilon);
+    root[j] = s.root;
+    NAME(put)(call, group + j, &s);
+  }
+  if (y) NAME(column_pass)(&p->axes, x, y, width, scale, mean, root, NULL);
+}
+
+static tir_status NAME(kernel)(const tir_exec_call *call) {
+  const tir_exec_normalize *const p = call->params;
+  const tir_exec_axes *const axes = &p->axes;
+  const T *const x = tir_exec_arg(call, 0);
+  const double epsilon = (double)*(const T *)tir_exec_arg(call, 1);
+  T *const y = tir_exec_arg(call, p->y);
+  int64_t at[TIR_MAX_RANK] = {0};
+  int64_t offset = 0, group = 0;
+  for (int64_t k = 0; k < axes->kept_count; k++) {
+    T *const to = y ? y + offset : NULL;
+    if (axes->inner_reduced) {
+      NAME(row)(call, epsilon, x + offset, to, group++);
+    } else {
+      for (int64_t j = 0; j < axes->inner; j += TIR_EXEC_COLUMN_TILE) {
+        const int64_t width =
+            tir_exec_piece(axes->inner - j, TIR_EXEC_COLUMN_TILE);
+        NAME(columns)
+        (call, epsilon, x + offset + j, to ? to + j : NULL, group, width);
+        group += width;
+      }
+    }
+    tir_exec_advance(axes->n_kept, axes->kept_dims, axes->kept_strides, at,
+                     &offset);
+  }
+  return TIR_OK;
+}
+
+#undef T
+#undef NAME
+#undef MAY_OVERFLOW

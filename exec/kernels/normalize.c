@@ -1,0 +1,59 @@
+// normalize, rms_normalize: parameters; the loops are in levels/normalize.c.
+#include "exec/kernels/normalize.h"
+
+#include <math.h>
+
+#include "exec/kernels/levels.h"
+
+// Statistics of no elements.
+static tir_status empty_run(const tir_exec_call *call) {
+  const tir_exec_normalize *const p = call->params;
+  const uint32_t args[] = {p->mean, p->root, p->variance};
+  const tir_dtype dtype = p->dtype;
+  for (int i = 0; i < 3; i++) {
+    char *out = args[i] == TIR_EXEC_NO_ARG ? NULL : tir_exec_arg(call, args[i]);
+    if (!out) continue;
+    for (int64_t g = 0; g < p->n_groups; g++)
+      tir_ir_store_f64(dtype, out + (size_t)g * tir_dtype_size(dtype),
+                       (double)NAN);
+  }
+  return TIR_OK;
+}
+
+static tir_status prepare(tir_exec_prepare *q, bool is_centered) {
+  const tir_attrs_axes *const attrs = q->attrs;
+  const tir_ir_type *const in = &q->in[0];
+  bool reduced[TIR_MAX_RANK];
+  TIR_TRY(tir_exec_read_axes(q, &attrs->axes, reduced));
+  const tir_exec_kernel_fn run =
+      TIR_AT_LEVEL(tir_exec_normalize, q->cpu_level)->normalize[in->dtype];
+  if (!run) return tir_exec_kernel_missing(q);
+  tir_exec_normalize *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  tir_exec_fill_axes(in, reduced, &p->axes);
+  p->is_centered = is_centered;
+  p->dtype = in->dtype;
+  p->n_groups = tir_ir_type_numel(&q->out[1]);
+  const uint32_t first = (uint32_t)q->n_in;
+  p->y = first;
+  p->mean = is_centered ? first + 1 : TIR_EXEC_NO_ARG;
+  p->root = is_centered ? first + 2 : first + 1;
+  p->variance = is_centered ? first + 3 : TIR_EXEC_NO_ARG;
+  q->params = p;
+  q->run = tir_ir_type_numel(in) == 0 ? empty_run : run;
+  return TIR_OK;
+}
+
+static tir_status normalize_prepare(tir_exec_prepare *q) {
+  return prepare(q, true);
+}
+
+const tir_exec_kernel_desc tir_kernel_normalize = {.prepare =
+                                                       normalize_prepare};
+
+static tir_status rms_normalize_prepare(tir_exec_prepare *q) {
+  return prepare(q, false);
+}
+
+const tir_exec_kernel_desc tir_kernel_rms_normalize = {
+    .prepare = rms_normalize_prepare};

@@ -1,0 +1,298 @@
+// Layers made of other ops: normalisations with weights, batch_norm with its
+// running statistics, attention. Optional operands are all-zero handles.
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "ir/base/checked.h"
+#include "ir/ops/rules.h"
+
+static bool is_given(tir_value v) {
+  return v.owner != NULL || v.slot != 0 || v.generation != 0;
+}
+
+// A weight or the like: usable, and of the type wanted.
+static bool check_operand(tir_tape *tape, const char *op, const char *name,
+                          tir_value v, const tir_ir_type *wanted) {
+  if (!tir_ir_usable(tape, v, op, name)) return false;
+  tir_ir_type type;
+  tir_ir_value_type(tape, v, &type);
+  if (type.dtype == wanted->dtype && tir_ir_same_shape(&type, wanted))
+    return true;
+  char text[TIR_OPERAND_TEXT_MAX], expected[TIR_TYPE_TEXT_MAX];
+  tir_ir_keep_error(
+      tape, op, type.dtype != wanted->dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
+      "wrong type: %s %s, expected %s", name, tir_ir_value_text(tape, v, text),
+      tir_ir_type_text(wanted, expected));
+  return false;
+}
+
+static bool check_optional(tir_tape *tape, const char *op, const char *name,
+                           tir_value v, const tir_ir_type *wanted) {
+  return !is_given(v) || check_operand(tape, op, name, v, wanted);
+}
+
+// y * weight + bias, as far as they are given.
+static tir_value affine(tir_tape *tape, tir_value y, tir_value weight,
+                        tir_value bias) {
+  if (is_given(weight)) y = tir_mul(tape, y, weight);
+  return is_given(bias) ? tir_add(tape, y, bias) : y;
+}
+
+// --- layer_norm and rms_norm -------------------------------------------------
+
+// The last n_axes axes of x, and their type, which weights have.
+static bool last_axes(tir_tape *tape, const char *op, tir_value x, int n_axes,
+                      int axes[TIR_MAX_RANK], tir_ir_type *out_type) {
+  if (!tir_ir_usable(tape, x, op, "x")) return false;
+  tir_ir_type type;
+  char text[TIR_OPERAND_TEXT_MAX];
+  tir_ir_value_type(tape, x, &type);
+  if (n_axes < 1 || n_axes > type.rank) {
+    tir_ir_keep_error(tape, op, TIR_ERR_SHAPE,
+                      "n_axes is %d, expected 1 to the rank of x %s, %d",
+                      n_axes, tir_ir_value_text(tape, x, text), type.rank);
+    return false;
+  }
+  *out_type = (tir_ir_type){.dtype = type.dtype, .rank = n_axes};
+  for (int i = 0; i < n_axes; i++) {
+    axes[i] = type.rank - n_axes + i;
+    out_type->dims[i] = type.dims[axes[i]];
+  }
+  return true;
+}
+
+tir_value tir_layer_norm(tir_tape *tape, tir_value x, tir_value weight,
+                         tir_value bias, int n_axes, double epsilon) {
+  const char *op = "layer_norm";
+  int axes[TIR_MAX_RANK];
+  tir_ir_type type;
+  if (!last_axes(tape, op, x, n_axes, axes, &type) ||
+      !check_optional(tape, op, "weight", weight, &type) ||
+      !check_optional(tape, op, "bias", bias, &type))
+    return tir_ir_refused(tape, op);
+  const tir_value y = tir_normalize(tape, x, axes, n_axes, epsilon, NULL, NULL);
+  return affine(tape, y, weight, bias);
+}
+
+tir_value tir_rms_norm(tir_tape *tape, tir_value x, tir_value weight,
+                       int n_axes, double epsilon) {
+  const char *op = "rms_norm";
+  int axes[TIR_MAX_RANK];
+  tir_ir_type type;
+  if (!last_axes(tape, op, x, n_axes, axes, &type) ||
+      !check_optional(tape, op, "weight", weight, &type))
+    return tir_ir_refused(tape, op);
+  const tir_value y = tir_rms_normalize(tape, x, axes, n_axes, epsilon);
+  return affine(tape, y, weight, (tir_value){0});
+}
+
+// --- over channels -----------------------------------------------------------
+
+// x is [n, c, ...]; the type of a value per channel.
+static bool channel_type(tir_tape *tape, const char *op, tir_value x,
+                         tir_ir_type *out_x, tir_ir_type *out_channel) {
+  if (!tir_ir_usable(tape, x, op, "x")) return false;
+  char text[TIR_OPERAND_TEXT_MAX];
+  tir_ir_value_type(tape, x, out_x);
+  if (out_x->rank < 2) {
+    tir_ir_keep_error(tape, op, TIR_ERR_SHAPE,
+                      "x %s has no channels: rank %d, expected at least 2",
+                      tir_ir_value_text(tape, x, text), out_x->rank);
+    return false;
+  }
+  *out_channel =
+      (tir_ir_type){.dtype = out_x->dtype, .rank = 1, .dims = {out_x->dims[1]}};
+  return true;
+}
+
+// A value per channel with new axes behind, so that it broadcasts to x.
+static tir_value per_channel(tir_tape *tape, tir_value v, int rank) {
+  int axes[TIR_MAX_RANK];
+  if (!is_given(v) || rank == 2) return v;
+  for (int i = 0; i < rank - 2; i++) axes[i] = 1 + i;
+  return tir_expand_dims(tape, v, axes, rank - 2);
+}
+
+// [n, c, ...] as [n, groups, rest]: one of n and rest may follow a symbol.
+static bool group_dims(tir_tape *tape, tir_value x, const tir_ir_type *type,
+                       int64_t n_groups, int64_t dims[3]) {
+  const char *op = "group_norm";
+  char text[TIR_OPERAND_TEXT_MAX];
+  if (n_groups < 1 || type->dims[1] % n_groups != 0 || type->symbols[1]) {
+    tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
+                      "n_groups is %" PRId64
+                      ", expected a divisor of the fixed number of channels "
+                      "of x %s",
+                      n_groups, tir_ir_value_text(tape, x, text));
+    return false;
+  }
+  dims[0] = type->symbols[0] ? -1 : type->dims[0];
+  dims[1] = n_groups;
+  dims[2] = type->dims[1] / n_groups;
+  bool is_symbolic = false;
+  for (int i = 2; i < type->rank; i++) {
+    is_symbolic = is_symbolic || type->symbols[i];
+    // Fits: it is a factor of x's number of elements, unless that is 0.
+    if (!tir_base_i64_mul(dims[2], type->dims[i], &dims[2])) dims[2] = 0;
+  }
+  if (is_symbolic && type->symbols[0]) {
+    tir_ir_keep_error(tape, op, TIR_ERR_UNSUPPORTED,
+                      "x %s has symbolic dims before and after the channels",
+                      tir_ir_value_text(tape, x, text));
+    return false;
+  }
+  if (is_symbolic) dims[2] = -1;
+  return true;
+}
+
+tir_value tir_group_norm(tir_tape *tape, tir_value x, tir_value weight,
+                         tir_value bias, int64_t n_groups, double epsilon) {
+  const char *op = "group_norm";
+  tir_ir_type type, channel;
+  int64_t dims[3];
+  if (!channel_type(tape, op, x, &type, &channel) ||
+      !check_optional(tape, op, "weight", weight, &channel) ||
+      !check_optional(tape, op, "bias", bias, &channel) ||
+      !group_dims(tape, x, &type, n_groups, dims))
+    return tir_ir_refused(tape, op);
+  const int axis = 2;
+  const tir_value groups = tir_reshape(tape, x, dims, 3);
+  const tir_value y =
+      tir_normalize(tape, groups, &axis, 1, epsilon, NULL, NULL);
+  return affine(tape, tir_reshape_like(tape, y, x),
+                per_channel(tape, weight, type.rank),
+                per_channel(tape, bias, type.rank));
+}
+
+// --- batch_norm
+// ----------------------------------------------------------------
+
+// running = momentum * running + (1 - momentum) * batch.
+static void update_running(tir_tape *tape, tir_value running, tir_value batch,
+                           double momentum) {
+  const tir_value now = tir_reshape_like(tape, batch, running);
+  tir_assign(tape, running,
+             tir_add(tape, tir_mul_scalar(tape, running, momentum),
+                     tir_mul_scalar(tape, now, 1 - momentum)));
+}
+
+static tir_value batch_norm_train(tir_tape *tape, tir_value x, int rank,
+                                  const tir_value running[2], double momentum,
+                                  double epsilon) {
+  int axes[TIR_MAX_RANK] = {0};
+  for (int i = 2; i < rank; i++) axes[i - 1] = i;
+  tir_value mean, variance;
+  const tir_value y =
+      tir_normalize(tape, x, axes, rank - 1, epsilon, &mean, &variance);
+  if (!tir_ir_ready(tape)) return y;
+  // Statistics are no part of what is differentiated.
+  const bool recording = tir_set_recording(tape, false);
+  update_running(tape, running[0], mean, momentum);
+  update_running(tape, running[1], variance, momentum);
+  tir_set_recording(tape, recording);
+  return y;
+}
+
+static tir_value batch_norm_predict(tir_tape *tape, tir_value x, int rank,
+                                    const tir_value running[2],
+                                    double epsilon) {
+  const tir_value mean = per_channel(tape, running[0], rank);
+  const tir_value variance = per_channel(tape, running[1], rank);
+  const tir_value root =
+      tir_rsqrt(tape, tir_add_scalar(tape, variance, epsilon));
+  return tir_mul(tape, tir_sub(tape, x, mean), root);
+}
+
+static bool check_numbers(tir_tape *tape, double momentum, double epsilon) {
+  const char *op = "batch_norm";
+  if (!(momentum >= 0 && momentum <= 1)) {
+    tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
+                      "momentum is %g, expected 0 to 1", momentum);
+    return false;
+  }
+  if (epsilon >= 0) return true;
+  tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
+                    "epsilon is %g, expected 0 or more", epsilon);
+  return false;
+}
+
+tir_value tir_batch_norm(tir_tape *tape, tir_value x, tir_value weight,
+                         tir_value bias, tir_value running_mean,
+                         tir_value running_variance, double momentum,
+                         double epsilon) {
+  const char *op = "batch_norm";
+  tir_ir_type type, channel;
+  if (!channel_type(tape, op, x, &type, &channel) ||
+      !check_optional(tape, op, "weight", weight, &channel) ||
+      !check_optional(tape, op, "bias", bias, &channel) ||
+      !check_operand(tape, op, "running_mean", running_mean, &channel) ||
+      !check_operand(tape, op, "running_variance", running_variance,
+                     &channel) ||
+      !check_numbers(tape, momentum, epsilon))
+    return tir_ir_refused(tape, op);
+  const tir_value running[] = {running_mean, running_variance};
+  const tir_value y =
+      tir_is_training(tape)
+          ? batch_norm_train(tape, x, type.rank, running, momentum, epsilon)
+          : batch_norm_predict(tape, x, type.rank, running, epsilon);
+  return affine(tape, y, per_channel(tape, weight, type.rank),
+                per_channel(tape, bias, type.rank));
+}
+
+// --- attention
+// -----------------------------------------------------------------
+
+// 1 / sqrt(d) for the size d of q's last axis.
+static bool attention_scale(tir_tape *tape, tir_value q, double *scale) {
+  if (*scale != 0) return true;
+  tir_ir_type type;
+  tir_ir_value_type(tape, q, &type);
+  const int last = type.rank - 1;
+  if (last >= 0 && type.symbols[last]) {
+    tir_ir_keep_error(tape, "attention", TIR_ERR_UNSUPPORTED,
+                      "axis %d of q is symbolic: give a scale", last);
+    return false;
+  }
+  // Of no features every score is 0, whatever the scale.
+  *scale =
+      last >= 0 && type.dims[last] > 0 ? 1 / sqrt((double)type.dims[last]) : 1;
+  return true;
+}
+
+// Position i sees positions 0 … i. The triangle is made in the shape of the
+// first matrix of scores, so that it follows their symbolic dims.
+static tir_value see_the_past(tir_tape *tape, tir_value scores) {
+  tir_ir_type type;
+  tir_ir_value_type(tape, scores, &type);
+  int64_t starts[TIR_MAX_RANK] = {0}, stops[TIR_MAX_RANK];
+  for (int i = 0; i < type.rank; i++) stops[i] = 1;
+  const int n_leading = type.rank > 2 ? type.rank - 2 : 0;
+  const tir_value one =
+      n_leading == 0 ? scores
+                     : tir_slice(tape, scores, starts, stops, NULL, n_leading);
+  const tir_value triangle = tir_tril(tape, tir_ones_like(tape, one), 0);
+  const tir_value seen = tir_greater(tape, triangle, tir_ir_zero(tape, scores));
+  return tir_where(tape, seen, scores,
+                   tir_ir_scalar_like(tape, scores, -INFINITY));
+}
+
+tir_value tir_attention(tir_tape *tape, tir_value q, tir_value k, tir_value v,
+                        tir_value mask, bool causal, double scale) {
+  const char *op = "attention";
+  if (!tir_ir_usable(tape, q, op, "q") || !tir_ir_usable(tape, k, op, "k") ||
+      !tir_ir_usable(tape, v, op, "v") ||
+      (is_given(mask) && !tir_ir_usable(tape, mask, op, "mask")))
+    return tir_ir_refused(tape, op);
+  if (!isfinite(scale))
+    return tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
+                             "scale is %g, expected a finite number", scale);
+  if (!attention_scale(tape, q, &scale)) return tir_ir_refused(tape, op);
+  tir_value scores =
+      tir_matmul_t(tape, tir_mul_scalar(tape, q, scale), k, false, true);
+  if (is_given(mask)) scores = tir_add(tape, scores, mask);
+  if (!tir_ir_ready(tape)) return tir_ir_refused(tape, op);
+  if (causal) scores = see_the_past(tape, scores);
+  return tir_matmul(tape, tir_softmax(tape, scores, -1), v);
+}
