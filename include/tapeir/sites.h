@@ -110,8 +110,6 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define tir_reduce_to(...) tir_site(tir_reduce_to(__VA_ARGS__), TIR_SITE)
 #define tir_concat(...) tir_site(tir_concat(__VA_ARGS__), TIR_SITE)
 #define tir_stack(...) tir_site(tir_stack(__VA_ARGS__), TIR_SITE)
-// Without a result: its first argument is evaluated twice.
-#define tir_split(tape, ...) (tir_split(tape, __VA_ARGS__), tir_site_void(tape, TIR_SITE))
 #define tir_slice(...) tir_site(tir_slice(__VA_ARGS__), TIR_SITE)
 #define tir_pad(...) tir_site(tir_pad(__VA_ARGS__), TIR_SITE)
 #define tir_flip(...) tir_site(tir_flip(__VA_ARGS__), TIR_SITE)
@@ -139,6 +137,34 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define tir_dropout(...) tir_site(tir_dropout(__VA_ARGS__), TIR_SITE)
 #define tir_assign(...) tir_site(tir_assign(__VA_ARGS__), TIR_SITE)
 #define tir_stop_gradient(...) tir_site(tir_stop_gradient(__VA_ARGS__), TIR_SITE)
+
+// Calls without a result: the tape is evaluated twice.
+#define TIR_SITE_VOID_(call, tape, ...) \
+  (call(tape, __VA_ARGS__), tir_site_void(tape, TIR_SITE))
+#define tir_split(tape, ...) TIR_SITE_VOID_(tir_split, tape, __VA_ARGS__)
+#define tir_attach_grad(tape, ...) TIR_SITE_VOID_(tir_attach_grad, tape, __VA_ARGS__)
+#define tir_retain_grad(tape, ...) TIR_SITE_VOID_(tir_retain_grad, tape, __VA_ARGS__)
+#define tir_mark_variables(tape, ...) TIR_SITE_VOID_(tir_mark_variables, tape, __VA_ARGS__)
+#define tir_set_grad(tape, ...) TIR_SITE_VOID_(tir_set_grad, tape, __VA_ARGS__)
+#define tir_backward(tape, ...) TIR_SITE_VOID_(tir_backward, tape, __VA_ARGS__)
+#define tir_backward_ex(tape, ...) TIR_SITE_VOID_(tir_backward_ex, tape, __VA_ARGS__)
+#define tir_grad(tape, ...) TIR_SITE_VOID_(tir_grad, tape, __VA_ARGS__)
+#define tir_sgd(tape, ...) TIR_SITE_VOID_(tir_sgd, tape, __VA_ARGS__)
+#define tir_momentum(tape, ...) TIR_SITE_VOID_(tir_momentum, tape, __VA_ARGS__)
+#define tir_nesterov(tape, ...) TIR_SITE_VOID_(tir_nesterov, tape, __VA_ARGS__)
+#define tir_adam(tape, ...) TIR_SITE_VOID_(tir_adam, tape, __VA_ARGS__)
+#define tir_adamw(tape, ...) TIR_SITE_VOID_(tir_adamw, tape, __VA_ARGS__)
+#define tir_lamb(tape, ...) TIR_SITE_VOID_(tir_lamb, tape, __VA_ARGS__)
+#define tir_rmsprop(tape, ...) TIR_SITE_VOID_(tir_rmsprop, tape, __VA_ARGS__)
+#define tir_adagrad(tape, ...) TIR_SITE_VOID_(tir_adagrad, tape, __VA_ARGS__)
+#define tir_adadelta(tape, ...) TIR_SITE_VOID_(tir_adadelta, tape, __VA_ARGS__)
+#define tir_lion(tape, ...) TIR_SITE_VOID_(tir_lion, tape, __VA_ARGS__)
+#define tir_decay_grads(tape, ...) TIR_SITE_VOID_(tir_decay_grads, tape, __VA_ARGS__)
+#define tir_clip_grads_by_value(tape, ...) TIR_SITE_VOID_(tir_clip_grads_by_value, tape, __VA_ARGS__)
+#define tir_clip_grads_by_norm(tape, ...) TIR_SITE_VOID_(tir_clip_grads_by_norm, tape, __VA_ARGS__)
+#define tir_average_weights(tape, ...) TIR_SITE_VOID_(tir_average_weights, tape, __VA_ARGS__)
+#define tir_update_loss_scale(tape, ...) TIR_SITE_VOID_(tir_update_loss_scale, tape, __VA_ARGS__)
+#define tir_output(tape, ...) TIR_SITE_VOID_(tir_output, tape, __VA_ARGS__)
 #endif
 
 #endif

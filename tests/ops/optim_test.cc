@@ -2,6 +2,7 @@
 // gradients and state, and that a mistake updates nothing.
 #include <cmath>
 
+#define TIR_NO_SITES  // the messages below are exact
 #include "tests/semantics/tape_fixture.h"
 
 namespace {

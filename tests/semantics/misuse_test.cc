@@ -26,6 +26,22 @@ TEST_F(Misuse, NoHistoryLeaf) {
   Expect("backward: head 0 \"x\" has no history: it is a leaf without");
 }
 
+TEST_F(Misuse, CallsWithoutAResultNameTheirPlace) {
+  const auto expect_line = [this](int line) {
+    Expect("misuse_test.cc:" + std::to_string(line) + ")");
+  };
+  const tir_value x = Vec({1});
+  tir_backward(t, x);
+  expect_line(__LINE__ - 1);
+  tir_sgd(t, &x, 1, tir_scalar(t, TIR_DTYPE_F32, 0.1), false);
+  expect_line(__LINE__ - 1);
+  tir_attach_grad(t, tir_value{}, TIR_GRAD_WRITE);
+  expect_line(__LINE__ - 1);
+  tir_value out = {};
+  tir_grad(t, &x, 1, nullptr, 0, &x, 1, nullptr, &out);
+  expect_line(__LINE__ - 1);
+}
+
 TEST_F(Misuse, NoHistoryOutsideRecord) {
   const tir_value x = Leaf({1}, "x");
   tir_backward(t, tir_square(t, x));
