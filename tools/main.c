@@ -21,6 +21,12 @@ const tool_verb tool_verbs[] = {
     {"dot", "graph for Graphviz", "",
      "tapeir dot model.tir | dot -Tsvg > model.svg", "graph pipeline", 1,
      tool_dot},
+    {"view", "one HTML page with the graph, its memory and its times",
+     "The page shows the graph as it runs, with scopes by the dots and slashes "
+     "of names, details of every node, memory by step, and times if a bench "
+     "of the same graph is given. It loads nothing from anywhere.",
+     "tapeir view fashion.tir --graph loss --gradient --output page.html",
+     "graph pipeline gradient profile output force", 1, tool_view},
     {"run", "run a graph on .npy files",
      "Writes DIR/NAME.npy for every output and DIR/manifest.json.",
      "tapeir run model.tir --input x=x.npy --output-dir out",

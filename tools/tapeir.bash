@@ -4,7 +4,7 @@ _tapeir() {
   local previous=${COMP_WORDS[COMP_CWORD-1]}
   COMPREPLY=()
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W 'info explain dump dot run grad check opt convert diff bench train ops help --help --version' -- "$word"))
+    COMPREPLY=($(compgen -W 'info explain dump dot view run grad check opt convert diff bench train ops help --help --version' -- "$word"))
     return
   fi
   case $previous in
@@ -18,6 +18,7 @@ _tapeir() {
     explain) options="--graph --json --pipeline --help " ;;
     dump) options="--after --before --gradient --graph --passes --pipeline --plan --stop-after --help " ;;
     dot) options="--graph --pipeline --help " ;;
+    view) options="--force --gradient --graph --output --pipeline --profile --help " ;;
     run) options="--force --graph --input --output-dir --pipeline --reference --save-as --threads --help " ;;
     grad) options="--force --graph --head --input --output-dir --pipeline --threads --wrt --help " ;;
     check) options="--graph --input --json --samples --seed --threads --help " ;;

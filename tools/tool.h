@@ -140,6 +140,7 @@ int tool_info(tool *t);
 int tool_explain(tool *t);
 int tool_diff(tool *t);
 int tool_bench(tool *t);
+int tool_view(tool *t);
 int tool_help(tool *t);
 // The graph differentiated, NULL if it changes state or has no gradient.
 int tool_gradient_for_plan(const tir_graph *graph, tir_graph **out);
