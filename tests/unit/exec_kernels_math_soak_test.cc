@@ -1,4 +1,5 @@
 // exp, log, tanh and sigmoid in f32 at every one of the 2^32 inputs.
+// Labels: optimised
 
 #include "tests/support/kernel_math.h"
 

@@ -1,5 +1,6 @@
 // Matrix products against the reference: every small size, transposes,
 // batches, integers, and large ones through BLAS.
+// Labels: blas
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // Threads: the same bits however many there are, whoever owns them and
 // whatever the host does meanwhile.
-// Labels: threads
+// Labels: threads blas
 #include <fenv.h>
 #include <signal.h>
 #include <sys/time.h>
