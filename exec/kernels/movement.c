@@ -184,7 +184,8 @@ const tir_exec_kernel_desc tir_kernel_unslice = {.prepare = unslice_prepare};
 
 // --- pad and flip -----------------------------------------------------------
 
-// x, value: first the value everywhere, then x where it lies.
+// x, value: first the value everywhere, then x where it lies. Not cut: the
+// order matters.
 static tir_status pad_prepare(tir_exec_prepare *q) {
   const tir_attrs_pad *const attrs = q->attrs;
   const tir_ir_type *const in = &q->in[0];
@@ -250,6 +251,7 @@ const tir_exec_kernel_desc tir_kernel_flip = {.prepare = flip_prepare};
 
 typedef struct triangle_params {
   int64_t n_matrices, rows, columns;
+  int64_t rows_per_unit;
   int64_t diagonal;  // −rows … columns
   size_t elem_size;
   bool is_upper;
@@ -263,23 +265,26 @@ static size_t border(const triangle_params *p, int64_t r) {
 
 static tir_status triangle_run(const tir_exec_call *call) {
   const triangle_params *const p = call->params;
+  const size_t row_bytes = (size_t)p->columns * p->elem_size;
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->n_matrices * p->rows, p->rows_per_unit);
   const char *x = tir_exec_arg(call, 0);
   char *out = tir_exec_arg(call, 1);
-  const size_t row_bytes = (size_t)p->columns * p->elem_size;
-  for (int64_t m = 0; m < p->n_matrices; m++)
-    for (int64_t r = 0; r < p->rows; r++) {
-      const size_t at = border(p, r) * p->elem_size;
-      const size_t rest = row_bytes - at;
-      if (p->is_upper) {
-        memset(out, 0, at);
-        tir_exec_copy_bytes(out + at, x + at, rest);
-      } else {
-        tir_exec_copy_bytes(out, x, at);
-        memset(out + at, 0, rest);
-      }
-      x += row_bytes;
-      out += row_bytes;
+  x += (size_t)span.first * row_bytes;
+  out += (size_t)span.first * row_bytes;
+  for (int64_t r = span.first; r < span.end; r++) {
+    const size_t at = border(p, r % p->rows) * p->elem_size;
+    const size_t rest = row_bytes - at;
+    if (p->is_upper) {
+      memset(out, 0, at);
+      tir_exec_copy_bytes(out + at, x + at, rest);
+    } else {
+      tir_exec_copy_bytes(out, x, at);
+      memset(out + at, 0, rest);
     }
+    x += row_bytes;
+    out += row_bytes;
+  }
   return TIR_OK;
 }
 
@@ -298,6 +303,8 @@ static tir_status prepare_triangle(tir_exec_prepare *q, bool is_upper) {
   if (p->diagonal > p->columns) p->diagonal = p->columns;
   p->elem_size = tir_dtype_size(in->dtype);
   p->is_upper = is_upper;
+  p->rows_per_unit =
+      tir_exec_cut(q, p->n_matrices * p->rows, (double)p->columns);
   q->params = p;
   q->run = tir_ir_type_numel(in) == 0 ? tir_exec_kernel_nothing : triangle_run;
   return TIR_OK;

@@ -20,6 +20,19 @@ static tir_status empty_run(const tir_exec_call *call) {
   return TIR_OK;
 }
 
+// Rows of results, or tiles of columns, are independent of each other.
+static void cut_groups(tir_exec_prepare *q, tir_exec_normalize *p) {
+  tir_exec_axes *const axes = &p->axes;
+  const int64_t tile = TIR_EXEC_COLUMN_TILE;
+  p->tiles =
+      axes->inner_reduced ? 1 : axes->inner / tile + (axes->inner % tile != 0);
+  axes->n_groups = axes->kept_count * p->tiles;
+  const double n = (double)tir_ir_type_numel(&q->in[0]);
+  if (n > 0)
+    axes->groups_per_unit =
+        tir_exec_cut(q, axes->n_groups, 8 * n / (double)axes->n_groups);
+}
+
 static tir_status prepare(tir_exec_prepare *q, bool is_centered) {
   const tir_attrs_axes *const attrs = q->attrs;
   const tir_ir_type *const in = &q->in[0];
@@ -31,6 +44,7 @@ static tir_status prepare(tir_exec_prepare *q, bool is_centered) {
   tir_exec_normalize *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
   tir_exec_fill_axes(in, reduced, &p->axes);
+  cut_groups(q, p);
   p->is_centered = is_centered;
   p->dtype = in->dtype;
   p->n_groups = tir_ir_type_numel(&q->out[1]);

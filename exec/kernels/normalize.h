@@ -8,6 +8,7 @@
 // TIR_EXEC_NO_ARG.
 typedef struct tir_exec_normalize {
   tir_exec_axes axes;
+  int64_t tiles;  // of columns, that make a row of results; rows: 1
   bool is_centered;
   tir_dtype dtype;
   int64_t n_groups;  // elements of each statistic

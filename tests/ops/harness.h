@@ -113,6 +113,7 @@ struct RunOptions {
   const char *pipeline = "full";
   int poison = 0x00;             // bytes of arena and outputs before the run
   bool no_reuse = false;         // every value its own memory
+  double grain = 0;              // least work of a unit; small: all are cut
   size_t *n_in_place = nullptr;  // values that overwrite a dead operand
 };
 // Compiles a copy of the graph and runs it. As above for failures.

@@ -70,6 +70,7 @@ Owned<tir_program> CompileCopy(const tir_ir_graph *graph,
   tir_exec_compile_options compile = {};
   compile.pipeline = options.pipeline;
   compile.no_reuse = options.no_reuse;
+  compile.grain = options.grain;
   tir_program *program = nullptr;
   EXPECT_EQ(tir_exec_compile(graph->context, copy, &compile, &program, &error),
             TIR_OK)

@@ -1,4 +1,5 @@
-// What is in memory before a run, and where values are put, changes no bit.
+// What is in memory before a run, where values are put, and how a step is cut,
+// changes no bit.
 
 #include "tests/ops/harness.h"
 
@@ -74,6 +75,26 @@ TEST_P(OpMemory, RunningInPlaceChangesNoBit) {
   if (desc().traits & TIR_TRAIT_IN_PLACE) {
     EXPECT_GT(n_in_place, 0u) << "no row ran in place";
   }
+}
+
+// Steps cut into units of a few elements, for three threads.
+TEST_P(OpMemory, CuttingAStepChangesNoBit) {
+  tir_context_options three = {};
+  three.n_threads = 3;
+  tir_context *raw = nullptr;
+  ASSERT_EQ(tir_context_create(&three, &raw, nullptr), TIR_OK);
+  const Owned<tir_context> other(raw);
+  ForEachCase(info(), [&](const OpCase &c, size_t, tir_dtype dtype) {
+    CaseGraph graph(other.get(), c, dtype);
+    graph.OutputAll();
+    const std::vector<Data> inputs = MakeInputs(c, dtype);
+    RunOptions whole, cut;
+    whole.pipeline = cut.pipeline = "none";
+    cut.poison = 0xFF;
+    cut.grain = 8;
+    ExpectSameBits(RunCompiled(graph.ir(), inputs, whole),
+                   RunCompiled(graph.ir(), inputs, cut));
+  });
 }
 
 TAPEIR_FOR_ALL_OPS(OpMemory);

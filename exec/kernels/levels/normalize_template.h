@@ -148,23 +148,21 @@ static tir_status NAME(kernel)(const tir_exec_call *call) {
   const T *const x = tir_exec_arg(call, 0);
   const double epsilon = (double)*(const T *)tir_exec_arg(call, 1);
   T *const y = tir_exec_arg(call, p->y);
-  int64_t at[TIR_MAX_RANK] = {0};
-  int64_t offset = 0, group = 0;
-  for (int64_t k = 0; k < axes->kept_count; k++) {
+  const tir_exec_span span =
+      tir_exec_span_of(call, axes->n_groups, axes->groups_per_unit);
+  for (int64_t g = span.first; g < span.end; g++) {
+    int64_t at[TIR_MAX_RANK];
+    const int64_t k = g / p->tiles;
+    const int64_t j = g % p->tiles * TIR_EXEC_COLUMN_TILE;
+    const int64_t offset = j + tir_exec_seek(axes->n_kept, axes->kept_dims,
+                                             axes->kept_strides, k, at);
     T *const to = y ? y + offset : NULL;
-    if (axes->inner_reduced) {
-      NAME(row)(call, epsilon, x + offset, to, group++);
-    } else {
-      for (int64_t j = 0; j < axes->inner; j += TIR_EXEC_COLUMN_TILE) {
-        const int64_t width =
-            tir_exec_piece(axes->inner - j, TIR_EXEC_COLUMN_TILE);
-        NAME(columns)
-        (call, epsilon, x + offset + j, to ? to + j : NULL, group, width);
-        group += width;
-      }
-    }
-    tir_exec_advance(axes->n_kept, axes->kept_dims, axes->kept_strides, at,
-                     &offset);
+    if (axes->inner_reduced)
+      NAME(row)(call, epsilon, x + offset, to, k);
+    else
+      NAME(columns)
+      (call, epsilon, x + offset, to, k * axes->inner + j,
+       tir_exec_piece(axes->inner - j, TIR_EXEC_COLUMN_TILE));
   }
   return TIR_OK;
 }
