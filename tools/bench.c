@@ -180,12 +180,14 @@ static int print_json(const benching *b) {
     json_array_append_new(steps, row);
   }
   const char *pipeline = b->t->options.pipeline;
-  return tool_print_json(json_pack(
-      "{s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "graph",
-      tir_graph_name(b->t->graph), "pipeline", pipeline ? pipeline : "full",
-      "runs", (json_int_t)b->n_runs, "median_ns",
-      (json_int_t)b->runs[b->n_runs / 2], "min_ns", (json_int_t)b->runs[0],
-      "n_steps", (json_int_t)b->plan.n_steps, "steps", steps));
+  return tool_print_json(
+      json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "graph",
+                tir_graph_name(b->t->graph), "pipeline",
+                pipeline ? pipeline : "full", "runs", (json_int_t)b->n_runs,
+                "median_ns", (json_int_t)b->runs[b->n_runs / 2], "min_ns",
+                (json_int_t)b->runs[0], "threads",
+                (json_int_t)(b->t->options.threads ? b->t->options.threads : 1),
+                "n_steps", (json_int_t)b->plan.n_steps, "steps", steps));
 }
 
 // The last run that was monitored, as complete events in microseconds.

@@ -12,8 +12,10 @@ void check_report(checking *c, const tir_graph *graph, const char *what,
                   const char *text) {
   c->n_bad += !good;
   if (!c->report) {
-    printf("%-4s %s %s %s: %s\n", good ? "ok" : "FAIL",
-           tool_name(tir_graph_name(graph)), what, tool_name(value), text);
+    printf("%s%-4s%s %s %s %s: %s\n",
+           good ? tool_green(stdout) : tool_red(stdout), good ? "ok" : "FAIL",
+           tool_plain(stdout), tool_name(tir_graph_name(graph)), what,
+           tool_name(value), text);
     json_decref(details);
     return;
   }
@@ -28,7 +30,8 @@ void check_report(checking *c, const tir_graph *graph, const char *what,
 void check_skip(checking *c, const tir_graph *graph, const char *what,
                 const char *reason) {
   if (!c->report) {
-    printf("skip %s %s: %s\n", tool_name(tir_graph_name(graph)), what, reason);
+    printf("%sskip%s %s %s: %s\n", tool_dim(stdout), tool_plain(stdout),
+           tool_name(tir_graph_name(graph)), what, reason);
     return;
   }
   json_array_append_new(

@@ -310,7 +310,12 @@ static int read_csv(reader *r, gzFile file, const char *columns) {
     return fail(r, "a row is too long for csv");
   char *line = malloc(LINE_BYTES);
   double *fields = malloc((r->row_elements + 1) * sizeof *fields);
-  int status = line && fields ? TOOL_OK : tool_fail("out of memory");
+  if (!line || !fields) {
+    free(line);
+    free(fields);
+    return tool_fail("out of memory");
+  }
+  int status = TOOL_OK;
   for (size_t number = 1; status == TOOL_OK && gzgets(file, line, LINE_BYTES);
        number++) {
     if (strlen(line) == LINE_BYTES - 1) status = fail(r, "a line is too long");

@@ -89,7 +89,7 @@ static int info_json(tool *t) {
   json_t *metadata = json_object();
   int status = TOOL_OK;
   for (size_t i = 0; i < tir_module_n_graphs(t->module); i++) {
-    tir_memory_report report;
+    tir_memory_report report = {0};
     const tir_graph *graph = tir_module_graph_at(t->module, i);
     status = compile(t, graph, &report);
     if (status != TOOL_OK) return status;
@@ -136,13 +136,14 @@ static void print_ports(const char *title, const tir_graph *graph, size_t n,
 }
 
 static int info_graph(tool *t, const tir_graph *graph) {
-  tir_memory_report r;
+  tir_memory_report r = {0};
   const int status = compile(t, graph, &r);
   if (status != TOOL_OK) return status;
   const char *names[MAX_OPS];
   size_t counts[MAX_OPS];
   char a[32], b[32], c[32], d[32];
-  printf("graph %s: %zu nodes, %.3g flop\n", tool_name(tir_graph_name(graph)),
+  printf("%sgraph %s%s: %zu nodes, %.3g flop\n", tool_bold(stdout),
+         tool_name(tir_graph_name(graph)), tool_plain(stdout),
          tir_graph_n_nodes(graph), flops(graph));
   print_ports("inputs", graph, tir_graph_n_inputs(graph), tir_graph_input);
   print_ports("outputs", graph, tir_graph_n_outputs(graph), tir_graph_output);

@@ -68,13 +68,18 @@ static double at_y(const axes *a, double y) {
 
 static void draw_axes(drawing *d, const axes *a) {
   const double dx = tick(a->x1 - a->x0, 8), dy = tick(a->y1 - a->y0, 6);
-  for (double y = ceil(a->y0 / dy) * dy; y <= a->y1 + dy * 1e-6; y += dy) {
+  // Ticks are counted in whole numbers: steps of 0.1 do not add up to 1.
+  const long y_end = (long)floor(a->y1 / dy + 1e-6);
+  const long x_end = (long)floor(a->x1 / dx + 1e-6);
+  for (long i = (long)ceil(a->y0 / dy - 1e-6); i <= y_end; i++) {
+    const double y = (double)i * dy;
     draw(d, "<path d='M%d %.1fH%d' stroke='#ddd'/>", LEFT, at_y(a, y),
          WIDTH - RIGHT);
     draw(d, "<text x='%d' y='%.1f' text-anchor='end'>%.6g</text>\n", LEFT - 8,
-         at_y(a, y) + 4, fabs(y) < dy * 1e-6 ? 0 : y);
+         at_y(a, y) + 4, y);
   }
-  for (double x = ceil(a->x0 / dx) * dx; x <= a->x1 + dx * 1e-6; x += dx) {
+  for (long i = (long)ceil(a->x0 / dx - 1e-6); i <= x_end; i++) {
+    const double x = (double)i * dx;
     draw(d, "<path d='M%.1f %dv5' stroke='#888'/>", at_x(a, x),
          HEIGHT - BOTTOM);
     draw(d, "<text x='%.1f' y='%d' text-anchor='middle'>%.6g</text>\n",

@@ -33,6 +33,7 @@ int tool_run(tool *t) {
   if (!t->options.output_dir) return tool_usage(t, "--output-dir is missing");
   tool_tensors v = {0};
   int status = tool_load_graph(t);
+  if (status == TOOL_OK) status = tool_open_output_dir(t);
   if (status == TOOL_OK) status = tool_make_room(t->graph, &v);
   if (status == TOOL_OK) status = tool_read_inputs(t, t->graph, v.in);
   if (status == TOOL_OK)
@@ -75,6 +76,7 @@ int tool_grad(tool *t) {
       tir_graph_differentiate(t->graph, t->options.wrt.items, t->options.wrt.n,
                               t->options.heads.n == 0, &graph, &error))
     status = tool_fail_error("gradient", &error);
+  if (status == TOOL_OK) status = tool_open_output_dir(t);
   if (status == TOOL_OK) status = tool_make_room(graph, &v);
   if (status == TOOL_OK) status = tool_read_inputs(t, graph, v.in);
   if (status == TOOL_OK)

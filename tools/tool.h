@@ -127,6 +127,8 @@ int tool_some_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
 // Compiled for the sizes of `inputs` (NULL: those of the graph).
 int tool_compile(tool *t, const tir_graph *graph, const char *pipeline,
                  tir_tensor *const *inputs, tir_program **out_program);
+// Makes DIR; fails if it holds a manifest and --force is not given.
+int tool_open_output_dir(tool *t);
 // Writes DIR/NAME.npy and notes it in the manifest.
 int tool_write_value(tool *t, json_t *manifest, const char *name,
                      const tir_tensor *value);

@@ -356,8 +356,10 @@ static int draw_curve(const training *g) {
 
 static int train(training *g) {
   const tool_options *o = &g->t->options;
-  signal(SIGINT, interrupt);
-  signal(SIGTERM, interrupt);
+  // Not signal(), whose handler may last for one signal only.
+  const struct sigaction action = {.sa_handler = interrupt};
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
   g->start_ns = now_ns();
   while (g->n_steps < g->end_step && !interrupted)
     if (make_step(g) != TOOL_OK) return TOOL_FAILED;

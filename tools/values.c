@@ -158,8 +158,8 @@ int tool_some_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
 int tool_make_room(const tir_graph *graph, tool_tensors *v) {
   v->n_in = tir_graph_n_inputs(graph);
   v->n_out = tir_graph_n_outputs(graph);
-  v->in = calloc(v->n_in + 1, sizeof *v->in);
-  v->out = calloc(v->n_out + 1, sizeof *v->out);
+  v->in = calloc(v->n_in + 1, sizeof(tir_tensor *));
+  v->out = calloc(v->n_out + 1, sizeof(tir_tensor *));
   return v->in && v->out ? TOOL_OK : tool_fail("out of memory");
 }
 
@@ -200,19 +200,32 @@ static void file_name(const char *name, const json_t *manifest, char *out,
   }
   if (n > 120 || n == 0 || taken) {
     if (n > 100) n = 100;
-    snprintf(out + n, size - n, "-%016" PRIx64, hash);
+    n += (size_t)snprintf(out + n, size - n, "-%016" PRIx64, hash);
   }
+  snprintf(out + n, size - n, ".npy");
+}
+
+static int manifest_path(const tool *t, char *path, size_t size) {
+  const char *dir = t->options.output_dir;
+  if (snprintf(path, size, "%s/manifest.json", dir) >= (int)size)
+    return tool_fail("the path is too long");
+  return TOOL_OK;
+}
+
+int tool_open_output_dir(tool *t) {
+  char path[4096];
+  if (mkdir(t->options.output_dir, 0777) != 0 &&
+      access(t->options.output_dir, W_OK) != 0)
+    return tool_fail("cannot make %s", tool_name(t->options.output_dir));
+  if (manifest_path(t, path, sizeof path) != TOOL_OK) return TOOL_FAILED;
+  return tool_may_write(t, path);
 }
 
 int tool_write_value(tool *t, json_t *manifest, const char *name,
                      const tir_tensor *value) {
   char file[256], path[4096];
   tir_error error;
-  if (mkdir(t->options.output_dir, 0777) != 0 &&
-      access(t->options.output_dir, W_OK) != 0)
-    return tool_fail("cannot make %s", tool_name(t->options.output_dir));
-  file_name(name, manifest, file, sizeof file - 4);
-  strcat(file, ".npy");
+  file_name(name, manifest, file, sizeof file);
   if (snprintf(path, sizeof path, "%s/%s", t->options.output_dir, file) >=
       (int)sizeof path)
     return tool_fail("the path is too long");
@@ -231,10 +244,10 @@ int tool_write_value(tool *t, json_t *manifest, const char *name,
 
 int tool_write_manifest(tool *t, json_t *manifest) {
   char path[4096];
-  snprintf(path, sizeof path, "%s/manifest.json", t->options.output_dir);
-  const int status = json_dump_file(manifest, path, JSON_INDENT(2));
+  if (manifest_path(t, path, sizeof path) == TOOL_OK)
+    return tool_write_json(t, path, manifest);
   json_decref(manifest);
-  return status ? tool_fail("cannot write %s", tool_name(path)) : TOOL_OK;
+  return TOOL_FAILED;
 }
 
 // --- running ---------------------------------------------------------------

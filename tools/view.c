@@ -31,7 +31,8 @@ static void add(page *p, const char *text, size_t size) {
 static json_t *numbers(size_t n, size_t first) {
   json_t *list = json_array();
   for (size_t i = 0; i < n; i++)
-    json_array_append_new(list, json_integer((json_int_t)(first + i)));
+    json_array_append_new(list,
+                          json_integer((json_int_t)first + (json_int_t)i));
   return list;
 }
 

@@ -93,6 +93,18 @@ TEST_F(Command, GradWritesInputsAndParameters) {
   EXPECT_EQ(Slurp(dir + "/only/w.grad.npy"), Slurp(dir + "/g/w.grad.npy"));
 }
 
+TEST_F(Command, ResultsAreOverwrittenOnlyByForce) {
+  Tapeir("run m.tirt --input x=x.npy --output-dir o");
+  ASSERT_EQ(status, 0) << err;
+  Tapeir("grad m.tirt --input x=x.npy --output-dir o");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(err, "error: o/manifest.json exists (--force overwrites)\n");
+  EXPECT_EQ(Read("o/w.grad.npy"), "") << "nothing is written before";
+  Tapeir("grad m.tirt --input x=x.npy --output-dir o --force");
+  EXPECT_EQ(status, 0) << err;
+  EXPECT_NE(Read("o/manifest.json").find("w.grad.npy"), std::string::npos);
+}
+
 TEST_F(Command, MissingExtraAndIllTypedInputs) {
   Tapeir("run m.tirt --output-dir o");
   EXPECT_EQ(status, 1);

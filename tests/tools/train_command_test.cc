@@ -98,6 +98,35 @@ TEST_F(Train, InterruptedAnywhereGivesTheSameBits) {
   }
 }
 
+// Noise drawn from the module's random state goes on where it was, too.
+TEST_F(Train, InterruptedNoiseGoesOn) {
+  std::string text = kStep;
+  const auto insert = [&text](const char *before, const std::string &lines) {
+    text.insert(text.find(before), lines);
+  };
+  insert("graph @", "param \"rng\" i64[2] {kind = state} [7, 0]\n");
+  insert(") {", ",\n    %rng: state i64[2] \"rng\"");
+  insert(
+      "  %0 = matmul",
+      "  %10 = constant {value = 3} : i64[]\n"
+      "  %11 = random_uniform %rng, %10, %x {dtype = f32} : f32[batch=2, 2]\n"
+      "  %12 = mul %x, %11 : f32[batch=2, 2]\n"
+      "  %13 = constant {data = [0, 1]} : i64[2]\n"
+      "  %14 = add %rng, %13 : i64[2]\n"
+      "  %15 = assign %rng, %14 : i64[2] \"rng\"\n");
+  text.replace(text.find("matmul %x"), 9, "matmul %12");
+  Write("noisy.tirt", text);
+  Run("noisy.tirt", "--epochs 2 --save-as whole.tir");
+  ASSERT_EQ(status, 0) << err;
+  Run("noisy.tirt", "--steps 3 --epochs 2 --save-as part.tir");
+  ASSERT_EQ(status, 0) << err;
+  Run("part.tir", "--epochs 2 --force --save-as part.tir");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_EQ(Read("part.tir"), Read("whole.tir"));
+  Run("t.tirt", "--epochs 2 --save-as plain.tir");
+  EXPECT_NE(Weights("plain.tir"), Weights("whole.tir"));
+}
+
 TEST_F(Train, CheckpointsGoOnWithTheSameBits) {
   Run("t.tirt",
       "--epochs 2 --checkpoint 3 --checkpoint-as c-%d.tir "
@@ -225,10 +254,9 @@ TEST_F(Train, ALossThatIsNoNumberStopsIt) {
 
 // A signal ends training behind a step, with a file to go on from.
 TEST_F(Train, AnInterruptSaves) {
-  Command::Run(TAPEIR_BINARY_DIR
+  Command::Run("timeout --preserve-status -k 20 -s INT 3 " TAPEIR_BINARY_DIR
                "/tools/tapeir train t.tirt --data x=tx.npy --data y=ty.npy "
-               "--lr 0.0001 --epochs 100000000 --save-as a.tir & "
-               "sleep 0.5; kill -INT $!; wait $!");
+               "--lr 0.0001 --epochs 100000000 --save-as a.tir >/dev/null");
   EXPECT_EQ(status, 1);
   EXPECT_NE(err.find("error: interrupted at step "), std::string::npos) << err;
   EXPECT_GT(Read("a.tir").size(), 0u);
