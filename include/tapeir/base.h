@@ -185,7 +185,8 @@ TIR_API size_t tir_tensor_size_bytes(const tir_tensor *tensor);
 /// written through this pointer except between tir_tensor_write_begin/end.
 TIR_API const void *tir_tensor_data(const tir_tensor *tensor);
 /// Data for writing. Errors: STATE when the tensor is frozen because a tape
-/// or a run reads it by reference.
+/// or a run reads it by reference, or when it was imported as read-only
+/// (`tapeir/dlpack.h`).
 TIR_API tir_status tir_tensor_write_begin(tir_tensor *tensor, void **out_data,
                                           tir_error *error);
 TIR_API void tir_tensor_write_end(tir_tensor *tensor);
