@@ -6,7 +6,7 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tapeir)
 install(TARGETS tapeir EXPORT tapeir-targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/tapeir DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-  FILES_MATCHING PATTERN "*.h")
+  FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 install(EXPORT tapeir-targets NAMESPACE tapeir:: DESTINATION ${package_dir})
 
 configure_package_config_file(cmake/tapeir-config.cmake.in
