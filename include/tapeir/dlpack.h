@@ -1,3 +1,4 @@
+/// @file
 /// DLPack: tensors shared with other libraries without copying them.
 ///
 /// DLPack is a struct that NumPy, PyTorch, JAX and others exchange: a pointer,
@@ -27,8 +28,8 @@ struct DLManagedTensorVersioned;
 
 /// Version of the struct's layout; another major is another layout.
 typedef struct {
-  uint32_t major;
-  uint32_t minor;
+  uint32_t major;  ///< 1
+  uint32_t minor;  ///< larger ones only add
 } DLPackVersion;
 
 /// Where the memory is: Tapeir takes kDLCPU alone.
@@ -37,56 +38,63 @@ typedef enum : int32_t {
 #else
 typedef enum {
 #endif
-  kDLCPU = 1,
+  kDLCPU = 1,  ///< main memory
 } DLDeviceType;
 
+/// Which device of a type.
 typedef struct {
-  DLDeviceType device_type;
-  int32_t device_id;
+  DLDeviceType device_type;  ///< one of DLDeviceType
+  int32_t device_id;         ///< 0 for the CPU
 } DLDevice;
 
 /// What a `DLDataType.code` may be, as far as Tapeir knows the type.
 typedef enum {
-  kDLInt = 0,
-  kDLUInt = 1,
-  kDLFloat = 2,
-  kDLBfloat = 4,
-  kDLBool = 6,
+  kDLInt = 0,     ///< signed integer
+  kDLUInt = 1,    ///< unsigned integer
+  kDLFloat = 2,   ///< IEEE 754
+  kDLBfloat = 4,  ///< bfloat16
+  kDLBool = 6,    ///< one byte, 0 or 1
 } DLDataTypeCode;
 
+/// Type of an element.
 typedef struct {
   uint8_t code;    ///< one of DLDataTypeCode
   uint8_t bits;    ///< of one lane
   uint16_t lanes;  ///< 1 for what is no vector
 } DLDataType;
 
+/// Memory and what lies in it.
 typedef struct {
-  void *data;
-  DLDevice device;
-  int32_t ndim;
-  DLDataType dtype;
-  int64_t *shape;
+  void *data;            ///< start of the memory
+  DLDevice device;       ///< where it is
+  int32_t ndim;          ///< number of axes
+  DLDataType dtype;      ///< of every element
+  int64_t *shape;        ///< `ndim` sizes
   int64_t *strides;      ///< in elements; NULL means compact and row-major
   uint64_t byte_offset;  ///< of the first element from `data`
 } DLTensor;
 
 /// The form of DLPack 0.x, without a version.
 typedef struct DLManagedTensor {
-  DLTensor dl_tensor;
-  void *manager_ctx;
+  DLTensor dl_tensor;  ///< what is lent
+  void *manager_ctx;   ///< the producer's
+  /// Ends the loan; NULL when nothing has to be done.
   void (*deleter)(struct DLManagedTensor *self);
 } DLManagedTensor;
 
 /// The form of DLPack 1.x.
 typedef struct DLManagedTensorVersioned {
-  DLPackVersion version;
-  void *manager_ctx;
+  DLPackVersion version;  ///< of this struct
+  void *manager_ctx;      ///< the producer's
+  /// Ends the loan; NULL when nothing has to be done.
   void (*deleter)(struct DLManagedTensorVersioned *self);
-  uint64_t flags;
-  DLTensor dl_tensor;
+  uint64_t flags;      ///< DLPACK_FLAG_BITMASK_…
+  DLTensor dl_tensor;  ///< what is lent
 } DLManagedTensorVersioned;
 
+/// The consumer must not write.
 #define DLPACK_FLAG_BITMASK_READ_ONLY (1UL << 0UL)
+/// The producer made a copy.
 #define DLPACK_FLAG_BITMASK_IS_COPIED (1UL << 1UL)
 
 #endif

@@ -1,3 +1,4 @@
+/// @file
 /// Files: modules as .tir, weights as .safetensors, tensors as .npy.
 #ifndef TAPEIR_FILE_H
 #define TAPEIR_FILE_H
@@ -25,14 +26,14 @@ typedef struct tir_load_options {
 TIR_API tir_status tir_module_load(tir_context *context, const char *path,
                                    const tir_load_options *options,
                                    tir_module **out_module, tir_error *error);
+/// Loads the bytes of a .tir file. Errors as tir_module_load.
 TIR_API tir_status tir_module_load_memory(tir_context *context,
                                           const void *bytes, size_t size,
                                           const tir_load_options *options,
                                           tir_module **out_module,
                                           tir_error *error);
 /// Checks a mapped parameter against its checksum.
-TIR_API tir_status tir_module_verify_param(tir_module *module,
-                                           const char *name,
+TIR_API tir_status tir_module_verify_param(tir_module *module, const char *name,
                                            tir_error *error);
 /// Saves crash-safely: at every instant the path holds the complete old or
 /// the complete new file. Holds the module as a reader.
@@ -51,6 +52,7 @@ TIR_API tir_status tir_safetensors_load(tir_context *context, const char *path,
                                         const tir_load_options *options,
                                         tir_module **out_module,
                                         tir_error *error);
+/// Loads the bytes of a .safetensors file. Errors as tir_safetensors_load.
 TIR_API tir_status tir_safetensors_load_memory(tir_context *context,
                                                const void *bytes, size_t size,
                                                const tir_load_options *options,
@@ -87,6 +89,7 @@ TIR_API tir_status tir_safetensors_save(tir_module *module, const char *path,
 /// little-endian. bf16 travels as u2.
 TIR_API tir_status tir_npy_load(tir_context *context, const char *path,
                                 tir_tensor **out_tensor, tir_error *error);
+/// Writes a tensor as .npy, replacing the file as tir_module_save does.
 TIR_API tir_status tir_npy_save(const tir_tensor *tensor, const char *path,
                                 tir_error *error);
 

@@ -1,5 +1,7 @@
+/// @file
 /// Tapeir for C++17: thin classes over the C interface, in headers alone.
 ///
+/// @code{.cpp}
 ///   #include <tapeir/tapeir.hpp>
 ///
 ///   tapeir::Context context = tapeir::Context::create();
@@ -13,6 +15,7 @@
 ///   }
 ///   y.backward();
 ///   std::puts(x.grad().text().c_str());  // [[0.] [4.] [8.] [12.]]
+/// @endcode
 ///
 /// Every class is a pointer or a `tir_value` and adds nothing to a call but
 /// the check of its status. `get()` gives what the C functions take, so the

@@ -1,3 +1,4 @@
+/// @file
 /// C++: errors, spans, owned handles, contexts.
 #ifndef TAPEIR_CPP_BASE_HPP
 #define TAPEIR_CPP_BASE_HPP

@@ -1,3 +1,4 @@
+/// @file
 /// C++: modules, graphs, captures.
 #ifndef TAPEIR_CPP_GRAPH_HPP
 #define TAPEIR_CPP_GRAPH_HPP

@@ -1,3 +1,4 @@
+/// @file
 /// C++: op functions and operators; `tapeir/ops.h` says what each does.
 ///
 /// The tape is that of the operands, so only functions without operands take

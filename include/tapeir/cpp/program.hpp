@@ -1,3 +1,4 @@
+/// @file
 /// C++: compiled programs and their instances.
 #ifndef TAPEIR_CPP_PROGRAM_HPP
 #define TAPEIR_CPP_PROGRAM_HPP

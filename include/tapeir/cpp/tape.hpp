@@ -1,3 +1,4 @@
+/// @file
 /// C++: tapes, values, scopes.
 #ifndef TAPEIR_CPP_TAPE_HPP
 #define TAPEIR_CPP_TAPE_HPP

@@ -1,3 +1,4 @@
+/// @file
 /// C++: tensors.
 #ifndef TAPEIR_CPP_TENSOR_HPP
 #define TAPEIR_CPP_TENSOR_HPP
