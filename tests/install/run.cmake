@@ -9,6 +9,12 @@ function(run)
   endif()
 endfunction()
 
+function(expect what value pattern)
+  if(NOT value MATCHES "${pattern}")
+    message(FATAL_ERROR "${what} is '${value}', expected '${pattern}'")
+  endif()
+endfunction()
+
 set(flags "")
 if(SANITIZE)
   set(flags "-fsanitize=${SANITIZE}")
@@ -23,12 +29,6 @@ function(field deb name out)
     OUTPUT_VARIABLE value OUTPUT_STRIP_TRAILING_WHITESPACE
     COMMAND_ERROR_IS_FATAL ANY)
   set(${out} "${value}" PARENT_SCOPE)
-endfunction()
-
-function(expect what value pattern)
-  if(NOT value MATCHES "${pattern}")
-    message(FATAL_ERROR "${what} is '${value}', expected '${pattern}'")
-  endif()
 endfunction()
 
 function(unpack_debs root)
@@ -63,17 +63,43 @@ else()
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 endif()
 
+# --- docs/quick-start.md ------------------------------------------------------
+
+# The pieces of C on the page, in order.
+function(extract_c page out)
+  file(READ ${page} rest)
+  set(program "")
+  string(FIND "${rest}" "```c\n" at)
+  while(at GREATER_EQUAL 0)
+    math(EXPR at "${at} + 5")
+    string(SUBSTRING "${rest}" ${at} -1 rest)
+    string(FIND "${rest}" "```" end)
+    string(SUBSTRING "${rest}" 0 ${end} piece)
+    string(APPEND program "${piece}\n")
+    math(EXPR end "${end} + 3")
+    string(SUBSTRING "${rest}" ${end} -1 rest)
+    string(FIND "${rest}" "```c\n" at)
+  endwhile()
+  file(WRITE ${out} "${program}")
+endfunction()
+extract_c(${SOURCE}/../../docs/quick-start.md ${WORK}/quick_start.c)
+
 # --- find_package ------------------------------------------------------------
 
 run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE} -B ${WORK}/build
   -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_C_COMPILER=${C_COMPILER}
   -DCMAKE_CXX_COMPILER=${CXX_COMPILER} -DCMAKE_C_FLAGS=${flags}
-  -DCMAKE_CXX_FLAGS=${flags})
+  -DCMAKE_CXX_FLAGS=${flags} -DQUICK_START=${WORK}/quick_start.c)
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 foreach(library tapeir tapeir_static)
   run(${WORK}/build/uses_c_${library})
   run(${WORK}/build/uses_cxx_${library})
 endforeach()
+
+execute_process(COMMAND ${WORK}/build/quick_start WORKING_DIRECTORY ${WORK}
+  OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
+expect("what the quick start prints" "${output}"
+  "step   0: loss .*\n23\\.00 -7\\.00 13\\.00\n$")
 
 # --- pkg-config --------------------------------------------------------------
 
