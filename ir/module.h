@@ -79,11 +79,6 @@ tir_status tir_ir_module_add_tensor(tir_module *module, const char *name,
                                     size_t name_size, tir_param_kind kind,
                                     tir_tensor *tensor, uint32_t *out_index,
                                     tir_error *error);
-// Overwrites the parameters of `module` by those of `from` with the same names:
-// all, or none on an error.
-tir_status tir_ir_module_update(tir_module *module, const tir_module *from,
-                                bool allow_missing, bool allow_extra,
-                                tir_error *error);
 // NULL if there is none of that name.
 tir_ir_param *tir_ir_module_param(const tir_module *module, const char *name);
 

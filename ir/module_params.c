@@ -1,5 +1,4 @@
 // Parameters, state and metadata of a module.
-#include <stdio.h>
 #include <string.h>
 
 #include "ir/module.h"
@@ -111,9 +110,10 @@ static tir_ir_type tensor_type(const tir_tensor *tensor) {
   return type;
 }
 
-// May `value` become the data of the parameter?
-static tir_status check_value(const tir_ir_param *param, const char *name,
-                              const tir_tensor *value, tir_error *error) {
+static tir_status overwrite(tir_module *module, const char *name,
+                            const tir_tensor *value, tir_error *error) {
+  tir_ir_param *param = NULL;
+  TIR_TRY(find_param(module, name, &param, error));
   const tir_ir_type is = tensor_type(value);
   const tir_ir_type expected = tensor_type(param->tensor);
   if (is.dtype != expected.dtype || !tir_ir_same_shape(&is, &expected)) {
@@ -126,82 +126,18 @@ static tir_status check_value(const tir_ir_param *param, const char *name,
   }
   void *data = NULL;
   TIR_TRY(tir_tensor_write_begin(param->tensor, &data, error));
-  tir_tensor_write_end(param->tensor);
-  return TIR_OK;
-}
-
-// After check_value. The value may be the parameter's own tensor.
-static void overwrite(tir_ir_param *param, const tir_tensor *value) {
-  if (value->size_bytes)
-    memmove(param->tensor->data, value->data, value->size_bytes);
+  // The value may be the parameter's own tensor.
+  if (value->size_bytes) memmove(data, value->data, value->size_bytes);
   tir_tensor_write_end(param->tensor);
   param->version++;
   param->unverified = false;
-}
-
-static tir_status set_held(tir_module *module, const char *name,
-                           const tir_tensor *value, tir_error *error) {
-  tir_ir_param *param = NULL;
-  TIR_TRY(find_param(module, name, &param, error));
-  TIR_TRY(check_value(param, name, value, error));
-  overwrite(param, value);
   return TIR_OK;
 }
 
 tir_status tir_module_set_param(tir_module *module, const char *name,
                                 const tir_tensor *value, tir_error *error) {
   TIR_TRY(tir_ir_module_acquire(module, true, error));
-  const tir_status status = set_held(module, name, value, error);
-  tir_ir_module_end_lease(module, status == TIR_OK);
-  return status;
-}
-
-// --- all parameters at once ------------------------------------------------
-
-// Every parameter of `a` is one of `b` too.
-static tir_status check_names(const tir_module *a, const tir_module *b,
-                              const char *missing, tir_error *error) {
-  const char *first = NULL;
-  size_t n = 0;
-  for (size_t i = 0; i < a->params.count; i++) {
-    const char *name = tir_module_param_name(a, i);
-    if (tir_ir_module_param(b, name)) continue;
-    if (n++ == 0) first = name;
-  }
-  if (n == 0) return TIR_OK;
-  char quoted[TIR_QUOTED_MAX], more[40] = "";
-  if (n > 1) snprintf(more, sizeof more, " and %zu more", n - 1);
-  return tir_base_fail(error, TIR_ERR_ARGUMENT, "module: %s %s%s", missing,
-                       tir_base_quote(first, quoted), more);
-}
-
-static tir_status check_update(const tir_module *module, const tir_module *from,
-                               bool allow_missing, bool allow_extra,
-                               tir_error *error) {
-  if (!allow_missing)
-    TIR_TRY(check_names(module, from, "no new value for param", error));
-  if (!allow_extra)
-    TIR_TRY(check_names(from, module, "no param for new value", error));
-  for (size_t i = 0; i < from->params.count; i++) {
-    const char *name = tir_module_param_name(from, i);
-    const tir_ir_param *param = tir_ir_module_param(module, name);
-    if (param)
-      TIR_TRY(check_value(param, name, from->params.data[i].tensor, error));
-  }
-  return TIR_OK;
-}
-
-tir_status tir_ir_module_update(tir_module *module, const tir_module *from,
-                                bool allow_missing, bool allow_extra,
-                                tir_error *error) {
-  TIR_TRY(tir_ir_module_acquire(module, true, error));
-  const tir_status status =
-      check_update(module, from, allow_missing, allow_extra, error);
-  for (size_t i = 0; status == TIR_OK && i < from->params.count; i++) {
-    tir_ir_param *param =
-        tir_ir_module_param(module, tir_module_param_name(from, i));
-    if (param) overwrite(param, from->params.data[i].tensor);
-  }
+  const tir_status status = overwrite(module, name, value, error);
   tir_ir_module_end_lease(module, status == TIR_OK);
   return status;
 }

@@ -4,6 +4,7 @@
 // tensor after the other. Nothing is allocated by a size the file itself is
 // not long enough for.
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ir/base/tensor.h"
@@ -186,6 +187,38 @@ tir_status tir_safetensors_load_memory(tir_context *context, const void *bytes,
   return load_source(context, &s, options, out_module, error);
 }
 
+// --- into a module ---------------------------------------------------------
+
+// Every parameter of `a` is one of `b` too.
+static tir_status check_names(const tir_module *a, const tir_module *b,
+                              const char *missing, tir_error *error) {
+  const char *first = NULL;
+  size_t n = 0;
+  for (size_t i = 0; i < a->params.count; i++) {
+    const char *name = tir_module_param_name(a, i);
+    if (tir_ir_module_param(b, name)) continue;
+    if (n++ == 0) first = name;
+  }
+  if (n == 0) return TIR_OK;
+  char quoted[TIR_QUOTED_MAX], more[40] = "";
+  if (n > 1) snprintf(more, sizeof more, " and %zu more", n - 1);
+  return tir_base_fail(error, TIR_ERR_ARGUMENT, "%s %s%s", missing,
+                       tir_base_quote(first, quoted), more);
+}
+
+static tir_status copy_into(tir_module *module, tir_module *weights,
+                            uint32_t flags, tir_error *error) {
+  TIR_TRY(tir_ir_module_acquire(module, false, error));
+  tir_status status = TIR_OK;
+  if (!(flags & TIR_WEIGHTS_ALLOW_MISSING))
+    status = check_names(module, weights, "no tensor for param", error);
+  if (status == TIR_OK && !(flags & TIR_WEIGHTS_ALLOW_EXTRA))
+    status = check_names(weights, module, "no param for tensor", error);
+  tir_ir_module_end_lease(module, false);
+  TIR_TRY(status);
+  return tir_module_copy_params(module, weights, NULL, NULL, error);
+}
+
 tir_status tir_safetensors_load_into(tir_module *module, const char *path,
                                      uint32_t flags,
                                      const tir_load_options *options,
@@ -201,9 +234,7 @@ tir_status tir_safetensors_load_into(tir_module *module, const char *path,
   tir_module *weights = NULL;
   TIR_TRY(
       tir_safetensors_load(module->context, path, options, &weights, error));
-  const tir_status status =
-      tir_ir_module_update(module, weights, flags & TIR_WEIGHTS_ALLOW_MISSING,
-                           flags & TIR_WEIGHTS_ALLOW_EXTRA, error);
+  const tir_status status = copy_into(module, weights, flags, error);
   if (status != TIR_OK) {
     const tir_ser_source s = {.path = path};
     tir_ser_source_prefix(&s, error);

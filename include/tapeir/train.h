@@ -166,10 +166,10 @@ typedef enum tir_schedule_kind {
 typedef struct tir_schedule {
   tir_schedule_kind kind;  ///< one of the formulas above
   double rate;             ///< at s = 0
-  double last;     ///< cosine, linear
-  double factor;   ///< step, exponential; 0 or more
-  int64_t warmup;  ///< 0 or more
-  int64_t steps;   ///< step, cosine, linear; 1 or more
+  double last;             ///< cosine, linear
+  double factor;           ///< step, exponential; 0 or more
+  int64_t warmup;          ///< 0 or more
+  int64_t steps;           ///< step, cosine, linear; 1 or more
   uint64_t reserved[8];
 } tir_schedule;
 

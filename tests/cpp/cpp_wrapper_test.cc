@@ -303,6 +303,17 @@ TEST_F(CppWrapper, OpsThatTakeLists) {
                  ones(tape_, TIR_DTYPE_F32, {1}), 0),
      {2}, {0, 1});
   is(one_hot(index, 3, TIR_DTYPE_F32), {1, 3}, {0, 1, 0});
+  is(tapeir::stack({x, x}, 0), {2, 2, 3}, {0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5});
+  const std::vector<Value> parts = split(x, {1, 2}, 1);
+  is(parts[1], {2, 2}, {1, 2, 4, 5});
+  is(flip(x, {1}), {2, 3}, {2, 1, 0, 5, 4, 3});
+  is(pad(sum(x, {1}), {1}, {2}, 9), {5}, {9, 3, 12, 9, 9});
+  is(tril(x), {2, 3}, {0, 0, 0, 3, 4, 0});
+  is(triu(x, 1), {2, 3}, {0, 1, 2, 0, 0, 5});
+  is(cumsum(x, 1), {2, 3}, {0, 1, 3, 3, 7, 12});
+  is(clip(x, 1, 3), {2, 3}, {1, 1, 2, 3, 3, 3});
+  is(leaky_relu(-x, 0.5), {2, 3}, {0, -0.5f, -1, -1.5f, -2, -2.5f});
+  EXPECT_EQ(argmin(x, 0).to_vector<int64_t>(), (std::vector<int64_t>{0, 0, 0}));
   EXPECT_EQ(argmax(x, 1).to_vector<int64_t>(), (std::vector<int64_t>{2, 2}));
   EXPECT_TRUE(equal(cast(sum(x), TIR_DTYPE_F64), tape_.scalar(15.0)).truth());
 }
@@ -432,7 +443,8 @@ TEST(CppOps, NoneIsForgotten) {
   const std::string wrapped = ReadFile(include + "tapeir/cpp/ops.hpp");
   std::ifstream list(include + "tapeir/ops.h");
   const std::regex header("#include \"(tapeir/ops/[a-z]+\\.h)\"");
-  const std::regex prototype("TIR_API\\s+tir_value\\s+tir_([a-z0-9_]+)\\(");
+  const std::regex prototype(
+      "TIR_API\\s+(?:tir_value|void)\\s+tir_([a-z0-9_]+)\\(");
   size_t n = 0;
   for (std::string line; std::getline(list, line);) {
     std::smatch found;

@@ -59,12 +59,22 @@ inline tir_tape *owner(Values values) {
   }
 
 TIR_CPP_UNARY(abs)
+TIR_CPP_UNARY(cos)
+TIR_CPP_UNARY(erf)
 TIR_CPP_UNARY(exp)
+TIR_CPP_UNARY(expm1)
+TIR_CPP_UNARY(gelu)
+TIR_CPP_UNARY(gelu_tanh)
 TIR_CPP_UNARY(log)
+TIR_CPP_UNARY(log1p)
 TIR_CPP_UNARY(neg)
 TIR_CPP_UNARY(ones_like)
 TIR_CPP_UNARY(relu)
+TIR_CPP_UNARY(rsqrt)
 TIR_CPP_UNARY(sigmoid)
+TIR_CPP_UNARY(silu)
+TIR_CPP_UNARY(sin)
+TIR_CPP_UNARY(softplus)
 TIR_CPP_UNARY(sqrt)
 TIR_CPP_UNARY(square)
 TIR_CPP_UNARY(stop_gradient)
@@ -73,10 +83,12 @@ TIR_CPP_UNARY(zeros_like)
 
 TIR_CPP_BINARY(add)
 TIR_CPP_BINARY(assign)
+TIR_CPP_BINARY(bce_with_logits)
 TIR_CPP_BINARY(broadcast_like)
 TIR_CPP_BINARY(cross_entropy)
 TIR_CPP_BINARY(div)
 TIR_CPP_BINARY(dot)
+TIR_CPP_BINARY(embedding)
 TIR_CPP_BINARY(equal)
 TIR_CPP_BINARY(greater)
 TIR_CPP_BINARY(greater_equal)
@@ -84,6 +96,7 @@ TIR_CPP_BINARY(less)
 TIR_CPP_BINARY(less_equal)
 TIR_CPP_BINARY(matmul)
 TIR_CPP_BINARY(maximum)
+TIR_CPP_BINARY(minimum)
 TIR_CPP_BINARY(mse)
 TIR_CPP_BINARY(mul)
 TIR_CPP_BINARY(not_equal)
@@ -95,15 +108,19 @@ TIR_CPP_BINARY(sub)
 TIR_CPP_SCALAR(add)
 TIR_CPP_SCALAR(div)
 TIR_CPP_SCALAR(maximum)
+TIR_CPP_SCALAR(minimum)
 TIR_CPP_SCALAR(mul)
 TIR_CPP_SCALAR(pow)
 TIR_CPP_SCALAR(rdiv)
 TIR_CPP_SCALAR(rsub)
 TIR_CPP_SCALAR(sub)
 
+TIR_CPP_REDUCE(logsumexp)
 TIR_CPP_REDUCE(max)
 TIR_CPP_REDUCE(mean)
+TIR_CPP_REDUCE(min)
 TIR_CPP_REDUCE(norm)
+TIR_CPP_REDUCE(prod)
 TIR_CPP_REDUCE(sum)
 
 TIR_CPP_AXIS(log_softmax)
@@ -147,6 +164,22 @@ inline Value where(Value condition, Value a, Value b) {
 inline Value matmul_t(Value a, Value b, bool transpose_a, bool transpose_b) {
   return (tir_matmul_t)(detail::owner(a, b), a, b, transpose_a, transpose_b);
 }
+inline Value leaky_relu(Value x, double slope) {
+  return (tir_leaky_relu)(x.owner(), x, slope);
+}
+inline Value clip(Value x, Value low, Value high) {
+  return (tir_clip)(detail::owner({x, low, high}), x, low, high);
+}
+inline Value clip(Value x, double low, double high) {
+  return (tir_clip_scalar)(x.owner(), x, low, high);
+}
+inline Value cumsum(Value x, int axis, bool exclusive = false,
+                    bool reverse = false) {
+  return (tir_cumsum)(x.owner(), x, axis, exclusive, reverse);
+}
+inline Value argmin(Value x, int axis, bool keep_dims = false) {
+  return (tir_argmin)(x.owner(), x, axis, keep_dims);
+}
 inline Value argmax(Value x, int axis, bool keep_dims = false) {
   return (tir_argmax)(x.owner(), x, axis, keep_dims);
 }
@@ -166,6 +199,32 @@ inline Value transpose(Value x, Axes axes = {}) {
 inline Value concat(Values values, int axis) {
   return (tir_concat)(detail::owner(values), handles(values), values.size(),
                       axis);
+}
+inline Value stack(Values values, int axis) {
+  return (tir_stack)(detail::owner(values), handles(values), values.size(),
+                     axis);
+}
+/// Parts of these sizes.
+inline std::vector<Value> split(Value x, Dims sizes, int axis) {
+  std::vector<Value> out(sizes.size());
+  (tir_split)(x.owner(), x, sizes.data(), sizes.size(), axis,
+              reinterpret_cast<tir_value *>(out.data()));
+  return out;
+}
+inline Value flip(Value x, Axes axes = {}) {
+  return (tir_flip)(x.owner(), x, axes.data(), detail::length(axes));
+}
+inline Value tril(Value x, std::int64_t diagonal = 0) {
+  return (tir_tril)(x.owner(), x, diagonal);
+}
+inline Value triu(Value x, std::int64_t diagonal = 0) {
+  return (tir_triu)(x.owner(), x, diagonal);
+}
+/// Both lists have one entry per axis, or the call is refused.
+inline Value pad(Value x, Dims before, Dims after, double number = 0) {
+  return (tir_pad)(x.owner(), x, before.data(), after.data(),
+                   before.size() == after.size() ? detail::length(before) : -1,
+                   number);
 }
 /// The three have one entry per axis; no steps means ones. Lists of different
 /// lengths are refused like a wrong number of axes.
