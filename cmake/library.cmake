@@ -1,5 +1,5 @@
 # libtapeir: one object library compiled once, linked as the shared library
-# and, for tests of internals, as a static one.
+# and as a static one, which the tests of internals use too.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
@@ -113,6 +113,7 @@ endforeach()
 file(CONFIGURE OUTPUT ${TAPEIR_VERSION_SCRIPT} CONTENT
   "TAPEIR_0 {\n  global:\n@exports@  local:\n    *;\n};\n" @ONLY)
 
+set(TAPEIR_SOVERSION 0)
 add_library(tapeir SHARED ${TAPEIR_ALL_OBJECTS})
 add_library(tapeir::tapeir ALIAS tapeir)
 target_include_directories(tapeir INTERFACE
@@ -120,7 +121,7 @@ target_include_directories(tapeir INTERFACE
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(tapeir PRIVATE ${TAPEIR_LIBS} tapeir_flags)
 set_target_properties(tapeir PROPERTIES
-  VERSION ${PROJECT_VERSION} SOVERSION 0
+  VERSION ${PROJECT_VERSION} SOVERSION ${TAPEIR_SOVERSION}
   LINK_DEPENDS ${TAPEIR_VERSION_SCRIPT})
 target_link_options(tapeir PRIVATE
   -Wl,--version-script=${TAPEIR_VERSION_SCRIPT} -Wl,-z,relro,-z,now)
@@ -129,9 +130,30 @@ if(NOT TAPEIR_SANITIZE AND NOT TAPEIR_FUZZ)
   target_link_options(tapeir PRIVATE -Wl,-z,defs)
 endif()
 
-# Internals for the tests: the same objects, every symbol reachable.
-add_library(tapeir_internal STATIC ${TAPEIR_ALL_OBJECTS})
-target_include_directories(tapeir_internal PUBLIC
+# The same objects for programs that link statically. What they need is named
+# by library, because the imported targets of this build are not installed.
+add_library(tapeir_static STATIC ${TAPEIR_ALL_OBJECTS})
+add_library(tapeir::tapeir_static ALIAS tapeir_static)
+set_target_properties(tapeir_static PROPERTIES OUTPUT_NAME tapeir)
+target_include_directories(tapeir_static INTERFACE
+  $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+set(TAPEIR_STATIC_LIBS protobuf-c pthread m ${CMAKE_DL_LIBS})
+if(TAPEIR_BLAS STREQUAL "link")
+  list(APPEND TAPEIR_STATIC_LIBS openblas)
+endif()
+foreach(library ${TAPEIR_LIBS})
+  target_link_libraries(tapeir_static INTERFACE
+    $<BUILD_INTERFACE:${library}>)
+endforeach()
+foreach(library ${TAPEIR_STATIC_LIBS})
+  target_link_libraries(tapeir_static INTERFACE
+    $<INSTALL_INTERFACE:${library}>)
+endforeach()
+
+# Internals for the tests: in the archive every symbol is reachable.
+add_library(tapeir_internal INTERFACE)
+target_include_directories(tapeir_internal INTERFACE
   ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/include)
-target_include_directories(tapeir_internal SYSTEM PUBLIC ${PROTO_DIR})
-target_link_libraries(tapeir_internal PUBLIC ${TAPEIR_LIBS})
+target_include_directories(tapeir_internal SYSTEM INTERFACE ${PROTO_DIR})
+target_link_libraries(tapeir_internal INTERFACE tapeir_static)

@@ -12,7 +12,7 @@ rule() {
   local where=$1 allowed=$2 why=$3 found
   # shellcheck disable=SC2086
   found=$(git ls-files -co --exclude-standard -- $where |
-    grep -E '\.(c|h|cc|def)$' |
+    grep -E '\.(c|h|cc|hpp|def)$' |
     xargs -r grep -nE '^ *# *include +"' /dev/null |
     grep -vE "include +\"($allowed)" || true)
   report "$found" "$why"

@@ -11,7 +11,7 @@ MAX_FUNCTION=80   # lines, unless a comment above says "Long because"
 bad=0
 
 sources() { git ls-files -co --exclude-standard -- "$@"; }
-code=$(sources '*.c' '*.h' '*.cc')
+code=$(sources '*.c' '*.h' '*.cc' '*.hpp')
 library=$(sources 'ir/*.[ch]' 'passes/*.[ch]' 'exec/*.[ch]' 'serialize/*.[ch]')
 
 report() {

@@ -11,34 +11,22 @@
 #include "serialize/header.h"
 #include "serialize/prescan.h"
 #include "serialize/schema.h"
+#include "serialize/source.h"
 #include "serialize/wire.h"
 #include "tapeir.pb-c.h"
 
 // --- life ------------------------------------------------------------------
 
-static uint64_t or_default(uint64_t value, uint64_t by_default) {
-  return value ? value : by_default;
-}
-
 void tir_ser_decoder_init(tir_ser_decoder *decoder, tir_context *context,
                           const tir_load_options *options, uint64_t file_size,
                           tir_error *error) {
-  const uint64_t least = UINT64_C(64) << 20;
-  const uint64_t by_size =
-      file_size < (uint64_t)PTRDIFF_MAX / 16 ? 16 * file_size : PTRDIFF_MAX;
   *decoder = (tir_ser_decoder){
       .context = context,
       .file_offset = TIR_SER_HEADER_BYTES,
+      .limits = tir_ser_load_limits(options, file_size),
       .error = error,
   };
-  if (options) decoder->limits = *options;
-  tir_load_options *limits = &decoder->limits;
-  limits->max_bytes =
-      or_default(limits->max_bytes, by_size > least ? by_size : least);
-  limits->max_nodes = or_default(limits->max_nodes, 16777216);
-  limits->max_tensors = or_default(limits->max_tensors, 1048576);
-  limits->max_name = or_default(limits->max_name, TIR_MAX_NAME);
-  decoder->budget.limit = limits->max_bytes;
+  decoder->budget.limit = decoder->limits.max_bytes;
   tir_ser_scratch_init(&decoder->scratch, context, &decoder->budget);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ir/base/checked.h"
+#include "ir/base/strided.h"
 #include "ir/base/tensor.h"
 #include "serialize/header.h"
 #include "serialize/npy_header.h"
@@ -63,26 +64,16 @@ static tir_status check_data_size(const npy_file *f) {
   return TIR_OK;
 }
 
-// Column-major to row-major. `at` walks the output, `from` follows it.
-static void to_row_major(const tir_ser_npy_header *header,
-                         const uint8_t *columns, uint8_t *rows, size_t numel) {
-  const size_t size = tir_dtype_size(header->dtype);
-  size_t strides[TIR_MAX_RANK], stride = size;
-  for (int i = 0; i < header->rank; i++) {
+// Column-major to row-major. The sizes were checked: strides cannot wrap.
+static void to_row_major(const tir_tensor *tensor, const uint8_t *columns) {
+  int64_t strides[TIR_MAX_RANK];
+  int64_t stride = (int64_t)tir_dtype_size(tensor->dtype);
+  for (int i = 0; i < tensor->rank; i++) {
     strides[i] = stride;
-    stride *= (size_t)header->dims[i];
+    stride *= tensor->dims[i];
   }
-  int64_t index[TIR_MAX_RANK] = {0};
-  size_t from = 0;
-  for (size_t at = 0; at < numel; at++) {
-    memcpy(rows + at * size, columns + from, size);
-    for (int i = header->rank - 1; i >= 0; i--) {
-      from += strides[i];
-      if (++index[i] < header->dims[i]) break;
-      from -= strides[i] * (size_t)header->dims[i];
-      index[i] = 0;
-    }
-  }
+  tir_base_copy_strided(tensor->data, columns, tensor->dims, strides,
+                        tensor->rank, tir_dtype_size(tensor->dtype));
 }
 
 static tir_status read_data(npy_file *f, tir_tensor *tensor) {
@@ -94,8 +85,7 @@ static tir_status read_data(npy_file *f, tir_tensor *tensor) {
   if (!columns) return tir_base_fail_memory(f->error, size);
   const tir_status status =
       tir_ser_read_all(f->io, f->fd, f->path, columns, size, f->error);
-  if (status == TIR_OK)
-    to_row_major(&f->header, columns, tensor->data, (size_t)tensor->numel);
+  if (status == TIR_OK) to_row_major(tensor, columns);
   tir_base_free(f->context, columns, size, TIR_SER_ALIGN);
   return status;
 }

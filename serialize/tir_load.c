@@ -6,8 +6,6 @@
 // allocated by a size the file itself is not long enough for.
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "ir/base/checked.h"
@@ -15,21 +13,12 @@
 #include "serialize/block.h"
 #include "serialize/decode.h"
 #include "serialize/header.h"
+#include "serialize/source.h"
 #include "serialize/tir_file.h"
-
-// Where the bytes come from: an open file, or memory.
-typedef struct source {
-  const tir_ser_io *io;
-  const char *path;
-  int fd;                // −1: memory
-  const uint8_t *bytes;  // memory
-  uint64_t size;
-  uint64_t pos;  // sections are read in order
-} source;
 
 typedef struct loading {
   tir_context *context;
-  source *source;
+  tir_ser_source *source;
   bool map;
   tir_ser_header header;
   uint8_t *graph;  // section and padding: tensor_offset − header bytes
@@ -38,16 +27,6 @@ typedef struct loading {
   tir_ser_decoder decoder;
   tir_error *error;
 } loading;
-
-static tir_status read_next(source *s, void *bytes, size_t size,
-                            tir_error *error) {
-  if (s->fd >= 0)
-    TIR_TRY(tir_ser_read_all(s->io, s->fd, s->path, bytes, size, error));
-  else if (size)
-    memcpy(bytes, s->bytes + s->pos, size);
-  s->pos += size;
-  return TIR_OK;
-}
 
 static tir_status check_zeros(const uint8_t *bytes, size_t from, size_t to,
                               uint64_t file_offset, tir_error *error) {
@@ -64,7 +43,7 @@ static tir_status load_header(loading *l) {
   uint8_t bytes[TIR_SER_HEADER_BYTES];
   const uint64_t size = l->source->size;
   const size_t n = size < sizeof bytes ? (size_t)size : sizeof bytes;
-  TIR_TRY(read_next(l->source, bytes, n, l->error));
+  TIR_TRY(tir_ser_source_read(l->source, bytes, n, l->error));
   TIR_TRY(tir_ser_header_decode(bytes, n, size, &l->header, l->error));
   if (l->header.graph_bytes > TIR_SER_MAX_GRAPH_BYTES)
     return tir_ser_fail_at(l->error, n, TIR_ERR_LIMIT,
@@ -80,7 +59,7 @@ static tir_status load_graph_section(loading *l) {
   TIR_TRY(tir_ser_budget_take(&l->decoder.budget, l->graph_room, l->error));
   l->graph = tir_base_alloc(l->context, l->graph_room, TIR_SER_ALIGN);
   if (!l->graph) return tir_base_fail_memory(l->error, l->graph_room);
-  TIR_TRY(read_next(l->source, l->graph, l->graph_room, l->error));
+  TIR_TRY(tir_ser_source_read(l->source, l->graph, l->graph_room, l->error));
   if (tir_base_hash(l->graph, size) != l->header.graph_hash)
     return tir_ser_fail_at(l->error, TIR_SER_HEADER_BYTES, TIR_ERR_FORMAT,
                            "graph section is damaged: its checksum does not "
@@ -94,7 +73,7 @@ static tir_status load_graph_section(loading *l) {
 }
 
 static tir_status map_tensors(loading *l) {
-  const source *s = l->source;
+  const tir_ser_source *s = l->source;
   const size_t size = (size_t)l->header.file_bytes;
   void *base = s->io->map(s->io->user, s->fd, size);
   if (!base) return tir_ser_fail_io(l->error, "cannot map", s->path, errno);
@@ -110,7 +89,7 @@ static tir_status read_tensors(loading *l) {
   TIR_TRY(tir_ser_budget_take(&l->decoder.budget, size, l->error));
   l->block = tir_ser_block_create(l->context, size);
   if (!l->block) return tir_base_fail_memory(l->error, size);
-  return read_next(l->source, l->block->section, size, l->error);
+  return tir_ser_source_read(l->source, l->block->section, size, l->error);
 }
 
 static tir_status check_tensor(loading *l, size_t index, size_t *end) {
@@ -144,42 +123,24 @@ static tir_status make_tensors(loading *l) {
   return TIR_OK;
 }
 
-// What an op's check or the verifier calls a wrong argument is, to whoever
-// loads, a malformed file.
-static tir_status as_format(tir_status status, tir_error *error) {
-  switch (status) {
-    case TIR_ERR_ARGUMENT:
-    case TIR_ERR_SHAPE:
-    case TIR_ERR_DTYPE:
-    case TIR_ERR_STATE:
-    case TIR_ERR_VALUE:
-      if (error) error->status = TIR_ERR_FORMAT;
-      return TIR_ERR_FORMAT;
-    default:
-      return status;
-  }
-}
-
 static tir_status load_all(loading *l, tir_module **out_module) {
   TIR_TRY(load_header(l));
   TIR_TRY(load_graph_section(l));
   TIR_TRY(l->map ? map_tensors(l) : read_tensors(l));
-  if (l->source->fd >= 0)
-    TIR_TRY(tir_ser_check_size(l->source->io, l->source->fd, l->source->path,
-                               l->source->size, l->error));
+  TIR_TRY(tir_ser_source_check(l->source, l->error));
   TIR_TRY(make_tensors(l));
   tir_module *module = NULL;
   TIR_TRY(tir_module_create(l->context, &module, l->error));
   const tir_status status = tir_ser_decode_module(&l->decoder, module);
   if (status != TIR_OK) {
     tir_module_destroy(module);
-    return as_format(status, l->error);
+    return tir_ser_as_format(status, l->error);
   }
   *out_module = module;
   return TIR_OK;
 }
 
-static tir_status load_source(tir_context *context, source *s,
+static tir_status load_source(tir_context *context, tir_ser_source *s,
                               const tir_load_options *options,
                               tir_module **out_module, tir_error *error) {
   loading l = {
@@ -193,48 +154,21 @@ static tir_status load_source(tir_context *context, source *s,
   tir_ser_decoder_free(&l.decoder);
   tir_ser_block_release(l.block);
   tir_base_free(context, l.graph, l.graph_room, TIR_SER_ALIGN);
-  if (status != TIR_OK) {
-    char quoted[TIR_SER_PATH_MAX], prefix[TIR_SER_PATH_MAX + 8];
-    snprintf(prefix, sizeof prefix, "load%s%s", s->path ? " " : "",
-             s->path ? tir_ser_quote_path(s->path, quoted) : "");
-    tir_base_error_prefix(error, prefix);
-  }
+  if (status != TIR_OK) tir_ser_source_prefix(s, error);
   return status;
 }
 
 // --- entries ---------------------------------------------------------------
 
-static tir_status check_call(const tir_context *context, const void *from,
-                             const tir_load_options *options,
-                             tir_module **out_module, tir_error *error) {
-  if (!out_module)
-    return tir_base_fail(error, TIR_ERR_ARGUMENT, "load: out_module is NULL");
-  *out_module = NULL;
-  if (!context || !from)
-    return tir_base_fail(error, TIR_ERR_ARGUMENT, "load: %s is NULL",
-                         context ? "what to load from" : "context");
-  const size_t n = options ? sizeof options->reserved / 8 : 0;
-  for (size_t i = 0; i < n; i++)
-    if (options->reserved[i])
-      return tir_base_fail(error, TIR_ERR_ARGUMENT,
-                           "load: reserved option %zu is not 0: built for a "
-                           "newer header",
-                           i);
-  return TIR_OK;
-}
-
 tir_status tir_ser_load(const tir_ser_io *io, tir_context *context,
                         const char *path, const tir_load_options *options,
                         tir_module **out_module, tir_error *error) {
-  TIR_TRY(check_call(context, path, options, out_module, error));
-  source s = {.io = io, .path = path, .fd = -1};
-  tir_status status = tir_ser_open(io, path, &s.fd, &s.size, error);
-  if (status != TIR_OK) {
-    tir_base_error_prefix(error, "load");
-    return status;
-  }
-  status = load_source(context, &s, options, out_module, error);
-  io->close(io->user, s.fd);
+  TIR_TRY(tir_ser_check_load(context, path, options, out_module, error));
+  tir_ser_source s;
+  TIR_TRY(tir_ser_source_open(io, path, &s, error));
+  const tir_status status =
+      load_source(context, &s, options, out_module, error);
+  tir_ser_source_close(&s);
   return status;
 }
 
@@ -248,10 +182,9 @@ tir_status tir_module_load(tir_context *context, const char *path,
 tir_status tir_module_load_memory(tir_context *context, const void *bytes,
                                   size_t size, const tir_load_options *options,
                                   tir_module **out_module, tir_error *error) {
-  // No bytes are an empty file, whatever the pointer.
-  TIR_TRY(check_call(context, bytes || size == 0 ? "" : NULL, options,
-                     out_module, error));
-  source s = {.fd = -1, .bytes = bytes, .size = size};
+  TIR_TRY(tir_ser_check_load(context, bytes || size == 0 ? "" : NULL, options,
+                             out_module, error));
+  tir_ser_source s = tir_ser_source_memory(bytes, size);
   return load_source(context, &s, options, out_module, error);
 }
 

@@ -46,7 +46,7 @@ const tool_verb tool_verbs[] = {
     {"opt", "run passes on a graph", "",
      "tapeir opt --pipeline full model.tir --output small.tirt",
      "graph passes pipeline output force", 1, tool_opt},
-    {"convert", ".tir to .tirt and back", "",
+    {"convert", ".tir to .tirt and back, and weights to .safetensors", "",
      "tapeir convert model.tir --output model.tirt", "output force", 1,
      tool_convert},
     {"diff", "structural difference of two files",

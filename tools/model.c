@@ -1,4 +1,4 @@
-// Loading and saving models: .tir, .tirt, standard input.
+// Loading and saving models: .tir, .tirt, .safetensors, standard input.
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,9 +54,12 @@ int tool_load_file(tool *t, const char *path, tir_module **out_module) {
   if (strcmp(path, "-") == 0)
     return load_bytes(t, "standard input", stdin, out_module);
   if (!ends_with(path, ".tirt")) {
-    if (tir_module_load(t->context, path, NULL, out_module, &error) == TIR_OK)
-      return TOOL_OK;
-    return tool_fail_error(tool_name(path), &error);
+    const tir_status status =
+        ends_with(path, ".safetensors")
+            ? tir_safetensors_load(t->context, path, NULL, out_module, &error)
+            : tir_module_load(t->context, path, NULL, out_module, &error);
+    return status == TIR_OK ? TOOL_OK
+                            : tool_fail_error(tool_name(path), &error);
   }
   FILE *file = fopen(path, "rb");
   if (!file) return tool_fail("cannot open %s", tool_name(path));
@@ -124,10 +127,12 @@ static int save_text(tir_module *module, tool *t, const char *path) {
 }
 
 int tool_save(tool *t, tir_module *module, const char *path) {
-  if (!ends_with(path, ".tir")) return save_text(module, t, path);
+  const bool weights = ends_with(path, ".safetensors");
+  if (!weights && !ends_with(path, ".tir")) return save_text(module, t, path);
   if (tool_may_write(t, path) != TOOL_OK) return TOOL_FAILED;
   tir_error error;
-  if (tir_module_save(module, path, &error))
+  if (weights ? tir_safetensors_save(module, path, &error)
+              : tir_module_save(module, path, &error))
     return tool_fail_error(tool_name(path), &error);
   return TOOL_OK;
 }

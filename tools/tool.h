@@ -85,13 +85,14 @@ json_t *tool_json_number(double x);
 int tool_print_json(json_t *document);
 
 // --- models ----------------------------------------------------------------
-// Loads options.files.items[0] (.tir, .tirt or "-"); TOOL_OK or prints.
+// Loads options.files.items[0] (.tir, .tirt, .safetensors or "-"); TOOL_OK or
+// prints.
 int tool_load(tool *t);
 int tool_load_file(tool *t, const char *path, tir_module **out_module);
 // Also chooses the graph: --graph, else the only one, else "forward".
 int tool_load_graph(tool *t);
-// Writes a module as .tir or .tirt by the path's ending; refuses to overwrite
-// without --force.
+// Writes a module as .tir, .tirt or .safetensors (parameters alone) by the
+// path's ending; refuses to overwrite without --force.
 int tool_save(tool *t, tir_module *module, const char *path);
 // Fails if the file exists and --force is not given.
 int tool_may_write(tool *t, const char *path);

@@ -1,3 +1,4 @@
+/// @file
 /// Status codes, errors, dtypes, contexts and tensors.
 ///
 /// Everything else in Tapeir is created from a `tir_context`. A context, its
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// Marks what the library exports.
 #if defined(__GNUC__)
 #define TIR_API __attribute__((visibility("default")))
 #else
@@ -21,8 +23,11 @@
 extern "C" {
 #endif
 
+/// Version of the headers; tir_version tells that of the library.
 #define TIR_VERSION_MAJOR 0
+/// Second number of the version.
 #define TIR_VERSION_MINOR 1
+/// Third number of the version.
 #define TIR_VERSION_PATCH 0
 
 /// Most axes a shape may have.
@@ -31,26 +36,29 @@ extern "C" {
 #define TIR_MAX_THREADS 64
 
 /// Status codes: X(code, name, meaning).
-#define TIR_STATUS_LIST(X)                                                 \
-  X(TIR_OK, "ok", "no error")                                              \
-  X(TIR_ERR_ARGUMENT, "argument", "an argument is not allowed")            \
-  X(TIR_ERR_SHAPE, "shape", "shapes do not fit")                           \
-  X(TIR_ERR_DTYPE, "dtype", "dtypes do not fit")                           \
-  X(TIR_ERR_STATE, "state", "the object is not in a state to do this")     \
-  X(TIR_ERR_MEMORY, "memory", "the allocator returned NULL")               \
-  X(TIR_ERR_LIMIT, "limit", "a limit would be exceeded")                   \
-  X(TIR_ERR_IO, "io", "the operating system reported a failure")           \
-  X(TIR_ERR_FORMAT, "format", "a file or text is malformed")               \
-  X(TIR_ERR_VALUE, "value", "a run met a value that has no result")        \
-  X(TIR_ERR_BUSY, "busy", "another run or save holds the module")          \
-  X(TIR_ERR_TORN, "torn", "a failed run left state half written")          \
-  X(TIR_ERR_CANCELLED, "cancelled", "cancelled or past its deadline")      \
+#define TIR_STATUS_LIST(X)                                             \
+  X(TIR_OK, "ok", "no error")                                          \
+  X(TIR_ERR_ARGUMENT, "argument", "an argument is not allowed")        \
+  X(TIR_ERR_SHAPE, "shape", "shapes do not fit")                       \
+  X(TIR_ERR_DTYPE, "dtype", "dtypes do not fit")                       \
+  X(TIR_ERR_STATE, "state", "the object is not in a state to do this") \
+  X(TIR_ERR_MEMORY, "memory", "the allocator returned NULL")           \
+  X(TIR_ERR_LIMIT, "limit", "a limit would be exceeded")               \
+  X(TIR_ERR_IO, "io", "the operating system reported a failure")       \
+  X(TIR_ERR_FORMAT, "format", "a file or text is malformed")           \
+  X(TIR_ERR_VALUE, "value", "a run met a value that has no result")    \
+  X(TIR_ERR_BUSY, "busy", "another run or save holds the module")      \
+  X(TIR_ERR_TORN, "torn", "a failed run left state half written")      \
+  X(TIR_ERR_CANCELLED, "cancelled", "cancelled or past its deadline")  \
   X(TIR_ERR_UNSUPPORTED, "unsupported", "not available in this build")
 
+/// How a call ended.
 typedef enum tir_status {
+/// @cond
 #define TIR_STATUS_ENUM(code, name, meaning) code,
   TIR_STATUS_LIST(TIR_STATUS_ENUM)
 #undef TIR_STATUS_ENUM
+  /// @endcond
 } tir_status;
 
 /// Short lower-case name of a status, "unknown" for any other number.
@@ -60,7 +68,7 @@ TIR_API const char *tir_status_name(tir_status status);
 /// function that takes a `tir_error *` accepts NULL and leaves the struct
 /// alone when it succeeds.
 typedef struct tir_error {
-  tir_status status;
+  tir_status status;     ///< TIR_OK: no error
   int32_t line;          ///< line in a text form, 0 if not from text
   uint64_t byte_offset;  ///< offset in a file, UINT64_MAX if not from a file
   uint32_t node;         ///< node id in the graph concerned, 0 if none
@@ -90,15 +98,19 @@ TIR_API size_t tir_dtype_size(tir_dtype dtype);
 
 // --- context ---------------------------------------------------------------
 
+/// Allocator, CPU level, limits and diagnostics: what all else is made from.
 typedef struct tir_context tir_context;
+/// Dense data, reference-counted.
 typedef struct tir_tensor tir_tensor;
 
 /// Caller's allocator. `align` is a power of two. Called only on threads that
 /// called into Tapeir. `free` gets the size and alignment of the `alloc`.
 typedef struct tir_allocator {
+  /// NULL when there is no memory.
   void *(*alloc)(void *user, size_t size, size_t align);
+  /// Ends an allocation.
   void (*free)(void *user, void *ptr, size_t size, size_t align);
-  void *user;
+  void *user;  ///< handed to both
 } tir_allocator;
 
 /// One diagnostic; the strings live only during the call.
@@ -111,9 +123,10 @@ typedef void (*tir_diagnostics_fn)(void *user, tir_status status,
 /// `worker` is below n_workers and not shared by two tasks running at a time.
 /// No result depends on how the work is spread.
 typedef struct tir_runner {
+  /// Does all of it before it returns.
   void (*run)(void *user, size_t n,
               void (*task)(void *arg, size_t index, size_t worker), void *arg);
-  void *user;
+  void *user;        ///< handed to `run`
   size_t n_workers;  ///< 1 to TIR_MAX_THREADS
 } tir_runner;
 
@@ -121,10 +134,10 @@ typedef struct tir_runner {
 typedef struct tir_context_options {
   tir_allocator allocator;         ///< default: aligned_alloc and free
   tir_diagnostics_fn diagnostics;  ///< full error lists, item by item
-  void *diagnostics_user;
-  int32_t cpu_level;  ///< 0 best found, 1 baseline, 2 AVX2+FMA, 3 AVX-512
-  int32_t n_threads;  ///< threads a run may use, its caller's included; 0
-                      ///< means 1. Started when a program first needs them
+  void *diagnostics_user;          ///< handed to `diagnostics`
+  int32_t cpu_level;   ///< 0 best found, 1 baseline, 2 AVX2+FMA, 3 AVX-512
+  int32_t n_threads;   ///< threads a run may use, its caller's included; 0
+                       ///< means 1. Started when a program first needs them
   uint64_t max_bytes;  ///< refuse a plan above this many bytes, 0 = no limit
   tir_runner runner;   ///< runs tasks in place of own threads; n_threads is
                        ///< then to be 0
@@ -154,8 +167,7 @@ TIR_API const char *tir_version(void);
 /// Owner   the caller holds one reference.
 TIR_API tir_status tir_tensor_create(tir_context *context, tir_dtype dtype,
                                      const int64_t *dims, int rank,
-                                     tir_tensor **out_tensor,
-                                     tir_error *error);
+                                     tir_tensor **out_tensor, tir_error *error);
 /// New tensor holding a copy of `data`.
 TIR_API tir_status tir_tensor_from_data(tir_context *context, tir_dtype dtype,
                                         const int64_t *dims, int rank,
@@ -173,21 +185,27 @@ TIR_API tir_tensor *tir_tensor_retain(tir_tensor *tensor);
 /// One reference less. NULL is allowed.
 TIR_API void tir_tensor_release(tir_tensor *tensor);
 
+/// INVALID for NULL.
 TIR_API tir_dtype tir_tensor_dtype(const tir_tensor *tensor);
+/// Number of axes.
 TIR_API int tir_tensor_rank(const tir_tensor *tensor);
 /// Size of an axis, 0 <= axis < rank; −1 otherwise.
 TIR_API int64_t tir_tensor_dim(const tir_tensor *tensor, int axis);
 /// Borrowed, `rank` entries, never NULL.
 TIR_API const int64_t *tir_tensor_dims(const tir_tensor *tensor);
+/// Number of elements.
 TIR_API int64_t tir_tensor_numel(const tir_tensor *tensor);
+/// Bytes of all elements.
 TIR_API size_t tir_tensor_size_bytes(const tir_tensor *tensor);
 /// Borrowed data. A tensor in use by a tape, module or instance must not be
 /// written through this pointer except between tir_tensor_write_begin/end.
 TIR_API const void *tir_tensor_data(const tir_tensor *tensor);
 /// Data for writing. Errors: STATE when the tensor is frozen because a tape
-/// or a run reads it by reference.
+/// or a run reads it by reference, or when it was imported as read-only
+/// (`tapeir/dlpack.h`).
 TIR_API tir_status tir_tensor_write_begin(tir_tensor *tensor, void **out_data,
                                           tir_error *error);
+/// Ends what tir_tensor_write_begin began.
 TIR_API void tir_tensor_write_end(tir_tensor *tensor);
 
 #ifdef __cplusplus

@@ -1,3 +1,4 @@
+/// @file
 /// Gradient checking by central differences in f64.
 #ifndef TAPEIR_CHECK_H
 #define TAPEIR_CHECK_H
@@ -13,12 +14,13 @@ extern "C" {
 typedef tir_value (*tir_gradcheck_fn)(void *user, tir_tape *tape,
                                       const tir_value *inputs, size_t n);
 
+/// All-zero means defaults.
 typedef struct tir_gradcheck_options {
-  double step;                 ///< 0: cbrt(2^-52)·max(1,|x|), and one
-                               ///< Richardson step
-  double relative_tolerance;   ///< 0: 1e-6
-  double absolute_tolerance;   ///< 0: 1e-8
-  bool second_order;           ///< check the gradient of the gradient too
+  double step;                ///< 0: cbrt(2^-52)·max(1,|x|), and one
+                              ///< Richardson step
+  double relative_tolerance;  ///< 0: 1e-6
+  double absolute_tolerance;  ///< 0: 1e-8
+  bool second_order;          ///< check the gradient of the gradient too
   uint64_t reserved[8];
 } tir_gradcheck_options;
 

@@ -1,3 +1,4 @@
+/// @file
 /// Data helpers in plain C: batches of row numbers, gathering rows, counting
 /// what a classifier gets right. Nothing is allocated per batch.
 #ifndef TAPEIR_DATA_H
@@ -14,6 +15,7 @@ extern "C" {
 /// Walks over the rows of a data set, epoch after epoch. One thread at a time.
 typedef struct tir_batches tir_batches;
 
+/// What to walk over, and how.
 typedef struct tir_batches_options {
   int64_t n_rows;  ///< 1 or more
   int64_t batch;   ///< rows of a batch; 1 or more
@@ -39,6 +41,7 @@ TIR_API tir_status tir_batches_create(tir_context *context,
                                       const tir_batches_options *options,
                                       tir_batches **out_batches,
                                       tir_error *error);
+/// NULL is allowed.
 TIR_API void tir_batches_destroy(tir_batches *batches);
 /// The next batch: its number of rows, and the rows in `*out_rows` (borrowed
 /// until the next call, may be NULL). The last batch of an epoch may have

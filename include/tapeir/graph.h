@@ -1,3 +1,4 @@
+/// @file
 /// Static graphs and modules: capturing, text form, named parameters.
 #ifndef TAPEIR_GRAPH_H
 #define TAPEIR_GRAPH_H
@@ -17,9 +18,11 @@ typedef struct tir_module tir_module;
 
 // --- modules ---------------------------------------------------------------
 
+/// A module without graphs and parameters.
+/// Owner   the caller, ends with tir_module_destroy.
 TIR_API tir_status tir_module_create(tir_context *context,
-                                     tir_module **out_module,
-                                     tir_error *error);
+                                     tir_module **out_module, tir_error *error);
+/// Gives the caller's hold up; instances keep the module alive.
 TIR_API void tir_module_destroy(tir_module *module);
 
 /// What a named tensor of a module is for.
@@ -35,10 +38,12 @@ TIR_API tir_status tir_module_add_param(tir_module *module, const char *name,
                                         tir_param_kind kind,
                                         const tir_tensor *initial,
                                         tir_error *error);
+/// Number of parameters and state tensors.
 TIR_API size_t tir_module_n_params(const tir_module *module);
 /// Borrowed name, NULL past the end.
 TIR_API const char *tir_module_param_name(const tir_module *module,
                                           size_t index);
+/// TRAINABLE past the end.
 TIR_API tir_param_kind tir_module_param_kind(const tir_module *module,
                                              size_t index);
 /// −1 if there is none of that name.
@@ -67,6 +72,7 @@ TIR_API tir_status tir_module_copy_params(tir_module *to, tir_module *from,
 TIR_API tir_status tir_module_freeze(tir_module *module, const char *prefix,
                                      bool frozen, size_t *out_n,
                                      tir_error *error);
+/// Did tir_module_freeze mark it? False past the end.
 TIR_API bool tir_module_is_frozen(const tir_module *module, size_t index);
 /// The trainable parameters that are not frozen and whose names begin with
 /// `prefix`, in the module's order, as variables of the tape or of the capture
@@ -77,6 +83,7 @@ TIR_API size_t tir_module_variables(tir_tape *tape, tir_module *module,
                                     const char *prefix, tir_value *out_values,
                                     size_t n_max);
 
+/// Number of graphs.
 TIR_API size_t tir_module_n_graphs(const tir_module *module);
 /// Borrowed, NULL past the end.
 TIR_API tir_graph *tir_module_graph_at(tir_module *module, size_t index);
@@ -84,12 +91,14 @@ TIR_API tir_graph *tir_module_graph_at(tir_module *module, size_t index);
 TIR_API tir_graph *tir_module_graph(tir_module *module, const char *name);
 
 /// Metadata: UTF-8 keys and values. A NULL value removes the key.
-TIR_API tir_status tir_module_set_metadata(tir_module *module,
-                                           const char *key, const char *value,
-                                           tir_error *error);
+TIR_API tir_status tir_module_set_metadata(tir_module *module, const char *key,
+                                           const char *value, tir_error *error);
+/// Borrowed value, NULL if there is none of that key.
 TIR_API const char *tir_module_get_metadata(const tir_module *module,
                                             const char *key);
+/// Number of keys.
 TIR_API size_t tir_module_n_metadata(const tir_module *module);
+/// Borrowed key, NULL past the end.
 TIR_API const char *tir_module_metadata_key(const tir_module *module,
                                             size_t index);
 
@@ -124,24 +133,32 @@ TIR_API tir_status tir_capture_end(tir_tape *tape, tir_graph **out_graph,
 
 // --- graphs ----------------------------------------------------------------
 
+/// Type and name of an input, output, parameter or value.
 typedef struct tir_port {
-  const char *name;  ///< borrowed
-  tir_dtype dtype;
-  int rank;
-  int64_t dims[TIR_MAX_RANK];
+  const char *name;                     ///< borrowed
+  tir_dtype dtype;                      ///< of every element
+  int rank;                             ///< number of axes
+  int64_t dims[TIR_MAX_RANK];           ///< `rank` entries
   const char *dim_names[TIR_MAX_RANK];  ///< NULL where the dim is fixed
 } tir_port;
 
+/// Borrowed.
 TIR_API const char *tir_graph_name(const tir_graph *graph);
+/// Number of inputs.
 TIR_API size_t tir_graph_n_inputs(const tir_graph *graph);
+/// Number of outputs.
 TIR_API size_t tir_graph_n_outputs(const tir_graph *graph);
+/// Number of parameters and state tensors it uses.
 TIR_API size_t tir_graph_n_params(const tir_graph *graph);
+/// Number of nodes, inputs and parameters included.
 TIR_API size_t tir_graph_n_nodes(const tir_graph *graph);
-/// Each returns ARGUMENT past the end.
+/// Input number `index`; this and the two below return ARGUMENT past the end.
 TIR_API tir_status tir_graph_input(const tir_graph *graph, size_t index,
                                    tir_port *out_port);
+/// Output number `index`.
 TIR_API tir_status tir_graph_output(const tir_graph *graph, size_t index,
                                     tir_port *out_port);
+/// Parameter number `index`.
 TIR_API tir_status tir_graph_param(const tir_graph *graph, size_t index,
                                    tir_port *out_port);
 
@@ -155,27 +172,28 @@ TIR_API size_t tir_graph_op_counts(const tir_graph *graph,
 /// context; free it with tir_text_free.
 TIR_API tir_status tir_graph_to_text(const tir_graph *graph, char **out_text,
                                      tir_error *error);
-TIR_API tir_status tir_module_to_text(const tir_module *module,
-                                      char **out_text, tir_error *error);
+/// All graphs, parameters and metadata.
+TIR_API tir_status tir_module_to_text(const tir_module *module, char **out_text,
+                                      tir_error *error);
+/// Frees a text of the library; NULL is allowed.
 TIR_API void tir_text_free(tir_context *context, char *text);
 /// Parses a text of one or more graphs with their parameters' data.
-TIR_API tir_status tir_module_from_text(tir_context *context,
-                                        const char *text, size_t size,
-                                        tir_module **out_module,
+TIR_API tir_status tir_module_from_text(tir_context *context, const char *text,
+                                        size_t size, tir_module **out_module,
                                         tir_error *error);
 
 /// Runs passes on a copy of a graph: `passes` is a comma-separated list of
 /// pass or pipeline names ("basic", "full", "fold-constants,eliminate-dead").
 /// Owner  the caller, ends with tir_graph_destroy.
 TIR_API tir_status tir_graph_optimize(const tir_graph *graph,
-                                      const char *passes,
-                                      tir_graph **out_graph, tir_error *error);
+                                      const char *passes, tir_graph **out_graph,
+                                      tir_error *error);
 /// The graph with gradient outputs: for every float input and parameter (or
 /// those named in `wrt`) an output "NAME.grad", for every head an input
 /// "NAME.head" unless `default_heads` (ones).
 TIR_API tir_status tir_graph_differentiate(const tir_graph *graph,
-                                           const char *const *wrt,
-                                           size_t n_wrt, bool default_heads,
+                                           const char *const *wrt, size_t n_wrt,
+                                           bool default_heads,
                                            tir_graph **out_graph,
                                            tir_error *error);
 /// For graphs the caller owns; a module's graphs end with the module.

@@ -1,3 +1,4 @@
+/// @file
 /// Initial values: tensors filled from a seed.
 ///
 /// The same tensor shape, numbers, seed and stream give the same elements

@@ -1,3 +1,4 @@
+/// @file
 /// Op functions: each appends to the tape and returns a value.
 ///
 /// Shapes broadcast as in NumPy. Both operands of a binary op have the same

@@ -1,3 +1,4 @@
+/// @file
 /// Optimiser steps: take the gradient of each variable and assign its update.
 ///
 /// The gradient slot goes back to (virtual) zeros unless `keep_grad`. Learning
@@ -50,8 +51,11 @@ TIR_API void tir_momentum(tir_tape *tape, const tir_value *w,
 /// Run-time numbers of Adam; all but `step` are scalars of the variables'
 /// dtype.
 typedef struct tir_adam_values {
-  tir_value lr, beta1, beta2, epsilon;
-  tir_value step;  ///< i64 scalar state; incremented once per call
+  tir_value lr;       ///< learning rate
+  tir_value beta1;    ///< decay of the mean
+  tir_value beta2;    ///< decay of the mean square
+  tir_value epsilon;  ///< keeps the division finite
+  tir_value step;     ///< i64 scalar state; incremented once per call
 } tir_adam_values;
 
 /// Adam: m ← β1·m + (1−β1)·g;  v ← β2·v + (1−β2)·g²;  t ← t + 1;
@@ -84,8 +88,12 @@ TIR_API void tir_nesterov(tir_tape *tape, const tir_value *w,
 /// Run-time numbers of AdamW and LAMB; all but `step` are scalars of the
 /// variables' dtype.
 typedef struct tir_adamw_values {
-  tir_value lr, beta1, beta2, epsilon, decay;
-  tir_value step;  ///< i64 scalar state; incremented once per call
+  tir_value lr;       ///< learning rate
+  tir_value beta1;    ///< decay of the mean
+  tir_value beta2;    ///< decay of the mean square
+  tir_value epsilon;  ///< keeps the division finite
+  tir_value decay;    ///< weight decay
+  tir_value step;     ///< i64 scalar state; incremented once per call
 } tir_adamw_values;
 
 /// Adam whose weight decay does not pass through the gradient: with m, v and
@@ -159,7 +167,10 @@ TIR_API void tir_adadelta(tir_tape *tape, const tir_value *w,
 
 /// Run-time numbers of Lion, scalars of the variables' dtype.
 typedef struct tir_lion_values {
-  tir_value lr, beta1, beta2, decay;
+  tir_value lr;     ///< learning rate
+  tir_value beta1;  ///< share of the mean in the step
+  tir_value beta2;  ///< decay of the mean
+  tir_value decay;  ///< weight decay
 } tir_lion_values;
 
 /// Lion: w ← w − lr·(sign(β1·m + (1−β1)·g) + decay·w);

@@ -1,3 +1,4 @@
+/// @file
 /// Programs and instances: compiling a graph, planning its memory, running.
 #ifndef TAPEIR_PROGRAM_H
 #define TAPEIR_PROGRAM_H
@@ -14,17 +15,19 @@ typedef struct tir_program tir_program;
 /// One execution context of a program. One thread at a time.
 typedef struct tir_instance tir_instance;
 
+/// Size of a symbolic dim.
 typedef struct tir_dim_size {
-  const char *name;
-  int64_t size;
+  const char *name;  ///< its symbol
+  int64_t size;      ///< 0 or more
 } tir_dim_size;
 
+/// All-zero means defaults.
 typedef struct tir_compile_options {
-  const char *pipeline;             ///< "none", "basic", "full" (default)
-  const tir_dim_size *dim_sizes;    ///< sizes of symbolic dims
-  size_t n_dim_sizes;
-  uint64_t max_bytes;               ///< refuse a larger plan; 0 = no limit
-  bool check_nan;                   ///< a run fails at the first NaN computed
+  const char *pipeline;           ///< "none", "basic", "full" (default)
+  const tir_dim_size *dim_sizes;  ///< sizes of symbolic dims
+  size_t n_dim_sizes;             ///< number of entries
+  uint64_t max_bytes;             ///< refuse a larger plan; 0 = no limit
+  bool check_nan;                 ///< a run fails at the first NaN computed
   uint64_t reserved[8];
 } tir_compile_options;
 
@@ -33,6 +36,7 @@ typedef struct tir_compile_options {
 TIR_API tir_status tir_compile(tir_context *context, const tir_graph *graph,
                                const tir_compile_options *options,
                                tir_program **out_program, tir_error *error);
+/// Gives the caller's hold up; instances keep the program alive.
 TIR_API void tir_program_destroy(tir_program *program);
 
 /// Memory of one instance, known before the first run; all in bytes.
@@ -48,29 +52,32 @@ typedef struct tir_memory_report {
   uint64_t param_bytes;        ///< parameters and state, owned by the module
   uint64_t input_bytes;        ///< inputs, owned by the caller
   uint64_t constant_bytes;     ///< constants, owned by the program
-  uint64_t n_steps;
-  uint64_t n_values;
+  uint64_t n_steps;            ///< kernels a run calls
+  uint64_t n_values;           ///< see tir_program_value
   uint64_t reserved[8];
 } tir_memory_report;
 
+/// The report of one instance.
 TIR_API void tir_program_memory(const tir_program *program,
                                 tir_memory_report *out_report);
 
 /// One planned value of a program.
 typedef struct tir_planned_value {
-  const char *name;      ///< "%3" or the user's name; borrowed
-  const char *op;        ///< op that makes it
-  const char *place;     ///< "arena", "input", "param", "output", "constant",
-                         ///< "view"
-  uint64_t offset_bytes; ///< in the arena
-  uint64_t size_bytes;
-  uint32_t first_step;   ///< step that writes it
-  uint32_t last_step;    ///< last step that reads it
-  bool in_place;         ///< shares the memory of a dead operand
-  uint64_t value;        ///< value number in the graph of tir_program_graph
+  const char *name;       ///< "%3" or the user's name; borrowed
+  const char *op;         ///< op that makes it
+  const char *place;      ///< "arena", "input", "param", "output", "constant",
+                          ///< "view"
+  uint64_t offset_bytes;  ///< in the arena
+  uint64_t size_bytes;    ///< of its elements
+  uint32_t first_step;    ///< step that writes it
+  uint32_t last_step;     ///< last step that reads it
+  bool in_place;          ///< shares the memory of a dead operand
+  uint64_t value;         ///< value number in the graph of tir_program_graph
 } tir_planned_value;
 
+/// Number of planned values.
 TIR_API size_t tir_program_n_values(const tir_program *program);
+/// ARGUMENT past the end.
 TIR_API tir_status tir_program_value(const tir_program *program, size_t index,
                                      tir_planned_value *out_value);
 /// The optimised graph the program runs, as a copy: its nodes and the values
@@ -86,8 +93,7 @@ TIR_API tir_status tir_program_to_text(const tir_program *program,
 /// Creates an instance with its own block of memory. `module` provides the
 /// parameters and state by name; NULL if the graph has none. Instances keep
 /// program and module alive.
-TIR_API tir_status tir_instance_create(tir_program *program,
-                                       tir_module *module,
+TIR_API tir_status tir_instance_create(tir_program *program, tir_module *module,
                                        tir_instance **out_instance,
                                        tir_error *error);
 /// Same in the caller's block: at least block_bytes, 64-byte aligned.
@@ -96,15 +102,15 @@ TIR_API tir_status tir_instance_create_in(tir_program *program,
                                           size_t block_bytes,
                                           tir_instance **out_instance,
                                           tir_error *error);
+/// Ends an instance; NULL is allowed.
 TIR_API void tir_instance_destroy(tir_instance *instance);
 
 /// Binds an input to the caller's memory, which must stay valid and hold the
 /// data when tir_run is called. `size_bytes` must be exact. The address may be
 /// any multiple of the element size; it changes no bit of a result. Memory
 /// bound to outputs must overlap neither inputs, parameters nor other outputs.
-TIR_API tir_status tir_instance_bind_input(tir_instance *instance,
-                                           size_t index, const void *data,
-                                           size_t size_bytes,
+TIR_API tir_status tir_instance_bind_input(tir_instance *instance, size_t index,
+                                           const void *data, size_t size_bytes,
                                            tir_error *error);
 /// Binds an output to the caller's memory; NULL goes back to own memory.
 TIR_API tir_status tir_instance_bind_output(tir_instance *instance,
@@ -114,6 +120,7 @@ TIR_API tir_status tir_instance_bind_output(tir_instance *instance,
 /// Position by name, −1 if there is none.
 TIR_API int64_t tir_instance_find_input(const tir_instance *instance,
                                         const char *name);
+/// Position by name, −1 if there is none.
 TIR_API int64_t tir_instance_find_output(const tir_instance *instance,
                                          const char *name);
 
@@ -122,21 +129,22 @@ TIR_API int64_t tir_instance_find_output(const tir_instance *instance,
 typedef struct tir_step_report {
   uint64_t step;        ///< from 0, as in tir_planned_value
   const char *name;     ///< of the node's first result, "" if it has none
-  const char *op;
+  const char *op;       ///< its name
   const char *site;     ///< where it was recorded, NULL if unknown
   bool backward;        ///< made by differentiation
   int64_t start_ns;     ///< CLOCK_MONOTONIC time
   int64_t duration_ns;  ///< of the step alone
 } tir_step_report;
 
+/// All-zero means defaults.
 typedef struct tir_run_options {
   bool (*cancel)(void *user);  ///< polled between steps; true stops the run
-  void *cancel_user;
+  void *cancel_user;           ///< handed to `cancel`
   int64_t deadline_ns;         ///< CLOCK_MONOTONIC time, 0 = none
   /// Called after each step, in order, on the thread that runs; it must not
   /// use the instance. NULL costs nothing.
   void (*monitor)(void *user, const tir_step_report *report);
-  void *monitor_user;
+  void *monitor_user;  ///< handed to `monitor`
   uint64_t reserved[6];
 } tir_run_options;
 
@@ -148,19 +156,19 @@ TIR_API tir_status tir_run(tir_instance *instance,
 /// Data of an output after a run; valid until the next run. NULL past the end.
 TIR_API const void *tir_instance_output(const tir_instance *instance,
                                         size_t index);
-/// Type of an input or output at the sizes compiled for.
+/// Type of an input at the sizes compiled for; ARGUMENT past the end.
 TIR_API tir_status tir_program_input(const tir_program *program, size_t index,
                                      tir_port *out_port);
-TIR_API tir_status tir_program_output(const tir_program *program,
-                                      size_t index, tir_port *out_port);
+/// Type of an output at the sizes compiled for.
+TIR_API tir_status tir_program_output(const tir_program *program, size_t index,
+                                      tir_port *out_port);
 
 /// Runs a graph in the slow reference evaluator: f64 accumulation, no passes,
 /// no plan. `inputs` in graph order; outputs are new tensors.
-TIR_API tir_status tir_reference_run(const tir_graph *graph,
-                                     tir_module *module,
-                                     tir_tensor *const *inputs,
-                                     size_t n_inputs, tir_tensor **outputs,
-                                     size_t n_outputs, tir_error *error);
+TIR_API tir_status tir_reference_run(const tir_graph *graph, tir_module *module,
+                                     tir_tensor *const *inputs, size_t n_inputs,
+                                     tir_tensor **outputs, size_t n_outputs,
+                                     tir_error *error);
 
 #ifdef __cplusplus
 }

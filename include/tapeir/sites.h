@@ -1,3 +1,4 @@
+/// @file
 /// Recording places: include this after tapeir.h and every op call stamps its
 /// node with "file:line", which error messages and dumps then show.
 ///
@@ -24,6 +25,7 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #endif
 
 #ifndef TIR_NO_SITES
+/// @cond
 #define TIR_SITE_TEXT_(x) #x
 #define TIR_SITE_TEXT(x) TIR_SITE_TEXT_(x)
 #define TIR_SITE __FILE__ ":" TIR_SITE_TEXT(__LINE__)
@@ -165,6 +167,7 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define tir_average_weights(tape, ...) TIR_SITE_VOID_(tir_average_weights, tape, __VA_ARGS__)
 #define tir_update_loss_scale(tape, ...) TIR_SITE_VOID_(tir_update_loss_scale, tape, __VA_ARGS__)
 #define tir_output(tape, ...) TIR_SITE_VOID_(tir_output, tape, __VA_ARGS__)
+/// @endcond
 #endif
 
 #endif

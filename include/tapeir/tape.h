@@ -1,3 +1,4 @@
+/// @file
 /// Tapes: recording, running imperatively, and autograd.
 ///
 /// An op function appends a node to the tape and returns a `tir_value`;
@@ -14,14 +15,15 @@
 extern "C" {
 #endif
 
+/// Where ops are recorded, and run when values are needed.
 typedef struct tir_tape tir_tape;
 
 /// Handle of a value, passed by value. All-zero is invalid. It belongs to the
 /// scope in which it was made and needs no release.
 typedef struct tir_value {
-  tir_tape *owner;
-  uint32_t slot;
-  uint32_t generation;
+  tir_tape *owner;      ///< tape it belongs to
+  uint32_t slot;        ///< place on it
+  uint32_t generation;  ///< tells a slot's values apart
 } tir_value;
 
 /// Flags of tir_tape_options.
@@ -30,8 +32,9 @@ enum {
   TIR_TAPE_NAN_HUNT = 2,  ///< a run fails at the first NaN it computes
 };
 
+/// All-zero means defaults.
 typedef struct tir_tape_options {
-  uint32_t flags;
+  uint32_t flags;            ///< TIR_TAPE_… or 0
   uint32_t max_pending;      ///< run when so many nodes wait; 0 = 65,536
   uint64_t seed;             ///< of the random ops
   uint64_t max_cache_bytes;  ///< bound of the plan cache; 0 = 64 MiB
@@ -55,6 +58,7 @@ TIR_API tir_status tir_tape_status(const tir_tape *tape);
 
 /// Values made after `begin` end with the matching `end`. Nothing is run.
 TIR_API void tir_scope_begin(tir_tape *tape);
+/// Ends the innermost scope.
 TIR_API void tir_scope_end(tir_tape *tape);
 /// Ends the scope but hands `value` to the parent scope: the idiom for layer
 /// functions, `return tir_scope_end_keep(t, y);`. Returns the same handle.
@@ -78,15 +82,19 @@ TIR_API void tir_value_release(tir_tape *tape, tir_value value);
 TIR_API void tir_record_begin(tir_tape *tape, bool train);
 /// Recording off, training as given.
 TIR_API void tir_pause_begin(tir_tape *tape, bool train);
-/// Training on / off, recording untouched.
+/// Training on, recording untouched.
 TIR_API void tir_train_begin(tir_tape *tape);
+/// Training off, recording untouched.
 TIR_API void tir_predict_begin(tir_tape *tape);
 /// Leaves the innermost of the four, restoring what entering it found.
 TIR_API void tir_mode_end(tir_tape *tape);
+/// Are ops part of a history?
 TIR_API bool tir_is_recording(const tir_tape *tape);
+/// Do dropout and the like take part?
 TIR_API bool tir_is_training(const tir_tape *tape);
-/// Sets a flag and returns its former value.
+/// Sets the flag and returns its former value.
 TIR_API bool tir_set_recording(tir_tape *tape, bool on);
+/// Sets the flag and returns its former value.
 TIR_API bool tir_set_training(tir_tape *tape, bool on);
 
 // --- values from and to C --------------------------------------------------
@@ -105,8 +113,11 @@ TIR_API tir_value tir_scalar(tir_tape *tape, tir_dtype dtype, double value);
 TIR_API tir_value tir_set_name(tir_tape *tape, tir_value value,
                                const char *name);
 
+/// False for a value that has ended or failed, or is of another tape.
 TIR_API bool tir_value_is_valid(const tir_tape *tape, tir_value value);
+/// INVALID, and an error of the tape, for an invalid value.
 TIR_API tir_dtype tir_value_dtype(tir_tape *tape, tir_value value);
+/// Number of axes; −1 for an invalid value.
 TIR_API int tir_value_rank(tir_tape *tape, tir_value value);
 /// Size of an axis (negative counts from the end). Reading a symbolic dim in
 /// a capture pins it to its present size.
@@ -123,7 +134,7 @@ TIR_API tir_status tir_read_into(tir_tape *tape, tir_value value, void *data,
 TIR_API double tir_read_scalar(tir_tape *tape, tir_value value);
 /// Truth of a one-element value, for C control flow; false on an error.
 TIR_API bool tir_read_bool(tir_tape *tape, tir_value value);
-/// NumPy-like text of a value, `[[0.] [1.]]`, cut to the buffer. Returns the
+/// NumPy-like text of a value: "[[0.] [1.]]", cut to the buffer. Returns the
 /// length it would have had, 0 on an error.
 TIR_API size_t tir_format_value(tir_tape *tape, tir_value value, char *buffer,
                                 size_t size);
@@ -132,6 +143,7 @@ TIR_API tir_status tir_tape_flush(tir_tape *tape, tir_error *error);
 
 // --- autograd --------------------------------------------------------------
 
+/// What a backward does with the gradient of a variable.
 typedef enum tir_grad_request {
   TIR_GRAD_WRITE = 0,  ///< each backward that reaches the variable replaces
   TIR_GRAD_ADD,        ///< each backward adds; only the caller zeroes
@@ -160,12 +172,14 @@ TIR_API void tir_set_grad(tir_tape *tape, tir_value x, tir_value gradient);
 TIR_API tir_value tir_take_grad(tir_tape *tape, tir_value x);
 /// True once a backward reached the variable; the caller resets it.
 TIR_API bool tir_grad_is_fresh(tir_tape *tape, tir_value x);
+/// Forgets that a backward reached the variable.
 TIR_API void tir_grad_reset_fresh(tir_tape *tape, tir_value x);
 
+/// All-zero means defaults.
 typedef struct tir_backward_options {
-  bool retain_graph;   ///< keep the history for another backward
-  bool create_graph;   ///< record the backward itself; implies retain_graph
-  bool allow_unused;   ///< tir_grad: zeros for an unreached variable
+  bool retain_graph;  ///< keep the history for another backward
+  bool create_graph;  ///< record the backward itself; implies retain_graph
+  bool allow_unused;  ///< tir_grad: zeros for an unreached variable
   uint64_t reserved[8];
 } tir_backward_options;
 
@@ -180,9 +194,9 @@ TIR_API void tir_backward_ex(tir_tape *tape, const tir_value *heads,
 /// Gradients of the heads with respect to `wrt`, as new values in `out_grads`.
 /// Gradient slots stay as they are.
 TIR_API void tir_grad(tir_tape *tape, const tir_value *heads, size_t n_heads,
-                      const tir_value *head_gradients,
-                      size_t n_head_gradients, const tir_value *wrt,
-                      size_t n_wrt, const tir_backward_options *options,
+                      const tir_value *head_gradients, size_t n_head_gradients,
+                      const tir_value *wrt, size_t n_wrt,
+                      const tir_backward_options *options,
                       tir_value *out_grads);
 /// Marked variables that the last backward did not reach; returns how many
 /// there are and fills up to `n_max` handles made in the current scope.
@@ -193,23 +207,25 @@ TIR_API tir_value tir_detach(tir_tape *tape, tir_value x);
 
 // --- statistics ------------------------------------------------------------
 
+/// Counts since the tape was created, and sizes as they are now.
 typedef struct tir_tape_statistics {
-  uint64_t n_recorded;      ///< nodes recorded since creation
-  uint64_t n_runs;          ///< programs run
-  uint64_t n_plan_hits;
-  uint64_t n_plan_misses;
-  uint64_t n_plan_evictions;
-  uint64_t compile_time_ns;
-  uint64_t n_nodes;         ///< nodes held now
-  uint64_t n_pending;       ///< of these, not yet run
-  uint64_t n_plans;
-  uint64_t plan_bytes;
-  uint64_t arena_bytes;     ///< shared by all plans of the tape
-  uint64_t survivor_bytes;  ///< buffers of values that outlived their run
-  uint64_t tape_bytes;      ///< everything the tape holds
+  uint64_t n_recorded;        ///< nodes recorded since creation
+  uint64_t n_runs;            ///< programs run
+  uint64_t n_plan_hits;       ///< runs that found their plan
+  uint64_t n_plan_misses;     ///< runs that compiled one
+  uint64_t n_plan_evictions;  ///< plans given up for room
+  uint64_t compile_time_ns;   ///< spent on them
+  uint64_t n_nodes;           ///< nodes held now
+  uint64_t n_pending;         ///< of these, not yet run
+  uint64_t n_plans;           ///< plans held now
+  uint64_t plan_bytes;        ///< of them
+  uint64_t arena_bytes;       ///< shared by all plans of the tape
+  uint64_t survivor_bytes;    ///< buffers of values that outlived their run
+  uint64_t tape_bytes;        ///< everything the tape holds
   uint64_t reserved[8];
 } tir_tape_statistics;
 
+/// Fills the report. O(1).
 TIR_API void tir_tape_stats(const tir_tape *tape,
                             tir_tape_statistics *out_stats);
 /// Why the last run missed the plan cache: the nearest cached plan, the first

@@ -1,3 +1,4 @@
+/// @file
 /// Tapeir: record numeric C code, differentiate it, plan it, run it, save it.
 #ifndef TAPEIR_TAPEIR_H
 #define TAPEIR_TAPEIR_H

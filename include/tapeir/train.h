@@ -1,3 +1,4 @@
+/// @file
 /// Training tools: what stands between backward and the optimiser step, and
 /// around it.
 ///
@@ -149,6 +150,7 @@ TIR_API void tir_update_loss_scale(tir_tape *tape, tir_value scale,
 
 // --- learning rates ---------------------------------------------------------
 
+/// Shapes of a schedule.
 typedef enum tir_schedule_kind {
   TIR_SCHEDULE_CONSTANT = 0,  ///< rate
   TIR_SCHEDULE_STEP,          ///< rate·factor^⌊s / steps⌋
@@ -162,12 +164,12 @@ typedef enum tir_schedule_kind {
 /// and linear stay at `last`. The first `warmup` steps rise in a line:
 /// rate·(step + 1)/warmup.
 typedef struct tir_schedule {
-  tir_schedule_kind kind;
-  double rate;
-  double last;     ///< cosine, linear
-  double factor;   ///< step, exponential; 0 or more
-  int64_t warmup;  ///< 0 or more
-  int64_t steps;   ///< step, cosine, linear; 1 or more
+  tir_schedule_kind kind;  ///< one of the formulas above
+  double rate;             ///< at s = 0
+  double last;             ///< cosine, linear
+  double factor;           ///< step, exponential; 0 or more
+  int64_t warmup;          ///< 0 or more
+  int64_t steps;           ///< step, cosine, linear; 1 or more
   uint64_t reserved[8];
 } tir_schedule;
 

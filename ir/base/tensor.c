@@ -193,6 +193,10 @@ tir_status tir_tensor_write_begin(tir_tensor *tensor, void **out_data,
     return tir_base_fail(error, TIR_ERR_ARGUMENT, "tensor_write_begin: %s",
                          tensor ? "out_data is NULL" : "tensor is NULL");
   *out_data = NULL;
+  if (tensor->read_only)
+    return tir_base_fail(error, TIR_ERR_STATE,
+                         "tensor_write_begin: imported as read-only, write "
+                         "to a copy");
   const int n = atomic_load_explicit(&tensor->n_frozen, memory_order_acquire);
   if (n > 0)
     return tir_base_fail(error, TIR_ERR_STATE,

@@ -9,6 +9,7 @@ struct tir_tensor {
   atomic_size_t n_refs;
   atomic_int n_frozen;  // holders that read the data by reference
   tir_context *context;
+  bool read_only;  // memory nobody may write: tir_tensor_write_begin refuses
   tir_dtype dtype;
   int rank;
   int64_t dims[TIR_MAX_RANK];

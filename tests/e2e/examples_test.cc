@@ -36,6 +36,16 @@ TEST(Examples, ControlFlowHolds) {
   EXPECT_EQ(status, 0) << text;
 }
 
+TEST(Examples, CppQuickstartHolds) {
+  int status;
+  const std::string text =
+      Output("cd " + std::string(TAPEIR_BINARY_DIR) + " && " + kExamples +
+                 "cpp_quickstart",
+             &status);
+  EXPECT_EQ(status, 0) << text;
+  EXPECT_NE(text.find("line(10) = 28.000"), std::string::npos) << text;
+}
+
 TEST(Examples, ResumeCallsNoOpFunction) {
   int status;
   const std::string symbols =

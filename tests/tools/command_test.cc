@@ -14,6 +14,22 @@ TEST_F(Command, ConvertsBothWays) {
             std::string::npos);
 }
 
+TEST_F(Command, ConvertsWeights) {
+  Tapeir("convert m.tirt --output w.safetensors");
+  ASSERT_EQ(status, 0) << err;
+  Tapeir("convert w.safetensors --output again.safetensors");
+  ASSERT_EQ(status, 0) << err;
+  const std::string weights = Slurp(dir + "/w.safetensors");
+  EXPECT_NE(weights.find("\"w\":{\"dtype\":\"F32\""), std::string::npos);
+  EXPECT_EQ(Slurp(dir + "/again.safetensors"), weights);
+  Tapeir("convert m.tirt --output w.safetensors");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(err, "error: w.safetensors exists (--force overwrites)\n");
+  Tapeir("info w.safetensors");
+  ASSERT_EQ(status, 0) << err;
+  EXPECT_TRUE(Has("w")) << out;
+}
+
 TEST_F(Command, NeverOverwritesWithoutForce) {
   Tapeir("convert m.tirt --output m.tir");
   Tapeir("convert m.tirt --output m.tir");

@@ -1,3 +1,4 @@
+/// @file
 /// Activations. (tanh, sigmoid and relu are in unary.h, softmax in softmax.h.)
 ///
 /// In f32 accurate to 2 units in the last place, the forms of gelu to 4. NaN

@@ -1,3 +1,4 @@
+/// @file
 /// Ops of two operands, element by element, with NumPy broadcasting.
 ///
 /// A _scalar form takes a C number for the second operand (the r forms: for

@@ -1,3 +1,4 @@
+/// @file
 /// Comparing two values, and choosing between two by a third.
 ///
 /// Comparisons broadcast as NumPy does and give bool. Their results change

@@ -1,3 +1,4 @@
+/// @file
 /// Making values: fills and counting.
 #ifndef TAPEIR_OPS_CREATE_H
 #define TAPEIR_OPS_CREATE_H

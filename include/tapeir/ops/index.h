@@ -1,3 +1,4 @@
+/// @file
 /// Indexing along an axis.
 ///
 /// Indices are i32 or i64 values of -n … n-1, negative counting from the end.

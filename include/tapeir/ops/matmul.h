@@ -1,3 +1,4 @@
+/// @file
 /// Matrix products.
 #ifndef TAPEIR_OPS_MATMUL_H
 #define TAPEIR_OPS_MATMUL_H

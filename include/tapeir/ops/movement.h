@@ -1,3 +1,4 @@
+/// @file
 /// Moving elements without computing any, or with numbers in the gaps.
 #ifndef TAPEIR_OPS_MOVEMENT_H
 #define TAPEIR_OPS_MOVEMENT_H

@@ -1,3 +1,4 @@
+/// @file
 /// Normalising: means, variances and the layers made of them; attention.
 ///
 /// Variances are those of the population (divided by n). Nothing overflows for

@@ -1,3 +1,4 @@
+/// @file
 /// Random values: Philox, keyed by the tape's or module's seed, the place of
 /// the call in the step, the step and the position of the element. The same
 /// seed gives the same numbers whatever threads, plans or passes do.

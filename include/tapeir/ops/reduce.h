@@ -1,3 +1,4 @@
+/// @file
 /// Reductions over axes.
 ///
 /// `axes` are `n_axes` different axes, negative ones counting from the end;

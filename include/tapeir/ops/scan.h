@@ -1,3 +1,4 @@
+/// @file
 /// Running results along an axis.
 #ifndef TAPEIR_OPS_SCAN_H
 #define TAPEIR_OPS_SCAN_H

@@ -1,3 +1,4 @@
+/// @file
 /// Softmax and losses. None of them overflows for finite operands.
 #ifndef TAPEIR_OPS_SOFTMAX_H
 #define TAPEIR_OPS_SOFTMAX_H

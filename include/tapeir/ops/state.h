@@ -1,3 +1,4 @@
+/// @file
 /// State: replacing values, and stopping gradients.
 #ifndef TAPEIR_OPS_STATE_H
 #define TAPEIR_OPS_STATE_H

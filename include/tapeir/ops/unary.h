@@ -1,3 +1,4 @@
+/// @file
 /// Ops of one operand, element by element, and cast.
 ///
 /// Float functions are accurate to 2 units in the last place, neg, abs,
