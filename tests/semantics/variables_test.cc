@@ -181,7 +181,8 @@ TEST_F(Variables, AssignOutsideRecordingKeepsTheOldVersionInTheHistory) {
 }
 
 TEST_F(Variables, OnlyFloatsHaveGradients) {
-  tir_attach_grad(t, tir_arange(t, TIR_DTYPE_I64, 3), TIR_GRAD_WRITE);
+  // In parentheses: without the place of the call.
+  (tir_attach_grad)(t, tir_arange(t, TIR_DTYPE_I64, 3), TIR_GRAD_WRITE);
   EXPECT_EQ(Error(), "attach_grad: x is i64: only floats have gradients");
 }
 

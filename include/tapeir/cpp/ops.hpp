@@ -245,6 +245,47 @@ inline Value one_hot(Value indices, std::int64_t depth, tir_dtype dtype) {
   return (tir_one_hot)(indices.owner(), indices, depth, dtype);
 }
 
+// --- normalising -----------------------------------------------------------
+// Weights, biases and masks are left out by Value().
+
+inline Value normalize(Value x, Axes axes, double epsilon,
+                       Value *out_mean = nullptr,
+                       Value *out_variance = nullptr) {
+  return (tir_normalize)(x.owner(), x, axes.data(), detail::length(axes),
+                         epsilon, reinterpret_cast<tir_value *>(out_mean),
+                         reinterpret_cast<tir_value *>(out_variance));
+}
+inline Value rms_normalize(Value x, Axes axes, double epsilon) {
+  return (tir_rms_normalize)(x.owner(), x, axes.data(), detail::length(axes),
+                             epsilon);
+}
+inline Value layer_norm(Value x, Value weight, Value bias, int n_axes,
+                        double epsilon) {
+  return (tir_layer_norm)(detail::owner({x, weight, bias}), x, weight, bias,
+                          n_axes, epsilon);
+}
+inline Value rms_norm(Value x, Value weight, int n_axes, double epsilon) {
+  return (tir_rms_norm)(detail::owner(x, weight), x, weight, n_axes, epsilon);
+}
+inline Value group_norm(Value x, Value weight, Value bias,
+                        std::int64_t n_groups, double epsilon) {
+  return (tir_group_norm)(detail::owner({x, weight, bias}), x, weight, bias,
+                          n_groups, epsilon);
+}
+inline Value batch_norm(Value x, Value weight, Value bias, Value running_mean,
+                        Value running_variance, double momentum,
+                        double epsilon) {
+  return (tir_batch_norm)(
+      detail::owner({x, weight, bias, running_mean, running_variance}), x,
+      weight, bias, running_mean, running_variance, momentum, epsilon);
+}
+/// A scale of 0 means 1 / sqrt(d).
+inline Value attention(Value q, Value k, Value v, Value mask = Value(),
+                       bool causal = false, double scale = 0) {
+  return (tir_attention)(detail::owner({q, k, v, mask}), q, k, v, mask, causal,
+                         scale);
+}
+
 // --- operators -------------------------------------------------------------
 
 inline Value operator-(Value x) { return neg(x); }
