@@ -347,13 +347,19 @@ TEST(Threads, ForkedChildrenGoOn) {
   const auto program = Compile(context.get(), large.graph.get());
   const auto instance = Instantiate(program);
   const std::vector<float> wanted = large.Run(instance);
-  // Another thread is in the middle of runs whenever a fork happens.
-  std::atomic<bool> stop{false};
+  // Another thread is in the middle of runs whenever a fork happens; before
+  // the first one it is done allocating, because the address sanitizer's
+  // allocator leaves its locks as they are in a child.
+  std::atomic<bool> stop{false}, runs{false};
   std::thread busy([&] {
     const auto mine = Instantiate(program);
     Bind(mine, 0, large.data);
-    while (!stop) RunOk(mine);
+    while (!stop) {
+      RunOk(mine);
+      runs = true;
+    }
   });
+  while (!runs) std::this_thread::yield();
   for (int i = 0; i < 20; i++) {
     const pid_t child = fork();
     if (child == 0) {
