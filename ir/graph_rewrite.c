@@ -21,11 +21,6 @@ tir_ir_value tir_ir_resolve(const tir_ir_graph *g, tir_ir_value value) {
   return value;
 }
 
-tir_ir_value tir_ir_in(const tir_ir_graph *g, tir_ir_node node, uint32_t i) {
-  const uint32_t id = g->operands.data[g->nodes.data[node.id].in_first + i];
-  return tir_ir_resolve(g, (tir_ir_value){id});
-}
-
 tir_status tir_ir_replace_uses(tir_ir_graph *g, tir_ir_value value,
                                tir_ir_value by, tir_error *error) {
   const size_t missing = g->values.count - g->forward.count;
