@@ -142,6 +142,44 @@ tir_status tir_ir_module_add_graph(tir_module *module, tir_ir_graph *ir,
   return TIR_OK;
 }
 
+// The module must have every parameter of the graph; that they fit is checked
+// when it is published there.
+static tir_status have_params(const tir_module *module, const tir_graph *graph,
+                              tir_error *error) {
+  char quoted[TIR_QUOTED_MAX];
+  for (size_t i = 0; i < graph->params.count; i++) {
+    const char *name = tir_ir_value_name(
+        graph->ir, tir_ir_out(graph->ir, graph->params.data[i], 0));
+    if (tir_ir_module_param(module, name)) continue;
+    return tir_base_fail(error, TIR_ERR_ARGUMENT,
+                         "module: the graph uses %s, which the module does "
+                         "not have",
+                         tir_base_quote(name, quoted));
+  }
+  return TIR_OK;
+}
+
+tir_status tir_module_add_graph(tir_module *module, const tir_graph *graph,
+                                const char *name, tir_graph **out_graph,
+                                tir_error *error) {
+  if (out_graph) *out_graph = NULL;
+  if (!module || !graph)
+    return tir_base_fail(error, TIR_ERR_ARGUMENT, "module: %s is NULL",
+                         module ? "graph" : "module");
+  TIR_TRY(have_params(module, graph, error));
+  tir_ir_graph *copy = NULL;
+  TIR_TRY(tir_ir_graph_copy(graph->ir, &copy, error));
+  if (name && !tir_base_strings_intern(&copy->strings, name, strlen(name),
+                                       &copy->name)) {
+    tir_ir_graph_destroy(copy);
+    return tir_base_fail_memory(error, strlen(name));
+  }
+  tir_graph *added = NULL;
+  TIR_TRY(tir_ir_module_add_graph(module, copy, &added, error));
+  if (out_graph) *out_graph = added;
+  return TIR_OK;
+}
+
 size_t tir_module_n_graphs(const tir_module *module) {
   return module->graphs.count;
 }
