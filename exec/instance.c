@@ -370,5 +370,5 @@ tir_status tir_run(tir_instance *instance, const tir_run_options *options,
     tir_ir_module_set_torn(instance->module);
   if (leased) tir_ir_module_end_lease(instance->module, program->writes_state);
   if (status == TIR_OK) return TIR_OK;
-  return tir_exec_report_failure(program, status, &failure, NULL, error);
+  return tir_exec_report_failure(program, status, &failure, NULL, NULL, error);
 }

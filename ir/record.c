@@ -23,6 +23,7 @@ tir_status tir_ir_recorder_create(tir_context *context, tir_ir_graph *graph,
   if (!tape) return tir_base_fail_memory(error, sizeof *tape);
   tape->context = tir_base_context_retain(context);
   tape->graph = graph;
+  tape->first_graph = graph;
   tape->target = tape->n_targets = 1;
   // Handles of different tapes differ even when one tape takes another's
   // address: each starts its generations elsewhere.
