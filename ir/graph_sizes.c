@@ -25,6 +25,7 @@ static tir_status forget_symbol(tir_ir_graph *g, const char *name,
   return TIR_OK;
 }
 
+// Symbols go one by one: two may have the same size and yet be different.
 static tir_status fix_dims(tir_ir_graph *g, const tir_dim_size *sizes,
                            size_t n_sizes, tir_error *error) {
   for (size_t i = 0; i < n_sizes; i++) {

@@ -36,10 +36,12 @@ tir_op tir_ir_op_find(const char *name, size_t size) {
   return TIR_OP_NONE;
 }
 
+// Fifteen operands have a bit of their own; later ones share the last.
 bool tir_ir_op_shape_only(const tir_op_desc *desc, size_t i) {
   return (desc->shape_only >> (i < 15 ? i : 15)) & 1;
 }
 
+// All operands of a variadic op are alike.
 tir_ir_needs tir_ir_op_needs(const tir_op_desc *desc, size_t i) {
   if (desc->max_inputs == 255) i = 0;
   return i < TIR_MAX_FIXED_INPUTS ? desc->needs[i] : (tir_ir_needs){0, 0};
@@ -61,6 +63,7 @@ static const char *operand_name(const tir_op_desc *desc, size_t i,
   }
 }
 
+// `b "w" f32[2, 1]`: the op's name for it, the user's, the type.
 const char *tir_ir_operand_text(const tir_ir_infer_query *q, size_t i,
                                 char buffer[TIR_OPERAND_TEXT_MAX]) {
   int size = 0;

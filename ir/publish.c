@@ -6,6 +6,7 @@
 #include "ir/module.h"
 #include "ir/module_names.h"
 
+// The context is held over the end of everything made from it.
 void tir_ir_graph_free(tir_graph *graph) {
   if (!graph) return;
   tir_context *context = tir_base_context_retain(graph->ir->context);
@@ -22,6 +23,7 @@ void tir_graph_destroy(tir_graph *graph) {
   if (graph && !graph->owned_by_module) tir_ir_graph_free(graph);
 }
 
+// Most graphs come straight from a recorder and are compact already.
 static bool needs_compact(const tir_ir_graph *g) {
   if (g->forward.count > 0) return true;
   for (size_t i = 1; i < g->nodes.count; i++)
@@ -58,6 +60,7 @@ static tir_status check_param(const tir_module *module, const tir_ir_graph *g,
                        tir_ir_type_text(&is, a), tir_ir_type_text(&has, b));
 }
 
+// Found once: instances bind by this list.
 static tir_status find_params(tir_graph *graph, tir_error *error) {
   const tir_ir_graph *g = graph->ir;
   for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
@@ -69,6 +72,7 @@ static tir_status find_params(tir_graph *graph, tir_error *error) {
   return TIR_OK;
 }
 
+// Nothing unverified is ever published, whoever made it.
 static tir_status prepare(tir_graph *graph, tir_error *error) {
   tir_ir_graph *g = graph->ir;
   if (needs_compact(g)) TIR_TRY(tir_ir_compact(g, NULL, error));
@@ -78,6 +82,7 @@ static tir_status prepare(tir_graph *graph, tir_error *error) {
   return find_params(graph, error);
 }
 
+// A graph of the caller's holds its module; one of the module's is held by it.
 static tir_status publish(tir_ir_graph *ir, tir_module *module,
                           bool owned_by_module, tir_graph **out_graph,
                           tir_error *error) {
@@ -124,6 +129,8 @@ static tir_status reserve_name(tir_module *module, const char *name,
   return TIR_OK;
 }
 
+// Room for the name is made first, so that publishing is the last that can
+// fail.
 tir_status tir_ir_module_add_graph(tir_module *module, tir_ir_graph *ir,
                                    tir_graph **out_graph, tir_error *error) {
   *out_graph = NULL;
