@@ -238,8 +238,10 @@ TEST_F(Command, OpsInThreeForms) {
   ASSERT_EQ(status, 0);
   EXPECT_TRUE(Has("matmul"));
   Tapeir("ops --json");
+  EXPECT_EQ(status, 0) << err;
   EXPECT_TRUE(Has("\"name\": \"softmax\""));
   Tapeir("ops --markdown");
+  EXPECT_EQ(status, 0) << err;
   EXPECT_TRUE(Has("| `tanh` |"));
 }
 

@@ -1,5 +1,7 @@
 // Values given to a graph by name, and files made from files: heads that are
 // not given, sizes that must agree, opt, convert --shape, run --train.
+#include <cctype>
+
 #include "tests/tools/command.h"
 
 namespace {
@@ -162,6 +164,63 @@ TEST_F(ModelCommand, RunTrainsWhenAsked) {
       "--save-as next.tirt");
   EXPECT_EQ(status, 1);
   EXPECT_EQ(Read("p/manifest.json"), "") << "nothing is written before";
+}
+
+// --- JSON ------------------------------------------------------------------
+
+// The output without white space outside of strings.
+std::string Squeeze(const std::string &json) {
+  std::string out;
+  bool in_string = false;
+  for (size_t i = 0; i < json.size(); i++) {
+    if (json[i] == '"' && (i == 0 || json[i - 1] != '\\'))
+      in_string = !in_string;
+    if (in_string || !isspace(static_cast<unsigned char>(json[i])))
+      out += json[i];
+  }
+  return out;
+}
+
+// All keys in order, separated by spaces.
+std::string Keys(const std::string &squeezed) {
+  std::string keys;
+  for (size_t at = 0; (at = squeezed.find("\":", at)) != std::string::npos;
+       at++) {
+    const size_t begin = squeezed.rfind('"', at - 1) + 1;
+    keys += (keys.empty() ? "" : " ") + squeezed.substr(begin, at - begin);
+  }
+  return keys;
+}
+
+TEST_F(ModelCommand, InfoHasTheKeysPromised) {
+  Write("s.tirt", kSeveral);
+  Tapeir("info --json s.tirt");
+  ASSERT_EQ(status, 0) << err;
+  const std::string json = Squeeze(out), port = "name dtype shape";
+  const std::string memory =
+      "memory arena lower_bound scratch outputs params inputs block";
+  EXPECT_EQ(Keys(json), "version graphs name inputs " + port + " outputs " +
+                            port + " params " + port + " nodes flops " +
+                            memory + " name inputs " + port + " " + port +
+                            " outputs " + port + " params " + port +
+                            " nodes flops " + memory + " params " + port +
+                            " kind " + port + " kind metadata k");
+  for (const char *part :
+       {"{\"name\":\"x\",\"dtype\":\"f32\",\"shape\":[\"batch\",2]}",
+        "\"kind\":\"state\"", "\"metadata\":{\"k\":\"v\"}"})
+    EXPECT_NE(json.find(part), std::string::npos) << part << " in " << json;
+}
+
+TEST_F(ModelCommand, OpsHaveTheKeysPromised) {
+  Tapeir("ops --json");
+  ASSERT_EQ(status, 0) << err;
+  const std::string json = Squeeze(out);
+  for (const char *part :
+       {"[{\"name\":\"input\",\"family\":\"structure\",",
+        "\"gradient\":true,\"onnx\":[", "\"gradient\":\"it has no operands\"",
+        "\"inputs\":[2,2],\"outputs\":1,\"attributes\":[],"
+        "\"dtypes\":[\"f32\",\"f64\","})
+    EXPECT_NE(json.find(part), std::string::npos) << part;
 }
 
 // --- files made from files -------------------------------------------------
