@@ -103,13 +103,16 @@ void fashion_batch(const fashion_set *set, const size_t *order, size_t first,
   }
 }
 
-void fashion_progress(int epoch, size_t done, size_t total, double loss) {
+void fashion_progress(int epoch, size_t done, size_t total, double loss,
+                      double accuracy) {
   if (!isatty(2)) return;
   enum { WIDTH = 30 };
   char bar[WIDTH + 1];
   const size_t full = done * WIDTH / total;
   for (size_t i = 0; i < WIDTH; i++) bar[i] = i < full ? '#' : '.';
   bar[WIDTH] = '\0';
-  fprintf(stderr, "\repoch %d [%s] %zu/%zu loss %.4f%s", epoch, bar, done,
-          total, loss, done == total ? "\n" : "");
+  fprintf(stderr, "\repoch %d [%s] %zu/%zu loss %.4f", epoch, bar, done, total,
+          loss);
+  if (accuracy >= 0) fprintf(stderr, " accuracy %.2f %%", accuracy);
+  if (done == total) fputc('\n', stderr);
 }

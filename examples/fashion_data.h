@@ -26,7 +26,9 @@ void fashion_shuffle(size_t *order, size_t n, uint64_t seed);
 void fashion_batch(const fashion_set *set, const size_t *order, size_t first,
                    size_t batch, float *images, int32_t *labels);
 
-// One line on stderr, redrawn in place on a terminal, silent elsewhere.
-void fashion_progress(int epoch, size_t done, size_t total, double loss);
+// One line on stderr, redrawn in place on a terminal, silent elsewhere. The
+// accuracy is that of the epoch before, in percent; negative: not known.
+void fashion_progress(int epoch, size_t done, size_t total, double loss,
+                      double accuracy);
 
 #endif

@@ -65,7 +65,7 @@ int main(int argc, char **argv) {
     fashion_batch(&train, order, at, batch, images, labels);
     if (tir_run(step, NULL, &error)) stop("train_step", &error);
     sum += *(const float *)tir_instance_output(step, 0);
-    fashion_progress(epoch, at + batch, train.n, sum / (double)++n);
+    fashion_progress(epoch, at + batch, train.n, sum / (double)++n, -1);
   }
   printf("resumed %s, epoch %d: loss %.4f\n", path, epoch, sum / (double)n);
 

@@ -131,7 +131,8 @@ static double accuracy(tir_context *c, tir_module *m,
 }
 
 static double train_epoch(tir_instance *step, const fashion_set *set,
-                          const size_t *order, int epoch, float lr) {
+                          const size_t *order, int epoch, float lr,
+                          double reached) {
   static float images[BATCH * FASHION_PIXELS];
   static int32_t labels[BATCH];
   tir_error error;
@@ -145,7 +146,7 @@ static double train_epoch(tir_instance *step, const fashion_set *set,
     fashion_batch(set, order, at, BATCH, images, labels);
     if (tir_run(step, NULL, &error)) stop("train_step", &error);
     sum += *(const float *)tir_instance_output(step, 0);
-    fashion_progress(epoch, at + BATCH, set->n, sum / (double)(n + 1));
+    fashion_progress(epoch, at + BATCH, set->n, sum / (double)(n + 1), reached);
   }
   return sum / (double)n;
 }
@@ -178,14 +179,16 @@ int main(int argc, char **argv) {
     stop("compile", &error);
   size_t *order = malloc(train.n * sizeof *order);
   if (!order) return 1;
+  double reached = accuracy(c, m, &test);
   for (int epoch = 1; epoch <= n_epochs; epoch++) {
     fashion_shuffle(order, train.n, (uint64_t)epoch);
     // A learning rate that falls to zero: an input, so nothing recompiles.
     const float lr = 0.05f * (1 - (float)(epoch - 1) / (float)n_epochs);
-    const double loss = train_epoch(step, &train, order, epoch, lr);
-    printf("epoch %d: loss %.4f\n", epoch, loss);
+    const double loss = train_epoch(step, &train, order, epoch, lr, reached);
+    reached = accuracy(c, m, &test);
+    printf("epoch %d: loss %.4f, accuracy %.2f %%\n", epoch, loss, reached);
   }
-  printf("test accuracy: %.2f %%\n", accuracy(c, m, &test));
+  printf("test accuracy: %.2f %%\n", reached);
   char epochs[16];
   snprintf(epochs, sizeof epochs, "%d", n_epochs);
   if (tir_module_set_metadata(m, "epochs", epochs, &error) ||

@@ -30,16 +30,9 @@ static bool push(request *r, uint32_t value) {
   return TIR_VEC_PUSH(r->tape->context, &r->operands, value) || no_memory(r);
 }
 
-// ` "loss"` for messages, empty without a name.
 static const char *name_of(const tir_tape *tape, uint32_t value,
                            char buffer[TIR_QUOTED_MAX + 1]) {
-  const char *name =
-      tir_ir_value_name(tape->graph, (tir_ir_value){value});
-  buffer[0] = '\0';
-  if (!name[0]) return buffer;
-  buffer[0] = ' ';
-  tir_base_quote(name, buffer + 1);
-  return buffer;
+  return tir_ir_name_text(tape->graph, (tir_ir_value){value}, buffer);
 }
 
 // "matmul (net.c:41)" of a node.

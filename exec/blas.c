@@ -172,6 +172,7 @@ void tir_exec_blas_end_lane(const tir_exec_blas_guard *guard) {
   if (guard->saved > 0) blas.omp_set_num_threads(guard->saved);
 }
 
+// Two calls of the serial variant at once give wrong numbers.
 static void enter_call(bool serial) {
   if (serial) tir_exec_lock_take(&call_lock);
 }
@@ -180,6 +181,7 @@ static void leave_call(bool serial) {
   if (serial) tir_exec_lock_give(&call_lock);
 }
 
+// Row-major throughout, as everything here is.
 static CBLAS_TRANSPOSE flag(bool transpose) {
   return transpose ? CblasTrans : CblasNoTrans;
 }

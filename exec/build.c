@@ -21,11 +21,13 @@ typedef struct building {
   tir_error *error;
 } building;
 
+// Where a value of the tape stands in the graph being built.
 static uint32_t value_of(const building *b, uint32_t v) {
   const uint32_t local = b->live->root.values.data[v].local;
   return local & 1 ? b->externals[local >> 1] : b->internals[local >> 1];
 }
 
+// Leaves and earlier results: bound anew by every run of the plan.
 static tir_status add_external(building *b, size_t i) {
   const tir_live_external *external = &b->slice->externals.data[i];
   const tir_ir_value v = {external->value};
@@ -61,6 +63,7 @@ static bool is_pass_through(const building *b, tir_ir_node n, size_t i) {
   return !b->slice->assigns.data[index - 1].in_place;
 }
 
+// Types are copied, not inferred: the tape inferred them when it recorded.
 static tir_status add_node(building *b, size_t i) {
   const tir_ir_node n = {b->slice->nodes.data[i]};
   const tir_ir_node_data data = *tir_ir_node_at(b->from, n);
@@ -120,6 +123,7 @@ static tir_status substitute(building *b, const uint32_t *map) {
   return TIR_OK;
 }
 
+// Survivors become outputs; what nobody keeps lives in the arena only.
 static tir_status build_graph(building *b) {
   for (size_t i = 0; i < b->slice->externals.count; i++)
     TIR_TRY(add_external(b, i));
@@ -158,6 +162,7 @@ static tir_status check_bound(const tir_live *live, const tir_program *program,
   return TIR_OK;
 }
 
+// Class E only: whether a value was read in between must change no bit.
 tir_status tir_live_build(tir_live *live, tir_program **out_program,
                           tir_error *error) {
   *out_program = NULL;

@@ -66,6 +66,8 @@ static void advance_random(tir_tape *tape) {
 
 // --- begin, end ------------------------------------------------------------
 
+// The tape is live again before anything is done with the graph, so that an
+// error leaves it usable.
 static void end_target(tir_tape *tape) {
   tir_capture *capture = capture_of(tape);
   tir_context *context = tape->context;
@@ -130,6 +132,8 @@ void tir_capture_begin(tir_tape *tape, tir_module *module,
   tir_live_of(tape)->frame = &capture->frame;
 }
 
+// What a file or a compiler may see: no gradient calls, no marks, no foreign
+// text.
 static tir_status finish_graph(tir_tape *tape, tir_ir_graph *graph,
                                tir_error *error) {
   tir_pass_ctx ctx = {.context = tape->context, .error = error};
@@ -196,6 +200,7 @@ static bool in_capture(tir_tape *tape, const char *call) {
   return false;
 }
 
+// Invalid but owned, so that the place of the call can still be told.
 static tir_value failed(tir_tape *tape, const char *call) {
   if (!tape) return (tir_value){0};
   return tir_ir_keep_error(tape, call, TIR_ERR_STATE, "failed");
@@ -271,6 +276,7 @@ tir_value tir_constant(tir_tape *tape, tir_tensor *tensor) {
 
 // --- parameters ------------------------------------------------------------
 
+// Parameters have no symbolic dims: their storage has a size.
 static void type_of_param(const tir_ir_param *param, tir_ir_type *out) {
   *out = (tir_ir_type){.dtype = param->tensor->dtype,
                        .rank = param->tensor->rank};
@@ -313,6 +319,7 @@ static int64_t live_module(tir_tape *tape, tir_module *module) {
   return (int64_t)live->modules.count - 1;
 }
 
+// On a live tape a parameter is a leaf over the module's own memory.
 static tir_value live_param(tir_tape *tape, tir_module *module, size_t index,
                             const tir_ir_param *param, const char *name) {
   tir_live *live = tir_live_of(tape);

@@ -11,6 +11,7 @@
 // cost is amortised.
 enum { FULL_COLLECT_NODES = 1024 };
 
+// By a handle, a later node or a gradient that may still be asked for.
 static bool is_wanted(const tir_live_frame *root, tir_ir_node n) {
   const tir_ir_graph *g = root->graph;
   for (uint32_t i = 0; i < tir_ir_n_out(g, n); i++) {
@@ -80,6 +81,7 @@ struct tir_live_collector {
 };
 typedef struct tir_live_collector collector;
 
+// Made with the tape: collecting is when memory is short.
 tir_status tir_live_collector_create(tir_live *live, tir_error *error) {
   live->collector =
       tir_base_alloc_zero(live->tape->context, sizeof(collector),
@@ -173,6 +175,7 @@ static bool prepare(collector *c, const tir_live_frame *root) {
   return true;
 }
 
+// What stands before the range keeps its id.
 static uint32_t map_value(const collector *c, uint32_t v) {
   return v < c->first_value ? v : c->value_map.data[v - c->first_value];
 }
@@ -244,6 +247,7 @@ static bool restore(collector *c, tir_live_frame *root) {
   return true;
 }
 
+// Odd generations are slots in use.
 static void remap_handles(const collector *c, tir_tape *tape) {
   for (size_t i = 1; i < tape->slots.count; i++) {
     tir_ir_slot *slot = &tape->slots.data[i];
@@ -313,6 +317,7 @@ static void remap(const collector *c, tir_live *live) {
   live->tape->n_stamped = tir_ir_n_nodes(root->graph);
 }
 
+// Copied out, cut off, appended again: the arrays stay where they are.
 static void compact(tir_live *live, uint32_t first_node, size_t first_dim) {
   tir_live_frame *root = &live->root;
   collector *c = live->collector;
@@ -329,6 +334,7 @@ static void compact(tir_live *live, uint32_t first_node, size_t first_dim) {
                       "out of memory for %zu nodes", c->nodes.count);
 }
 
+// Moving pays when at least half of the range is dead.
 static void sweep(tir_live *live, uint32_t first_node, size_t first_dim) {
   const uint32_t n = tir_ir_n_nodes(live->root.graph);
   if (first_node > n) return;
@@ -338,6 +344,8 @@ static void sweep(tir_live *live, uint32_t first_node, size_t first_dim) {
   if (n_dead * 2 >= n - first_node + 1) compact(live, first_node, first_dim);
 }
 
+// Each scope cleans up behind itself; now and then the whole graph is looked
+// at, because inner scopes leave what outer ones held.
 void tir_live_collect(tir_live *live, uint32_t first_node,
                       size_t first_dim) {
   // Ids may not move while a run or capture holds on to them.

@@ -17,6 +17,7 @@ static bool has_gradient_call(const tir_ir_graph *graph) {
   return false;
 }
 
+// Gradient calls are expanded first: other passes see ordinary nodes.
 static tir_status run_passes(tir_program *program, const char *pipeline,
                              tir_error *error) {
   tir_pass_ctx ctx = {
@@ -85,6 +86,7 @@ static tir_status list_params(tir_program *program, tir_error *error) {
   return TIR_OK;
 }
 
+// Sizes are looked up once; binding compares numbers.
 static tir_status list_ports(tir_program *program, tir_error *error) {
   const tir_ir_graph *graph = program->graph;
   program->n_inputs = (uint32_t)graph->inputs.count;
@@ -163,6 +165,7 @@ static tir_status fill_report(tir_program *program, tir_error *error) {
   return TIR_OK;
 }
 
+// The smaller of the call's limit and the context's.
 static tir_status check_limit(const tir_program *program, uint64_t max_bytes,
                               tir_error *error) {
   if (max_bytes == 0 || max_bytes > program->context->max_bytes)
@@ -176,6 +179,7 @@ static tir_status check_limit(const tir_program *program, uint64_t max_bytes,
                        (unsigned long long)max_bytes);
 }
 
+// Each stage reads what the ones before it left in the program.
 static tir_status build(tir_program *program,
                         const tir_exec_compile_options *options,
                         tir_error *error) {
@@ -232,6 +236,7 @@ tir_program *tir_exec_program_retain(tir_program *program) {
   return program;
 }
 
+// Instances hold their program, so the last of them may end it.
 void tir_exec_program_release(tir_program *program) {
   if (!program) return;
   if (atomic_fetch_sub_explicit(&program->n_refs, 1, memory_order_acq_rel) != 1)
@@ -262,6 +267,7 @@ static tir_status check_options(const tir_compile_options *options,
   return TIR_OK;
 }
 
+// All sizes first, then types: one may be reached through another.
 static tir_status set_sizes(tir_ir_graph *graph,
                             const tir_compile_options *options,
                             tir_error *error) {

@@ -11,6 +11,7 @@ uint64_t tir_exec_now_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+// Keys are compared word by word; where two part is the answer.
 static size_t common_prefix(const uint64_t *a, size_t n_a, const uint64_t *b,
                             size_t n_b) {
   const size_t n = n_a < n_b ? n_a : n_b;
@@ -49,6 +50,7 @@ static void describe(tir_live *live, size_t word) {
                             : "operands or where they are kept");
 }
 
+// Only on a miss, which costs a compile anyway.
 void tir_live_explain(tir_live *live) {
   const tir_live_slice *slice = &live->slice;
   if (!live->cache.n_plans) {
@@ -73,6 +75,7 @@ size_t tir_tape_explain_miss(const tir_tape *tape, char *buffer,
   return strlen(text);
 }
 
+// Counters and capacities: nothing is walked.
 void tir_tape_stats(const tir_tape *tape,
                     tir_tape_statistics *out_stats) {
   if (!out_stats) return;

@@ -251,20 +251,22 @@ static void fail_slice(tir_live *live) {
   }
 }
 
-// The message of a failed step, with the place of the present trace.
+// The message of a failed step, with name and place of the present trace: the
+// plan may be that of an earlier one.
 static tir_status report(tir_live *live, const tir_program *program,
                          tir_status status, const tir_exec_failure *failure,
                          tir_error *error) {
-  const char *site = NULL;
+  const char *name = NULL, *site = NULL;
   if (failure->node) {
     const uint32_t origin =
         program->graph->nodes.data[failure->node].origin;
     if (origin && origin <= live->slice.nodes.count) {
       const uint32_t id = live->slice.nodes.data[origin - 1];
+      name = tir_exec_node_name(live->root.graph, id);
       site = live->root.graph->nodes.data[id].site;
     }
   }
-  return tir_exec_report_failure(program, status, failure, site, error);
+  return tir_exec_report_failure(program, status, failure, name, site, error);
 }
 
 static tir_status execute(tir_live *live, tir_cached_plan *plan,

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+// The live graph and a capture each have a frame of their own.
 tir_status tir_live_frame_init(tir_live_frame *frame, tir_ir_graph *graph,
                                bool is_live, tir_error *error) {
   *frame = (tir_live_frame){.graph = graph, .is_live = is_live};
@@ -23,6 +24,7 @@ void tir_live_frame_free(tir_live_frame *frame) {
   TIR_VEC_FREE(context, &frame->wrt);
 }
 
+// Side tables follow the graph; new entries are zero.
 bool tir_live_frame_sync(tir_live_frame *frame) {
   tir_context *context = frame->graph->context;
   const size_t n_values = frame->graph->values.count;
@@ -73,6 +75,7 @@ static bool visit(tir_live_frame *frame, uint32_t value) {
          TIR_VEC_PUSH(g->context, &frame->reached, producer);
 }
 
+// Marks by epoch, so that nothing has to be cleared between walks.
 tir_status tir_live_walk_history(tir_live_frame *frame, const uint32_t *heads,
                                  size_t n_heads, uint32_t *out_released,
                                  tir_error *error) {

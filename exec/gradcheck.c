@@ -32,6 +32,7 @@ typedef struct gradcheck {
 
 // --- recording -------------------------------------------------------------
 
+// Central differences need a scalar; a sum hides no element.
 static tir_value total(tir_tape *tape, tir_value x) {
   return tir_value_rank(tape, x) == 0 ? x : tir_sum(tape, x, NULL, 0, false);
 }
@@ -89,6 +90,7 @@ static tir_value record(gradcheck *c) {
   return scalar;
 }
 
+// Errors of the function itself come out as they are.
 static tir_status check_head(gradcheck *c, tir_value y) {
   if (c->failed != TIR_OK) return c->failed;
   TIR_TRY(tir_tape_check(c->tape, c->error));
@@ -132,6 +134,7 @@ static tir_status differentiate(gradcheck *c, tir_tensor **out) {
 
 // --- differences -----------------------------------------------------------
 
+// The point is put back exactly, whatever happened.
 static tir_status central(gradcheck *c, double *x, double h, double *out_d) {
   const double middle = *x;
   double above = 0, below = 0;
@@ -147,6 +150,7 @@ static tir_status central(gradcheck *c, double *x, double h, double *out_d) {
   return status;
 }
 
+// h balances truncation, which falls with h, against rounding, which grows.
 static tir_status difference(gradcheck *c, double *x, double *out_d) {
   const double scale = fabs(*x) > 1 ? fabs(*x) : 1;
   const double h = c->step > 0 ? c->step : cbrt(DBL_EPSILON) * scale;
@@ -157,6 +161,7 @@ static tir_status difference(gradcheck *c, double *x, double *out_d) {
   return TIR_OK;
 }
 
+// Relative to the larger of the two, and an absolute floor for zeros.
 static tir_status compare(gradcheck *c, size_t input, double gradient,
                           int64_t element) {
   double *x = (double *)c->points[input]->data + element;
@@ -203,6 +208,7 @@ static void release_all(tir_tensor **tensors, size_t n) {
   }
 }
 
+// A tape of its own per order: what one recorded cannot help the other.
 static tir_status check_order(gradcheck *c, bool of_gradient) {
   const size_t bytes = c->n_inputs * sizeof(tir_tensor *);
   tir_tensor **gradients =

@@ -99,11 +99,13 @@ static void release_params(tir_instance *instance) {
 
 // --- creating --------------------------------------------------------------
 
+// Externals stand in the table as inputs, params, outputs.
 static uint32_t output_entry(const tir_program *program, size_t index) {
   return program->first_external + program->n_inputs + program->n_params +
          (uint32_t)index;
 }
 
+// Nothing is retained before everything that can fail has succeeded.
 static tir_status create(tir_program *program, tir_module *module,
                          uint8_t *block, size_t alloc_bytes,
                          tir_instance **out_instance, tir_error *error) {
@@ -207,6 +209,7 @@ void tir_instance_destroy(tir_instance *instance) {
 
 // --- binding ---------------------------------------------------------------
 
+// By size, not by type: bound memory is bytes.
 static tir_status check_bind(const char *what, size_t index, tir_ir_value value,
                              const tir_ir_graph *graph, const char *name,
                              size_t expected, size_t size, const void *data,
@@ -340,6 +343,7 @@ static void resolve_offsets(tir_instance *instance) {
   instance->must_resolve = false;
 }
 
+// Who derived something from a parameter sees that it changed.
 static void count_versions(const tir_instance *instance) {
   const tir_program *program = instance->program;
   for (uint32_t i = 0; i < program->n_params; i++)
@@ -370,5 +374,5 @@ tir_status tir_run(tir_instance *instance, const tir_run_options *options,
     tir_ir_module_set_torn(instance->module);
   if (leased) tir_ir_module_end_lease(instance->module, program->writes_state);
   if (status == TIR_OK) return TIR_OK;
-  return tir_exec_report_failure(program, status, &failure, NULL, error);
+  return tir_exec_report_failure(program, status, &failure, NULL, NULL, error);
 }

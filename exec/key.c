@@ -17,6 +17,7 @@ typedef struct keying {
   bool out_of_memory;
 } keying;
 
+// A failure is remembered: one check at the end is enough.
 static void put(keying *k, uint64_t word) {
   if (!TIR_VEC_PUSH(k->context, &k->slice->key, word))
     k->out_of_memory = true;
@@ -118,6 +119,7 @@ bool tir_live_is_in_place(const tir_live *live, uint32_t value) {
 
 // --- the words -------------------------------------------------------------
 
+// Two operands a word.
 static void put_operands(keying *k, tir_ir_node n) {
   const uint32_t n_in = tir_ir_n_in(k->root->graph, n);
   uint64_t pair = 0;
@@ -148,6 +150,8 @@ static void number_outputs(keying *k, tir_ir_node n, bool runs) {
   }
 }
 
+// Op, arity and the flags that change what is compiled in one word; then
+// attributes, then operands.
 static void put_node(keying *k, size_t i) {
   const tir_ir_graph *g = k->root->graph;
   const tir_ir_node n = {k->slice->nodes.data[i]};
@@ -168,6 +172,7 @@ static void put_node(keying *k, size_t i) {
   number_outputs(k, n, runs);
 }
 
+// Dtype, shape and kind, never contents: a new batch is the same plan.
 static void put_external(keying *k, tir_live_external *external,
                          uint32_t *n_inputs, uint32_t *n_params) {
   const tir_ir_graph *g = k->root->graph;
@@ -187,6 +192,8 @@ static void put_external(keying *k, tir_live_external *external,
   put(k, attrs->bits);
 }
 
+// Nodes, survivors, externals: three lists, parted by a word that no list can
+// hold.
 tir_status tir_live_key(tir_live *live, tir_error *error) {
   tir_live_slice *slice = &live->slice;
   keying k = {.live = live,

@@ -25,6 +25,7 @@ static void free_if_unwanted(tir_live *live, uint32_t value) {
   v->buffer = NULL;
 }
 
+// The last read frees the data, the last use frees the node for collection.
 void tir_live_count_down(tir_live *live, uint32_t value, bool read,
                          bool use) {
   tir_live_value *v = &live->root.values.data[value];
@@ -32,6 +33,7 @@ void tir_live_count_down(tir_live *live, uint32_t value, bool read,
   if (read && --v->reads == 0) free_if_unwanted(live, value);
 }
 
+// Handles, gradient slots and modules own values.
 void tir_live_own(tir_tape *tape, uint32_t value) {
   tir_live_frame *root = &tir_live_of(tape)->root;
   if (value < root->values.count) root->values.data[value].owners++;
@@ -125,6 +127,7 @@ void tir_live_release_cone(tir_live *live, uint32_t call) {
   }
 }
 
+// A node nobody asks for any more never runs.
 void tir_live_drop(tir_live *live, uint32_t node) {
   tir_live_node *data = &live->root.nodes.data[node];
   data->state = TIR_LIVE_DROPPED;
@@ -144,6 +147,7 @@ void tir_live_drop(tir_live *live, uint32_t node) {
 
 // --- hooks -----------------------------------------------------------------
 
+// Kept for the message of a backward that finds no history.
 static uint8_t why_no_history(const tir_tape *tape, tir_ir_node node) {
   const tir_ir_graph *g = tape->graph;
   const tir_op op = tir_ir_op(g, node);
@@ -230,6 +234,7 @@ static void recorded(tir_tape *tape, tir_ir_node node) {
     run_now(tape, node, eager);
 }
 
+// The nodes that came while runs were held may have filled the tape.
 static void caught_up(tir_tape *tape) {
   tir_live *live = tir_live_of(tape);
   if (!(live->options.flags & TIR_TAPE_EAGER) &&

@@ -249,7 +249,7 @@ static tir_status prepare_step(lowering *l, tir_ir_node node,
         tir_base_fail(l->error, TIR_ERR_UNSUPPORTED, "%s: has no kernel for %s",
                       query.desc->name, tir_dtype_name(l->types[n_in].dtype));
   if (status != TIR_OK) {
-    tir_exec_append_node(l->graph, node.id, NULL, l->error);
+    tir_exec_append_node(l->graph, node.id, NULL, NULL, l->error);
     return status;
   }
   step->run = query.run;

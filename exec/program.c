@@ -147,20 +147,21 @@ tir_status tir_program_graph(const tir_program *program, tir_graph **out_graph,
 
 // --- text ------------------------------------------------------------------
 
+// Where each result lives, as a range of bytes, and from which step to which.
 static void annotate(void *user, const tir_ir_graph *graph, tir_ir_node node,
                      tir_ir_text *text) {
   const tir_program *program = user;
   for (uint32_t i = 0; i < tir_ir_n_out(graph, node); i++) {
     const tir_place *place =
         &program->plan.places[tir_ir_out(graph, node, i).id];
-    tir_ir_text_add(text, i == 0 ? "  # %s" : ", %s", place_name(place));
+    tir_ir_text_add(text, i == 0 ? "  # %s%s" : ", %s%s",
+                    place->is_view ? "view of " : "",
+                    place_names[place->kind]);
     if (place->kind == TIR_PLACE_NONE) continue;
-    if (place->kind == TIR_PLACE_ARENA)
-      tir_ir_text_add(text, " %zu..%zu", place->offset,
-                      place->offset + place->size);
-    else
-      tir_ir_text_add(text, " %u", place->index);
-    tir_ir_text_add(text, " steps %u..%u%s", place->first, place->last,
+    if (place->kind != TIR_PLACE_ARENA)
+      tir_ir_text_add(text, " %u at", place->index);
+    tir_ir_text_add(text, " %zu..%zu steps %u..%u%s", place->offset,
+                    place->offset + place->size, place->first, place->last,
                     place->in_place ? " in place" : "");
   }
 }

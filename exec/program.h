@@ -123,16 +123,20 @@ typedef struct tir_exec_failure {
 tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
                               void *scratch, const tir_run_options *options,
                               tir_exec_failure *failure);
-// "gather: index 7 …: node %12 "emb" (model.c:41)" into the error. `site`
-// overrides the program's own place when not NULL.
+// "gather: index 7 …: node %12 "emb" (model.c:41)" into the error. `name` and
+// `site` override the program's own when not NULL.
 tir_status tir_exec_report_failure(const tir_program *program,
                                    tir_status status,
                                    const tir_exec_failure *failure,
-                                   const char *site, tir_error *error);
+                                   const char *name, const char *site,
+                                   tir_error *error);
+
+// Name of a node's first named result, "" if none has one.
+const char *tir_exec_node_name(const tir_ir_graph *graph, uint32_t node);
 
 // ": node %12 "emb" (model.c:41)" after the message in `error`, and the node's
-// id into it. `site` as above.
+// id into it. `name` and `site` as above.
 void tir_exec_append_node(const tir_ir_graph *graph, uint32_t node,
-                          const char *site, tir_error *error);
+                          const char *name, const char *site, tir_error *error);
 
 #endif

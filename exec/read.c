@@ -7,6 +7,21 @@
 #include "ir/base/tensor.h"
 #include "ir/text.h"
 
+// C control flow over a capture's values would be lost: says which value.
+static tir_status fail_in_capture(const tir_tape *tape, tir_value value,
+                                  const char *call, tir_error *error) {
+  const tir_ir_value v = tir_ir_peek(tape, value);
+  char name[TIR_QUOTED_MAX + 1] = "", place[TIR_PLACE_MAX] = "";
+  if (v.id) {
+    tir_ir_name_text(tape->graph, v, name);
+    tir_ir_place_text(tape->graph, v, place);
+  }
+  return tir_base_fail(error, TIR_ERR_STATE,
+                       "%s: value%s%s of a capture has no data: a live tape "
+                       "re-traces C control flow, a capture does not",
+                       call, name, place);
+}
+
 // The value's data, run if need be. On success *out_data is borrowed and
 // valid until the next call on the tape; a literal gives its one element with
 // *out_repeat set.
@@ -20,10 +35,7 @@ static tir_status fetch(tir_tape *tape, tir_value value, const char *call,
     return tape->error.status;
   }
   if (tape->capture)
-    return tir_base_fail(error, TIR_ERR_STATE,
-                         "%s: a value of a capture has no data: a live tape "
-                         "re-traces C control flow, a capture does not",
-                         call);
+    return fail_in_capture(tape, value, call, error);
   tir_live *live = tir_live_of(tape);
   const tir_ir_value v = tir_ir_use(tape, value, call, "value");
   if (!v.id) return tir_tape_check(tape, error);
@@ -90,20 +102,20 @@ tir_status tir_read_into(tir_tape *tape, tir_value value, void *data,
   return TIR_OK;
 }
 
-double tir_read_scalar(tir_tape *tape, tir_value value) {
+static double read_scalar(tir_tape *tape, tir_value value, const char *call) {
   tir_ir_type type;
   const void *data = NULL;
   bool repeat = false;
   tir_error error;
   const tir_status status =
-      fetch(tape, value, "read_scalar", &type, &data, &repeat, &error);
+      fetch(tape, value, call, &type, &data, &repeat, &error);
   if (status != TIR_OK) {
     tir_ir_keep_error(tape, NULL, status, "%s", error.message);
     return (double)NAN;
   }
   if (tir_ir_type_numel(&type) != 1) {
     char text[TIR_TYPE_TEXT_MAX];
-    tir_ir_keep_error(tape, "read_scalar", TIR_ERR_SHAPE,
+    tir_ir_keep_error(tape, call, TIR_ERR_SHAPE,
                       "a value of shape %s has no single element",
                       tir_ir_shape_text(&type, text));
     return (double)NAN;
@@ -111,8 +123,12 @@ double tir_read_scalar(tir_tape *tape, tir_value value) {
   return tir_ir_load_f64(type.dtype, data);
 }
 
+double tir_read_scalar(tir_tape *tape, tir_value value) {
+  return read_scalar(tape, value, "read_scalar");
+}
+
 bool tir_read_bool(tir_tape *tape, tir_value value) {
-  const double x = tir_read_scalar(tape, value);
+  const double x = read_scalar(tape, value, "read_bool");
   // NaN is true as a number, but not the NaN of an error.
   return tape && tape->error.status == TIR_OK && x != 0;
 }

@@ -276,18 +276,24 @@ tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
 
 // --- telling what failed ---------------------------------------------------
 
-void tir_exec_append_node(const tir_ir_graph *graph, uint32_t node,
-                          const char *site, tir_error *error) {
-  if (!error || node == 0) return;
+const char *tir_exec_node_name(const tir_ir_graph *graph, uint32_t node) {
   const tir_ir_node_data *data = &graph->nodes.data[node];
   const char *name = "";
   for (uint32_t i = 0; i < data->n_out && name[0] == '\0'; i++)
     name = tir_ir_value_name(graph, (tir_ir_value){data->out_first + i});
+  return name;
+}
+
+void tir_exec_append_node(const tir_ir_graph *graph, uint32_t node,
+                          const char *name, const char *site,
+                          tir_error *error) {
+  if (!error || node == 0) return;
+  if (!name) name = tir_exec_node_name(graph, node);
   char quoted[TIR_QUOTED_MAX];
   tir_base_error_append(error, ": node %%%u", node);
   if (name[0] != '\0')
     tir_base_error_append(error, " %s", tir_base_quote(name, quoted));
-  if (!site) site = data->site;
+  if (!site) site = graph->nodes.data[node].site;
   if (site) tir_base_error_append(error, " (%s)", site);
   error->node = node;
 }
@@ -295,14 +301,15 @@ void tir_exec_append_node(const tir_ir_graph *graph, uint32_t node,
 tir_status tir_exec_report_failure(const tir_program *program,
                                    tir_status status,
                                    const tir_exec_failure *failure,
-                                   const char *site, tir_error *error) {
+                                   const char *name, const char *site,
+                                   tir_error *error) {
   if (failure->node == 0)
     return tir_base_fail(error, status, "run: %s", failure->fault.message);
   const tir_ir_node node = {failure->node};
   tir_base_fail(error, status, "%s: %s",
                 tir_ir_desc(program->graph, node)->name,
                 failure->fault.message);
-  tir_exec_append_node(program->graph, node.id, site, error);
+  tir_exec_append_node(program->graph, node.id, name, site, error);
   if (failure->torn)
     tir_base_error_append(error,
                           "; state is half written, load the module again");

@@ -7,6 +7,8 @@
 
 #include "ir/base/hash.h"
 
+// Fields are read by memcpy: their static type is the op's struct, which
+// generic code does not know.
 static int64_t load_i64(const tir_ir_attr *attr, const void *attrs) {
   int64_t value;
   memcpy(&value, tir_ir_attr_field(attr, attrs), sizeof value);
@@ -18,6 +20,7 @@ static const tir_ir_ints *load_ints(const tir_ir_attr *attr,
   return tir_ir_attr_field(attr, attrs);
 }
 
+// Linear: ops have a handful of attributes, and text and files name them once.
 const tir_ir_attr *tir_ir_attr_find(const tir_op_desc *desc, const char *name,
                                     size_t size) {
   for (size_t i = 0; i < desc->n_attrs; i++) {
@@ -28,6 +31,7 @@ const tir_ir_attr *tir_ir_attr_find(const tir_op_desc *desc, const char *name,
   return NULL;
 }
 
+// Lists have no default but the empty one, which zero bytes already are.
 void tir_ir_attrs_default(const tir_op_desc *desc, void *attrs) {
   if (desc->attrs_size) memset(attrs, 0, desc->attrs_size);
   for (size_t i = 0; i < desc->n_attrs; i++) {
@@ -40,6 +44,8 @@ void tir_ir_attrs_default(const tir_op_desc *desc, void *attrs) {
   }
 }
 
+// Compared as bits, so that −0 and a NaN count as what they are. A required
+// attribute is always written.
 bool tir_ir_attr_is_default(const tir_ir_attr *attr, const void *attrs) {
   if (attr->required) return false;
   const void *field = tir_ir_attr_field(attr, attrs);
@@ -74,6 +80,7 @@ bool tir_ir_attrs_equal(const tir_op_desc *desc, const void *a, const void *b) {
   return true;
 }
 
+// Attributes that compare equal hash equal: both look at the same bytes.
 uint64_t tir_ir_attrs_hash(const tir_op_desc *desc, const void *attrs) {
   if (desc->n_attrs == 0)
     return desc->attrs_size ? tir_base_hash(attrs, desc->attrs_size) : 0;
@@ -87,6 +94,7 @@ uint64_t tir_ir_attrs_hash(const tir_op_desc *desc, const void *attrs) {
   return hash;
 }
 
+// Only what the kind itself forbids; ranges are the op's affair.
 static tir_status check_field(const tir_op_desc *desc, const tir_ir_attr *attr,
                               const void *attrs, tir_error *error) {
   const int64_t value = load_i64(attr, attrs);

@@ -47,6 +47,8 @@ typedef struct importing {
   tir_error *error;
 } importing;
 
+// Vectors of several lanes have no counterpart; nor have complex and narrow
+// types.
 static tir_status find_dtype(importing *q) {
   const DLDataType dtype = q->from->dtype;
   if (dtype.lanes != 1)
@@ -63,6 +65,7 @@ static tir_status find_dtype(importing *q) {
                        dtype.bits);
 }
 
+// The struct is foreign: a rank too large would be read past its arrays.
 static tir_status check_shape(importing *q) {
   const DLTensor *from = q->from;
   if (from->ndim < 0 || from->ndim > TIR_MAX_RANK)
@@ -129,6 +132,7 @@ static bool strides_fit(const importing *q) {
   return below <= at && (uint64_t)high <= UINTPTR_MAX - at;
 }
 
+// The order of the checks is that of what the caller can do about it.
 static tir_status check_layout(importing *q) {
   tir_ir_type expected;
   const size_t size = tir_dtype_size(q->type.dtype);
@@ -172,6 +176,7 @@ static tir_status check_import(importing *q) {
   return check_layout(q);
 }
 
+// The source is given back at once: nothing refers to it any more.
 static tir_status copy_in(importing *q, tir_tensor **out_tensor) {
   TIR_TRY(tir_tensor_create(q->context, q->type.dtype, q->type.dims,
                             q->type.rank, out_tensor, q->error));
@@ -204,6 +209,7 @@ static tir_status check_call(const tir_context *context, const void *managed,
                                   : "out_tensor");
 }
 
+// On an error the caller still owns the source, as if nothing was asked.
 static tir_status run_import(importing *q, tir_tensor **out_tensor) {
   const tir_status status = import_checked(q, out_tensor);
   if (status != TIR_OK) tir_base_error_prefix(q->error, "from_dlpack");
@@ -266,6 +272,7 @@ typedef struct exporting {
   int64_t strides[TIR_MAX_RANK];
 } exporting;
 
+// Called by whoever holds the view last, on any thread.
 static void end_export(void *manager_ctx) {
   exporting *e = manager_ctx;
   tir_tensor *tensor = e->tensor;  // keeps the context
@@ -281,11 +288,13 @@ static void delete_versioned(DLManagedTensorVersioned *self) {
   if (self) end_export(self->manager_ctx);
 }
 
+// Frozen while a tape or a run reads it by reference.
 static bool is_read_only(tir_tensor *tensor) {
   return tensor->read_only ||
          atomic_load_explicit(&tensor->n_frozen, memory_order_acquire) > 0;
 }
 
+// Strides are always written: since version 1 a consumer may insist on them.
 static DLTensor describe(exporting *e) {
   const tir_tensor *tensor = e->tensor;
   int64_t stride = 1;
@@ -307,6 +316,7 @@ static DLTensor describe(exporting *e) {
   return out;
 }
 
+// One block for struct, shape and strides, so that one free ends it.
 static tir_status new_export(tir_tensor *tensor, exporting **out_export,
                              tir_error *error) {
   exporting *e =

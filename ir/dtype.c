@@ -47,6 +47,7 @@ bool tir_ir_dtype_is_compute_float(tir_dtype dtype) {
   return dtype == TIR_DTYPE_F32 || dtype == TIR_DTYPE_F64;
 }
 
+// Sizes are compared first: the text need not end with a zero.
 tir_dtype tir_ir_dtype_parse(const char *text, size_t size) {
   for (int d = TIR_DTYPE_INVALID + 1; d < TIR_N_DTYPES; d++)
     if (strlen(infos[d].name) == size &&
@@ -118,6 +119,8 @@ uint16_t tir_ir_f32_to_f16(float x) { return tir_ir_f64_to_f16((double)x); }
 
 uint16_t tir_ir_f32_to_bf16(float x) { return tir_ir_f64_to_bf16((double)x); }
 
+// Exact. Exponent biases are 15 and 127, so 112 is added; subnormals are
+// counted in units of 2^-24.
 float tir_ir_f16_to_f32(uint16_t h) {
   const uint32_t sign = (uint32_t)(h & 0x8000) << 16;
   const uint32_t exponent = h >> 10 & 0x1F, mantissa = h & 0x3FF;
@@ -129,12 +132,15 @@ float tir_ir_f16_to_f32(uint16_t h) {
   return sign ? -magnitude : magnitude;
 }
 
+// A bfloat16 is the upper half of a float.
 float tir_ir_bf16_to_f32(uint16_t b) {
   return float_of_bits((uint32_t)b << 16);
 }
 
 // --- single elements -------------------------------------------------------
 
+// Saturates; the comparisons come before the conversion, which would be
+// undefined.
 static int64_t i64_of_f64(double x) {
   if (x != x) return 0;
   if (x >= 0x1p63) return INT64_MAX;
@@ -160,6 +166,7 @@ static double f64_for_half(int64_t x) {
   type name;                     \
   memcpy(&name, element, sizeof name)
 
+// By memcpy throughout: elements of files and callers may lie unaligned.
 double tir_ir_load_f64(tir_dtype dtype, const void *element) {
   switch (dtype) {
     case TIR_DTYPE_F32: {
@@ -246,6 +253,7 @@ void tir_ir_store_f64(tir_dtype dtype, void *element, double x) {
   }
 }
 
+// Saturates where the dtype is narrower, like every cast.
 void tir_ir_store_i64(tir_dtype dtype, void *element, int64_t x) {
   switch (dtype) {
     case TIR_DTYPE_I8: {

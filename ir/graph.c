@@ -16,6 +16,8 @@ enum {
   MAX_TYPE_WORDS = 2 * TIR_MAX_RANK,
 };
 
+// Entry 0 of nodes and values stands for "none", so that ids begin at 1 and
+// zeroed memory refers to nothing.
 tir_status tir_ir_graph_create(tir_context *context, const char *name,
                                tir_ir_graph **out_graph, tir_error *error) {
   *out_graph = NULL;
@@ -79,6 +81,7 @@ size_t tir_ir_graph_bytes(const tir_ir_graph *g) {
 
 // --- building --------------------------------------------------------------
 
+// Decides whether a shape takes rank or twice rank words.
 static bool has_symbols(const tir_ir_type *type) {
   uint32_t any = 0;
   for (int i = 0; i < type->rank; i++) any |= type->symbols[i];
@@ -120,6 +123,7 @@ static uint32_t put_shape(tir_ir_graph *g, const tir_ir_type *type,
   return first;
 }
 
+// Types are stored packed: a value takes 16 bytes, its shape often none.
 static void put_type(tir_ir_graph *g, tir_ir_value_data *value,
                      const tir_ir_type *type, const uint32_t *candidates,
                      size_t n) {
@@ -181,6 +185,7 @@ tir_status tir_ir_reserve(tir_ir_graph *g, size_t n_nodes, size_t n_in,
   return grow(g, n_nodes, n_in, n_out, 0, false, error);
 }
 
+// Ops without attributes share the zero words at the start.
 static uint32_t put_attrs(tir_ir_graph *g, const void *attrs, size_t n_words) {
   if (n_words == 0) return 0;
   const uint32_t first = (uint32_t)g->attrs.count;
@@ -226,6 +231,7 @@ tir_status tir_ir_append(tir_ir_graph *g, tir_op op, const uint32_t *operands,
   return TIR_OK;
 }
 
+// Equal indices mean equal shapes; the reverse has to be looked at.
 static bool same_stored_shape(const tir_ir_graph *g, const tir_ir_value_data *a,
                               const tir_ir_value_data *b) {
   if (a->rank != b->rank || a->has_symbols != b->has_symbols) return false;
@@ -254,6 +260,8 @@ static bool is_one_type(const tir_ir_graph *g, const tir_op_desc *desc,
          tir_ir_infer_one_type(desc, (tir_dtype)a->dtype, out_dtype);
 }
 
+// The result shares the operand's shape entry, so this writes two records and
+// no dims. It is what most recorded ops take.
 static tir_status append_one_type(tir_ir_graph *g, tir_op op,
                                   const uint32_t *operands, size_t n_in,
                                   tir_dtype dtype, tir_ir_node *out_node,
@@ -284,6 +292,8 @@ static tir_status append_one_type(tir_ir_graph *g, tir_op op,
   return TIR_OK;
 }
 
+// The one door for nodes from outside: builders, parser and loader all pass the
+// op's own check here.
 tir_status tir_ir_append_checked(tir_ir_graph *g, tir_op op,
                                  const uint32_t *operands, size_t n_in,
                                  const void *attrs, const tir_ir_type *declared,
@@ -304,6 +314,8 @@ tir_status tir_ir_append_checked(tir_ir_graph *g, tir_op op,
   return status;
 }
 
+// Names reach messages, text and files: what those could not write is refused
+// where it is given.
 tir_status tir_ir_set_value_name(tir_ir_graph *g, tir_ir_value value,
                                  const char *name, size_t size,
                                  tir_error *error) {
@@ -334,6 +346,7 @@ tir_status tir_ir_add_output(tir_ir_graph *g, tir_ir_value value,
   return TIR_OK;
 }
 
+// Constants are held by reference; a tensor in use is frozen by its holders.
 tir_status tir_ir_add_tensor(tir_ir_graph *g, tir_tensor *tensor,
                              uint32_t *out_index, tir_error *error) {
   *out_index = 0;
@@ -347,6 +360,8 @@ tir_status tir_ir_add_tensor(tir_ir_graph *g, tir_tensor *tensor,
   return TIR_OK;
 }
 
+// Places are usually literals of the caller; only a graph that may outlive the
+// caller's code copies them.
 const char *tir_ir_keep_site(tir_ir_graph *g, const char *site) {
   uint32_t id = 0;
   if (!site || !tir_base_strings_intern(&g->strings, site, strlen(site), &id))
@@ -370,6 +385,7 @@ bool tir_ir_keep_sites(tir_ir_graph *g) {
 
 // --- reading ---------------------------------------------------------------
 
+// Removed nodes stay in place until compact; iterating skips them.
 tir_ir_node tir_ir_next(const tir_ir_graph *g, tir_ir_node node) {
   for (size_t id = (size_t)node.id + 1; id < g->nodes.count; id++)
     if (!(g->nodes.data[id].flags & TIR_NODE_REMOVED))
@@ -381,6 +397,7 @@ tir_ir_node tir_ir_first(const tir_ir_graph *g) {
   return tir_ir_next(g, (tir_ir_node){0});
 }
 
+// Zeroed to the end, so that types can be compared and hashed as bytes.
 void tir_ir_type_of(const tir_ir_graph *g, tir_ir_value value,
                     tir_ir_type *out_type) {
   const tir_ir_value_data *v = &g->values.data[value.id];
@@ -394,6 +411,7 @@ void tir_ir_type_of(const tir_ir_graph *g, tir_ir_value value,
     out_type->symbols[i] = (uint32_t)dims[v->rank + i];
 }
 
+// Without building either type: passes ask this for every operand.
 bool tir_ir_same_type(const tir_ir_graph *g, tir_ir_value a, tir_ir_value b) {
   const tir_ir_value_data *x = &g->values.data[a.id];
   const tir_ir_value_data *y = &g->values.data[b.id];

@@ -23,15 +23,18 @@ typedef struct compaction {
   tir_ir_graph next;
 } compaction;
 
+// Removal is a flag until here, so that ids stay valid while a pass works.
 static bool is_removed(const tir_ir_graph *g, uint32_t node) {
   return (g->nodes.data[node].flags & TIR_NODE_REMOVED) != 0;
 }
 
+// Through replacements: what the operand means now.
 static uint32_t operand_producer(const tir_ir_graph *g, uint32_t node,
                                  uint32_t i) {
   return tir_ir_producer(g, tir_ir_in(g, (tir_ir_node){node}, i)).id;
 }
 
+// A pass removed what is still read: its mistake, found before any change.
 static tir_status fail_removed(const compaction *c, uint32_t user) {
   tir_base_fail(c->error, TIR_ERR_STATE,
                 "compact: an operand of node %u was removed", user);
@@ -94,6 +97,8 @@ static tir_status emit_cone(compaction *c, uint32_t root, uint8_t *states,
   return TIR_OK;
 }
 
+// Starting from the inputs, then by id, the order stays what it was wherever
+// that is possible: dumps and goldens change as little as can be.
 static tir_status sort_with(compaction *c, uint8_t *states, visit *stack) {
   const tir_ir_graph *g = c->graph;
   size_t n = 0;
@@ -108,6 +113,8 @@ static tir_status sort_with(compaction *c, uint8_t *states, visit *stack) {
   return TIR_OK;
 }
 
+// The stack is as deep as there are nodes, on the heap: a chain of a million
+// needs no recursion.
 static tir_status sort(compaction *c) {
   tir_context *context = c->graph->context;
   const size_t n = c->graph->nodes.count;
@@ -133,6 +140,7 @@ static size_t room(size_t count, size_t capacity) {
   return wanted < capacity ? wanted : capacity;
 }
 
+// All of it before the first change, or the graph would be lost half moved.
 static tir_status take_memory(compaction *c) {
   const tir_ir_graph *g = c->graph;
   tir_context *context = g->context;
@@ -157,6 +165,7 @@ static tir_status take_memory(compaction *c) {
   return TIR_OK;
 }
 
+// Each shape moves once and stays shared.
 static uint32_t move_shape(compaction *c, const tir_ir_value_data *value) {
   if (value->rank == 0) return 0;
   uint32_t *moved = &c->moved[value->dims];
@@ -194,6 +203,7 @@ static uint32_t move_attrs(compaction *c, uint32_t node) {
   return first;
 }
 
+// Operands come first in the new order, so their new ids are known.
 static void move_node(compaction *c, uint32_t id) {
   const tir_ir_graph *g = c->graph;
   tir_ir_graph *to = &c->next;
@@ -218,6 +228,8 @@ static void move_node(compaction *c, uint32_t id) {
   }
 }
 
+// Entry 0 of each array and the shared zero words come first, as in a new
+// graph.
 static void move_nodes(compaction *c) {
   const tir_ir_graph *g = c->graph;
   tir_ir_graph *to = &c->next;
@@ -236,6 +248,7 @@ static void move_nodes(compaction *c) {
 
 // --- swapping in -----------------------------------------------------------
 
+// An output must outlive every pass.
 static tir_status check_outputs(const compaction *c) {
   const tir_ir_graph *g = c->graph;
   for (size_t i = 0; i < g->outputs.count; i++) {
@@ -247,6 +260,8 @@ static tir_status check_outputs(const compaction *c) {
   return TIR_OK;
 }
 
+// Removed inputs leave the list; the others keep their order, which callers
+// bind by.
 static void renumber_ports(compaction *c) {
   tir_ir_graph *g = c->graph;
   size_t n = 0;
@@ -295,6 +310,7 @@ static void renumber_tensors(compaction *c) {
     (new)->capacity = 0;               \
   } while (0)
 
+// Nothing in here can fail.
 static void swap_in(compaction *c) {
   tir_ir_graph *g = c->graph;
   renumber_ports(c);
@@ -319,6 +335,7 @@ static void release(compaction *c) {
   tir_base_free(context, c->value_map, c->value_map_bytes, _Alignof(uint32_t));
 }
 
+// Checks, memory, change: in this order.
 static tir_status compact(compaction *c) {
   bool sorted = false;
   TIR_TRY(check_order(c, &sorted));

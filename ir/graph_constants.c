@@ -24,6 +24,8 @@ bool tir_ir_is_splat(const tir_ir_graph *graph, tir_ir_value value,
   return true;
 }
 
+// By bits: +0 is not −0, and a dtype that cannot hold x exactly has no such
+// constant.
 bool tir_ir_constant_is(const tir_ir_graph *graph, tir_ir_value value,
                         double x) {
   uint64_t bits, wanted = 0;

@@ -25,6 +25,7 @@ static bool copy_strings(tir_ir_graph *to, const tir_ir_graph *from) {
   return true;
 }
 
+// By reference: constants do not change.
 static bool copy_tensors(tir_ir_graph *to, const tir_ir_graph *from) {
   if (!TIR_VEC_RESERVE(to->context, &to->tensors, from->tensors.count))
     return false;
@@ -34,6 +35,7 @@ static bool copy_tensors(tir_ir_graph *to, const tir_ir_graph *from) {
   return true;
 }
 
+// Array by array, ids and all, so that what refers to the one fits the other.
 tir_status tir_ir_graph_copy(const tir_ir_graph *from, tir_ir_graph **out_graph,
                              tir_error *error) {
   *out_graph = NULL;
@@ -60,6 +62,7 @@ tir_status tir_ir_graph_copy(const tir_ir_graph *from, tir_ir_graph **out_graph,
 
 // --- one node --------------------------------------------------------------
 
+// String ids mean something only in their own graph.
 static bool carry_string(tir_ir_graph *to, const tir_ir_graph *from,
                          uint32_t id, uint32_t *out_id) {
   *out_id = id;
@@ -108,6 +111,7 @@ static bool carry_outputs(tir_ir_graph *to, const tir_ir_graph *from,
   return true;
 }
 
+// What may fail comes before the append, and the rest is stores.
 static tir_status copy_with_room(tir_ir_graph *to, const tir_ir_graph *from,
                                  tir_ir_node node, const uint32_t *operands,
                                  tir_ir_type *types, uint32_t *names,

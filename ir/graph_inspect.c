@@ -2,6 +2,7 @@
 #include "ir/module.h"
 #include "tapeir/inspect.h"
 
+// Outside, nodes and values count from 0; inside, 0 means none.
 tir_status tir_graph_node(const tir_graph *graph, size_t node,
                           tir_node_info *out_info) {
   const tir_ir_graph *g = graph->ir;

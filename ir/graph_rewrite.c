@@ -21,6 +21,7 @@ tir_ir_value tir_ir_resolve(const tir_ir_graph *g, tir_ir_value value) {
   return value;
 }
 
+// Both ends are resolved first, so that entries never form a ring.
 tir_status tir_ir_replace_uses(tir_ir_graph *g, tir_ir_value value,
                                tir_ir_value by, tir_error *error) {
   const size_t missing = g->values.count - g->forward.count;
@@ -37,6 +38,7 @@ tir_status tir_ir_replace_uses(tir_ir_graph *g, tir_ir_value value,
   return TIR_OK;
 }
 
+// In place: the node keeps its id and its users need no change.
 tir_status tir_ir_make_constant(tir_ir_graph *g, tir_ir_node node,
                                 uint64_t bits, tir_tensor *tensor,
                                 tir_error *error) {

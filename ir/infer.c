@@ -66,6 +66,7 @@ void tir_ir_call_types_free(const tir_ir_graph *g, tir_ir_call_types *types) {
   types->extra_bytes = 0;
 }
 
+// A type out of bounds is the op's fault or the caller's, so it names the op.
 static tir_status check_types(const tir_op_desc *desc, const tir_ir_type *types,
                               size_t n, tir_error *error) {
   for (size_t i = 0; i < n; i++) {
@@ -77,6 +78,8 @@ static tir_status check_types(const tir_op_desc *desc, const tir_ir_type *types,
   return TIR_OK;
 }
 
+// Counts, attributes, operand types, the op's own rule, result types: each step
+// relies on the ones before it, and infer sees nothing unchecked.
 tir_status tir_ir_infer_call(const tir_ir_graph *g, const tir_ir_call *call,
                              tir_ir_call_types *types, tir_error *error) {
   types->extra_bytes = 0;
@@ -151,6 +154,7 @@ static tir_status load_declared(const tir_ir_graph *g, tir_ir_node n,
   return TIR_OK;
 }
 
+// The message ends with the node, since its maker is long gone.
 tir_status tir_ir_infer_again(const tir_ir_graph *g, tir_ir_node node,
                               const uint32_t *operands,
                               tir_ir_call_types *types, tir_error *error) {
@@ -169,6 +173,7 @@ tir_status tir_ir_infer_again(const tir_ir_graph *g, tir_ir_node node,
   return status;
 }
 
+// Most types stay as they are, and shapes are only ever added.
 static tir_status set_types(tir_ir_graph *g, tir_ir_node n,
                             const tir_ir_type *types, tir_error *error) {
   for (uint32_t i = 0; i < tir_ir_n_out(g, n); i++) {
@@ -195,6 +200,7 @@ tir_status tir_ir_infer_graph(tir_ir_graph *g, tir_error *error) {
   return TIR_OK;
 }
 
+// One name is one size, so every input that has it changes.
 tir_status tir_ir_set_symbol(tir_ir_graph *g, const char *name, int64_t size,
                              tir_error *error) {
   char quoted[TIR_QUOTED_MAX];

@@ -2,10 +2,12 @@
 // takes, and broadcasting. Each function checks and fills output 0.
 #include "ir/op.h"
 
+// What arithmetic takes: halves are for storage, bools for logic.
 static bool is_number(tir_dtype dtype) {
   return tir_ir_dtype_is_compute_float(dtype) || tir_ir_dtype_is_integer(dtype);
 }
 
+// "add: wrong dtype: a "x" bool[3], expected …".
 static tir_status fail_operand(const tir_ir_infer_query *q, size_t i,
                                const char *expected) {
   char text[TIR_OPERAND_TEXT_MAX];
@@ -38,6 +40,7 @@ static tir_status fail_pair(const tir_ir_infer_query *q, tir_status status,
                      tir_ir_operand_text(q, 1, b));
 }
 
+// No promotion: mixed dtypes are nearly always a mistake, and a cast says so.
 tir_status tir_ir_infer_binary(const tir_ir_infer_query *q) {
   const tir_ir_type *a = &q->in[0], *b = &q->in[1];
   if (a->dtype != b->dtype) return fail_pair(q, TIR_ERR_DTYPE, "dtypes differ");
@@ -54,6 +57,8 @@ tir_status tir_ir_infer_compare(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// The answers the functions above would give for operands of one type. The
+// recorder asks this first, for every op call.
 bool tir_ir_infer_one_type(const tir_op_desc *desc, tir_dtype dtype,
                            tir_dtype *out_dtype) {
   *out_dtype = dtype;

@@ -29,6 +29,7 @@ tir_status tir_module_create(tir_context *context, tir_module **out_module,
   return TIR_OK;
 }
 
+// Relaxed is enough: who retains holds a reference already.
 tir_module *tir_ir_module_retain(tir_module *module) {
   if (module)
     atomic_fetch_add_explicit(&module->n_refs, 1, memory_order_relaxed);
@@ -67,6 +68,8 @@ void tir_module_destroy(tir_module *module) { tir_ir_module_release(module); }
 
 // --- leases ----------------------------------------------------------------
 
+// Readers count up, a writer needs nobody there. Nobody waits: waiting inside a
+// library would hide the caller's mistake.
 static bool take_lease(tir_module *module, bool writes) {
   int held = 0;
   if (writes)
@@ -107,6 +110,7 @@ void tir_ir_module_set_torn(tir_module *module) {
 
 // --- names -----------------------------------------------------------------
 
+// The same rule for every kind of name, because one file holds them all.
 tir_status tir_ir_module_check_name(const char *what, const char *name,
                                     size_t size, tir_error *error) {
   if (size == 0)
@@ -124,6 +128,7 @@ tir_status tir_ir_module_check_name(const char *what, const char *name,
   return TIR_OK;
 }
 
+// Tables end with the highest string that names anything.
 uint32_t tir_ir_names_get(const tir_ir_names *names, uint32_t string) {
   return string != 0 && string < names->count ? names->data[string] : 0;
 }

@@ -54,6 +54,7 @@ static tir_status check_all(const tir_module *to, const tir_module *from,
   return TIR_OK;
 }
 
+// Every version steps, so that what was derived from the old data is not used.
 static tir_status copy_all(tir_module *to, const tir_module *from,
                            const char *prefix, size_t *out_n,
                            tir_error *error) {
@@ -72,6 +73,8 @@ static tir_status copy_all(tir_module *to, const tir_module *from,
   return TIR_OK;
 }
 
+// Both leases at once; the order is fixed, and neither waits, so two calls in
+// opposite directions cannot block each other.
 tir_status tir_module_copy_params(tir_module *to, tir_module *from,
                                   const char *prefix, size_t *out_n,
                                   tir_error *error) {
@@ -95,6 +98,7 @@ tir_status tir_module_copy_params(tir_module *to, tir_module *from,
 
 // --- freezing --------------------------------------------------------------
 
+// State is the optimiser's, not a group's.
 static bool is_trainable(const tir_module *module, size_t i,
                          const char *prefix) {
   return module->params.data[i].kind == TIR_PARAM_TRAINABLE &&

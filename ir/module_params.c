@@ -7,6 +7,8 @@
 
 // --- parameters ------------------------------------------------------------
 
+// Room first, then the check for the name, then only stores: a failure leaves
+// the module as it was.
 tir_status tir_ir_module_add_tensor(tir_module *module, const char *name,
                                     size_t name_size, tir_param_kind kind,
                                     tir_tensor *tensor, uint32_t *out_index,
@@ -42,6 +44,7 @@ static tir_status copy_tensor(tir_context *context, const tir_tensor *from,
                               from->data, out_tensor, error);
 }
 
+// A writer's lease: instances bind to the list of parameters.
 tir_status tir_module_add_param(tir_module *module, const char *name,
                                 tir_param_kind kind, const tir_tensor *initial,
                                 tir_error *error) {
@@ -92,6 +95,7 @@ static tir_status find_param(const tir_module *module, const char *name,
                        tir_base_quote(name, quoted));
 }
 
+// A copy: the storage itself is written by runs.
 tir_status tir_module_get_param(tir_module *module, const char *name,
                                 tir_tensor **out_tensor, tir_error *error) {
   *out_tensor = NULL;
@@ -110,6 +114,7 @@ static tir_ir_type tensor_type(const tir_tensor *tensor) {
   return type;
 }
 
+// Programs were compiled for the parameter's type, so only data may change.
 static tir_status overwrite(tir_module *module, const char *name,
                             const tir_tensor *value, tir_error *error) {
   tir_ir_param *param = NULL;
@@ -144,6 +149,7 @@ tir_status tir_module_set_param(tir_module *module, const char *name,
 
 // --- metadata --------------------------------------------------------------
 
+// Number + 1 of the item, 0 if there is none.
 static uint32_t find_metadata(const tir_module *module, const char *key) {
   const uint32_t string =
       tir_base_strings_find(&module->strings, key, strlen(key));
@@ -168,6 +174,7 @@ static void remove_metadata(tir_module *module, const char *key) {
   module->metadata.count--;
 }
 
+// Makes room for one more item, whether the key is new or not.
 static tir_status add_key(tir_module *module, const char *key,
                           uint32_t *out_string, tir_error *error) {
   const size_t size = strlen(key);
@@ -180,6 +187,7 @@ static tir_status add_key(tir_module *module, const char *key,
   return TIR_OK;
 }
 
+// The copy is made before the old value goes.
 tir_status tir_module_set_metadata(tir_module *module, const char *key,
                                    const char *value, tir_error *error) {
   if (!value) {

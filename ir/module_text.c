@@ -25,6 +25,7 @@ static void print_metadata(const tir_module *module, tir_ir_text *text) {
   }
 }
 
+// Data and all: the text of a module is the whole module.
 static void print_param(const tir_module *module, size_t index,
                         tir_ir_text *text) {
   const tir_ir_param *param = &module->params.data[index];

@@ -48,6 +48,7 @@ static const char *operand_name(const tir_op_desc *desc, size_t i,
   }
 }
 
+// `b "w" f32[2, 1]`: the op's name for it, the user's, the type.
 const char *tir_ir_operand_text(const tir_ir_infer_query *q, size_t i,
                                 char buffer[TIR_OPERAND_TEXT_MAX]) {
   int size = 0;

@@ -7,6 +7,7 @@
 
 // --- probing dtypes --------------------------------------------------------
 
+// Dims of 2: they broadcast, multiply and reduce whatever the op.
 static tir_ir_type probe_type(tir_dtype dtype, int rank) {
   tir_ir_type type = {.dtype = dtype, .rank = rank};
   for (int i = 0; i < rank; i++) type.dims[i] = 2;
@@ -62,6 +63,7 @@ static bool mentions(const tir_ir_infer_query *q, tir_dtype dtype) {
 
 enum { N_PATTERNS = 11, MAX_INPUTS = 10, MAX_WORDS = 40 };
 
+// One call of infer on made-up operands; its message goes nowhere.
 static bool probe(const tir_op_desc *desc, tir_dtype dtype, int pattern,
                   const tir_ir_ints *list) {
   tir_ir_type in[MAX_INPUTS], out[TIR_MAX_OUTPUTS] = {{0}};
@@ -78,6 +80,7 @@ static bool probe(const tir_op_desc *desc, tir_dtype dtype, int pattern,
   return desc->infer(&q) == TIR_OK && mentions(&q, dtype);
 }
 
+// All patterns are tried until infer accepts one that has the dtype in it.
 static bool takes(const tir_op_desc *desc, tir_dtype dtype) {
   if (desc->traits & TIR_TRAIT_DECLARED) return true;
   if (desc->min_inputs > MAX_INPUTS || desc->attrs_size > MAX_WORDS * 8 ||

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+// One parser for the whole text: its arrays are used again by every graph.
 static void parser_begin(tir_ir_parser *p, tir_context *context,
                          const char *text, size_t size, tir_error *error) {
   *p = (tir_ir_parser){.context = context, .error = error};
@@ -12,6 +13,7 @@ static void parser_begin(tir_ir_parser *p, tir_context *context,
   tir_base_strings_init(&p->labels, context);
 }
 
+// A graph left here is one that was not finished.
 static void parser_end(tir_ir_parser *p) {
   for (size_t i = 0; i < p->data.count; i++)
     tir_tensor_release(p->data.data[i].tensor);
@@ -31,12 +33,14 @@ static void parser_end(tir_ir_parser *p) {
 
 // --- items of a module -----------------------------------------------------
 
+// Errors found behind a token belong to the line where the item began.
 static tir_status at_line(const tir_ir_parser *p, int32_t line,
                           tir_status status) {
   if (status != TIR_OK && p->error) p->error->line = line;
   return status;
 }
 
+// The kind is always written: there is no default to forget.
 static tir_status parse_kind(tir_ir_parser *p, tir_param_kind *out_kind) {
   TIR_TRY(tir_ir_lex_punct(&p->lex, '{', "before the kind"));
   if (!tir_ir_lex_is(&p->lex, TIR_TOKEN_WORD, "kind"))
@@ -96,6 +100,8 @@ static tir_status parse_metadata(tir_ir_parser *p, tir_module *module) {
   return status;
 }
 
+// The graph belongs to the module from here on, also when it is refused. An
+// error that names a node gets the node's line.
 static tir_status parse_graph(tir_ir_parser *p, tir_module *module) {
   TIR_TRY(tir_ir_parse_one_graph(p));
   tir_ir_graph *ir = p->graph;
@@ -107,6 +113,7 @@ static tir_status parse_graph(tir_ir_parser *p, tir_module *module) {
   return at_line(p, p->lines.data[node < p->lines.count ? node : 0], status);
 }
 
+// In any order: a graph may stand before the data it uses.
 static tir_status parse_items(tir_ir_parser *p, tir_module *module) {
   TIR_TRY(tir_ir_lex(&p->lex));
   while (p->lex.kind != TIR_TOKEN_END) {
@@ -142,6 +149,7 @@ tir_status tir_ir_parse(tir_context *context, const char *text, size_t size,
 
 // --- one graph -------------------------------------------------------------
 
+// Tests and tools read one graph without a module around it.
 static tir_status parse_single(tir_ir_parser *p) {
   TIR_TRY(tir_ir_lex(&p->lex));
   while (p->lex.kind != TIR_TOKEN_END) {

@@ -48,6 +48,7 @@ static bool read_field(const tir_ir_lexer *l, tir_ir_attr_kind kind,
   return good;
 }
 
+// Through the schema: no op has a parser of its own.
 static tir_status parse_value(tir_ir_parser *p, const tir_ir_attr *attr,
                               tir_ir_any_attrs *attrs) {
   char *field = (char *)attrs + attr->offset;
@@ -62,6 +63,7 @@ static tir_status parse_value(tir_ir_parser *p, const tir_ir_attr *attr,
   return tir_ir_lex(&p->lex);
 }
 
+// Given twice is a mistake, not a choice of the last one.
 static tir_status find_attr(const tir_ir_parser *p, const tir_op_desc *desc,
                             uint32_t given, const tir_ir_attr **out_attr) {
   const tir_ir_lexer *l = &p->lex;
@@ -79,6 +81,7 @@ static tir_status find_attr(const tir_ir_parser *p, const tir_op_desc *desc,
   return TIR_OK;
 }
 
+// What is not written keeps its default; what has none must be written.
 tir_status tir_ir_parse_attrs(tir_ir_parser *p, const tir_op_desc *desc,
                               tir_ir_any_attrs *out_attrs) {
   if (desc->attrs_size > sizeof *out_attrs || desc->n_attrs > 32)
@@ -110,6 +113,7 @@ tir_status tir_ir_parse_attrs(tir_ir_parser *p, const tir_op_desc *desc,
 
 // --- constants -------------------------------------------------------------
 
+// Values have no braces inside, so the next one ends them.
 tir_status tir_ir_parse_skip_braces(tir_ir_parser *p) {
   TIR_TRY(tir_ir_lex_punct(&p->lex, '{', "before the value of a constant"));
   while (!tir_ir_lex_is_punct(&p->lex, '}')) {
@@ -120,6 +124,7 @@ tir_status tir_ir_parse_skip_braces(tir_ir_parser *p) {
   return tir_ir_lex(&p->lex);
 }
 
+// One element, as bits of the dtype in the low bytes of a word.
 static tir_status parse_splat(tir_ir_parser *p, const tir_ir_type *type,
                               tir_attrs_constant *attrs) {
   const tir_ir_lexer *l = &p->lex;
@@ -152,6 +157,7 @@ static tir_status parse_named_data(tir_ir_parser *p, const tir_ir_type *type,
   return TIR_OK;
 }
 
+// The graph holds the tensor; this reference ends either way.
 static tir_status parse_tensor(tir_ir_parser *p, const tir_ir_type *type,
                                tir_attrs_constant *attrs) {
   tir_tensor *tensor = NULL;
@@ -167,6 +173,7 @@ static tir_status parse_tensor(tir_ir_parser *p, const tir_ir_type *type,
   return status;
 }
 
+// {value = 1} repeats one element, {data = …} gives them all.
 tir_status tir_ir_parse_constant(tir_ir_parser *p, const tir_ir_type *type,
                                  tir_attrs_constant *out_attrs) {
   *out_attrs = (tir_attrs_constant){0};

@@ -48,6 +48,7 @@ static tir_status define_label(tir_ir_parser *p, uint32_t *out_label,
   return tir_ir_lex(&p->lex);
 }
 
+// Text is in topological order, so an unknown label is an error at once.
 static tir_status use_label(tir_ir_parser *p, uint32_t *out_value) {
   bool is_number = false;
   TIR_TRY(check_label(p, &is_number));
@@ -83,6 +84,7 @@ static tir_status keep_line(tir_ir_parser *p, int32_t line) {
   return tir_base_fail_memory(p->error, sizeof line);
 }
 
+// Checked like a name given in C.
 static tir_status give_name(const tir_ir_parser *p, tir_ir_value value,
                             uint32_t name, int32_t line) {
   const char *text = tir_base_strings_text(&p->graph->strings, name);
@@ -120,6 +122,7 @@ static tir_status parse_port(tir_ir_parser *p) {
   return give_name(p, value, name, line);
 }
 
+// Inputs and parameters stand before all nodes and may be in any order.
 static tir_status parse_header(tir_ir_parser *p) {
   TIR_TRY(tir_ir_lex_punct(&p->lex, '(', "after the graph's name"));
   bool more = !tir_ir_lex_is_punct(&p->lex, ')');
@@ -137,6 +140,7 @@ static tir_status no_memory(const tir_ir_parser *p) {
   return tir_base_fail_memory(p->error, sizeof(tir_ir_type));
 }
 
+// Before the op is known: how many there may be is checked by infer.
 static tir_status parse_results(tir_ir_parser *p) {
   p->results.count = p->value_names.count = 0;
   bool more = true;
@@ -151,6 +155,7 @@ static tir_status parse_results(tir_ir_parser *p) {
   return tir_ir_lex_punct(&p->lex, '=', "after the results");
 }
 
+// Ports have syntax of their own; in the body they would have no place.
 static tir_status parse_op(tir_ir_parser *p, tir_op *out_op) {
   const tir_ir_lexer *l = &p->lex;
   if (l->kind != TIR_TOKEN_WORD) return tir_ir_lex_expected(l, "an op");
@@ -178,6 +183,7 @@ static tir_status parse_operands(tir_ir_parser *p) {
   return TIR_OK;
 }
 
+// Types are written so that a text can be read; infer has the last word.
 static tir_status parse_types(tir_ir_parser *p, const tir_op_desc *desc,
                               int32_t line) {
   p->types.count = 0;
@@ -251,6 +257,7 @@ static tir_status check_type(const tir_ir_parser *p, const tir_op_desc *desc,
   return TIR_OK;
 }
 
+// Labels become usable here, after the node is there.
 static tir_status add_node(tir_ir_parser *p, tir_op op, const void *attrs,
                            int32_t line) {
   const tir_op_desc *desc = tir_ir_op_desc(op);
@@ -332,6 +339,7 @@ static void mark_history(tir_ir_graph *g) {
 
 // --- graph -----------------------------------------------------------------
 
+// @name, or @"any string" for names that are no identifiers.
 static tir_status parse_name(tir_ir_parser *p) {
   TIR_TRY(tir_ir_lex(&p->lex));
   TIR_TRY(tir_ir_lex_punct(&p->lex, '@', "before the graph's name"));
@@ -349,6 +357,7 @@ static tir_status parse_name(tir_ir_parser *p) {
   return TIR_OK;
 }
 
+// Labels are the graph's own; the parser's other tables go on.
 tir_status tir_ir_parse_one_graph(tir_ir_parser *p) {
   TIR_TRY(tir_ir_graph_create(p->context, NULL, &p->graph, p->error));
   tir_base_strings_free(&p->labels);

@@ -28,6 +28,7 @@ tir_status tir_ir_lex_fail(const tir_ir_lexer *l, tir_status status,
   return status;
 }
 
+// What stands there instead, quoted, is half of the message.
 tir_status tir_ir_lex_expected(const tir_ir_lexer *l, const char *what) {
   if (l->kind == TIR_TOKEN_END)
     return tir_ir_lex_fail(l, TIR_ERR_FORMAT,
@@ -46,6 +47,7 @@ tir_status tir_ir_lex_expected(const tir_ir_lexer *l, const char *what) {
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+// ASCII alone: isalpha would depend on the locale.
 static bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
@@ -54,6 +56,7 @@ static bool is_word_part(char c) {
   return is_letter(c) || is_digit(c) || c == '.';
 }
 
+// Stops counting where the field for it ends.
 static void next_line(tir_ir_lexer *l) {
   if (l->next_line < INT32_MAX) l->next_line++;
 }
@@ -71,6 +74,7 @@ static void skip_blanks(tir_ir_lexer *l) {
   }
 }
 
+// Tokens are slices of the text, which outlives the lexer.
 static void take(tir_ir_lexer *l, tir_ir_token_kind kind, const char *end) {
   l->kind = kind;
   l->text = l->at;
@@ -78,6 +82,8 @@ static void take(tir_ir_lexer *l, tir_ir_token_kind kind, const char *end) {
   l->at = end;
 }
 
+// Up to the closing quote, escapes still in it: they are decoded where the
+// string is used.
 static tir_status take_string(tir_ir_lexer *l) {
   const char *at = ++l->at;
   while (at < l->end && *at != '"' && *at != '\n')
@@ -90,6 +96,7 @@ static tir_status take_string(tir_ir_lexer *l) {
   return TIR_OK;
 }
 
+// One character decides the kind of a token; there is no looking back.
 tir_status tir_ir_lex(tir_ir_lexer *l) {
   skip_blanks(l);
   l->line = l->next_line;
@@ -148,6 +155,7 @@ static int hex_digit(char c) {
   return -1;
 }
 
+// Digits may be broken into lines anywhere between two bytes.
 tir_status tir_ir_lex_hex(tir_ir_lexer *l, unsigned char *out_bytes, size_t n) {
   if (n == 0) return TIR_OK;
   if (l->kind != TIR_TOKEN_NUMBER && l->kind != TIR_TOKEN_WORD)

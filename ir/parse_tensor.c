@@ -9,6 +9,7 @@
 #include "ir/module_names.h"
 #include "ir/parse.h"
 
+// An element takes at least one character of text, a byte in hex two.
 static tir_status check_room(const tir_ir_parser *p, uint64_t needed,
                              const tir_ir_type *type) {
   const uint64_t rest = (uint64_t)(p->lex.end - p->lex.text);
@@ -20,6 +21,7 @@ static tir_status check_room(const tir_ir_parser *p, uint64_t needed,
   return TIR_OK;
 }
 
+// Too large for the allocator is an error of this line.
 static tir_status make_tensor(const tir_ir_parser *p, const tir_ir_type *type,
                               tir_tensor **out_tensor) {
   const tir_status status = tir_tensor_create(
@@ -64,6 +66,7 @@ static tir_status parse_list(tir_ir_parser *p, const tir_ir_type *type,
   return tir_ir_lex_punct(&p->lex, ']', "after the elements");
 }
 
+// Raw bytes, so bools have to be looked at: other bytes would be undefined.
 static tir_status parse_hex(tir_ir_parser *p, tir_tensor *tensor) {
   const tir_ir_lexer start = p->lex;
   TIR_TRY(tir_ir_lex_hex(&p->lex, tensor->data, tensor->size_bytes));
@@ -78,6 +81,7 @@ static tir_status parse_hex(tir_ir_parser *p, tir_tensor *tensor) {
   return TIR_OK;
 }
 
+// Either form for any size; the printer chooses by length.
 tir_status tir_ir_parse_contents(tir_ir_parser *p, const tir_ir_type *type,
                                  tir_tensor **out_tensor) {
   *out_tensor = NULL;
@@ -121,6 +125,7 @@ static tir_status enter_data(tir_ir_parser *p, uint32_t *out_string,
   return TIR_OK;
 }
 
+// A section may be met twice: by reading ahead and in its turn.
 tir_status tir_ir_parse_data(tir_ir_parser *p) {
   uint32_t string = 0, index = 0;
   const char *start = p->lex.text;
@@ -170,6 +175,8 @@ static tir_status read_ahead(tir_ir_parser *p) {
   return TIR_OK;
 }
 
+// Sections mostly stand behind the graph that uses them. The first use reads
+// them all, so that a text is read twice at most.
 tir_status tir_ir_parse_find_data(tir_ir_parser *p, const char *name,
                                   size_t size, tir_tensor **out_tensor) {
   *out_tensor = NULL;

@@ -37,6 +37,7 @@ static size_t read_escape(const char *text, size_t size, char *out) {
   }
 }
 
+// A NUL inside is refused: names are C strings everywhere else.
 tir_status tir_ir_parse_string(tir_ir_parser *p, const char *what) {
   const tir_ir_lexer *l = &p->lex;
   if (l->kind != TIR_TOKEN_STRING) return tir_ir_lex_expected(l, what);
@@ -97,6 +98,7 @@ static tir_status parse_symbol(tir_ir_parser *p, uint32_t *out_symbol) {
   return tir_ir_lex_punct(&p->lex, '=', "after the name of a dim");
 }
 
+// [batch=4, 3]: a name is optional, a size is not.
 static tir_status parse_dims(tir_ir_parser *p, tir_ir_type *type) {
   bool more = !tir_ir_lex_is_punct(&p->lex, ']');
   while (more) {

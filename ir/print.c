@@ -20,6 +20,7 @@ typedef struct printer {
   uint32_t n_data;  // big constants met so far
 } printer;
 
+// Ports are printed in the header, all other nodes in the body.
 static bool is_port(const tir_ir_graph *g, tir_ir_node n) {
   const tir_op op = tir_ir_op(g, n);
   return op == TIR_OP_INPUT || op == TIR_OP_PARAM;
@@ -38,6 +39,7 @@ static void call_value(printer *p, uint32_t value, uint8_t *taken) {
     p->numbers[value] = ++p->n_numbers;
 }
 
+// Ports first, so that they keep their names when a node has the same.
 static void call_values(printer *p, bool ports, uint8_t *taken) {
   const tir_ir_graph *g = p->graph;
   for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
@@ -47,6 +49,7 @@ static void call_values(printer *p, bool ports, uint8_t *taken) {
   }
 }
 
+// One pass decides all labels; equal graphs then print equally.
 static bool printer_begin(printer *p, const tir_ir_graph *g,
                           tir_ir_text *text) {
   *p = (printer){.graph = g, .text = text};
@@ -111,6 +114,7 @@ static void print_trailing_name(const printer *p, tir_ir_value value,
 
 // --- header ----------------------------------------------------------------
 
+// A parameter's string is its name in the module and always printed.
 static void print_port(const printer *p, tir_ir_node n) {
   const tir_ir_graph *g = p->graph;
   const tir_ir_value value = tir_ir_out(g, n, 0);
@@ -126,6 +130,7 @@ static void print_port(const printer *p, tir_ir_node n) {
   print_trailing_name(p, value, is_param);
 }
 
+// Twice at most: see below.
 static void print_header(const printer *p, const char *open,
                          const char *separator) {
   const tir_ir_graph *g = p->graph;
@@ -153,6 +158,7 @@ static void print_fitting_header(const printer *p) {
 
 // --- attributes ------------------------------------------------------------
 
+// A length out of bounds is for the verifier to refuse, not for this to follow.
 static void print_ints(const printer *p, const tir_ir_ints *ints) {
   tir_ir_text_bytes(p->text, "[", 1);
   for (int64_t i = 0; i < ints->n && i < TIR_MAX_RANK; i++) {
@@ -190,6 +196,7 @@ static void print_attr(const printer *p, const tir_ir_attr *attr,
   }
 }
 
+// Defaults are left out, in text as in files.
 static void print_attrs(const printer *p, tir_ir_node n) {
   const tir_op_desc *desc = tir_ir_desc(p->graph, n);
   const void *attrs = tir_ir_attrs(p->graph, n);
@@ -205,6 +212,7 @@ static void print_attrs(const printer *p, tir_ir_node n) {
 
 // --- constants -------------------------------------------------------------
 
+// Shortest digits that read back as the same bits.
 static void print_list(tir_ir_text *text, tir_dtype dtype, const void *data,
                        int64_t numel) {
   const size_t size = tir_dtype_size(dtype);
@@ -216,6 +224,7 @@ static void print_list(tir_ir_text *text, tir_dtype dtype, const void *data,
   tir_ir_text_bytes(text, "]", 1);
 }
 
+// A line at a time: large constants are most of a text.
 static void print_hex(tir_ir_text *text, const unsigned char *bytes,
                       size_t size) {
   static const char hex[] = "0123456789abcdef";
@@ -233,6 +242,7 @@ static void print_hex(tir_ir_text *text, const unsigned char *bytes,
   }
 }
 
+// Short ones are read by people, long ones by the parser alone.
 void tir_ir_print_tensor(const tir_tensor *tensor, tir_ir_text *text) {
   if (tensor->numel <= TIR_TEXT_LIST_MAX)
     print_list(text, tensor->dtype, tensor->data, tensor->numel);
@@ -259,6 +269,7 @@ static void print_data_name(printer *p) {
   tir_ir_text_free(&name);
 }
 
+// Big contents go behind the graph, where they do not hide it.
 static void print_constant(printer *p, tir_ir_node n) {
   const tir_attrs_constant *attrs = tir_ir_attrs(p->graph, n);
   const tir_tensor *tensor = constant_tensor(p->graph, n);
@@ -279,6 +290,7 @@ static void print_constant(printer *p, tir_ir_node n) {
 
 // --- body ------------------------------------------------------------------
 
+// %0, %1 = op %a, %b {attributes} : types.
 static void print_node(printer *p, tir_ir_node n) {
   const tir_ir_graph *g = p->graph;
   const uint32_t n_in = tir_ir_n_in(g, n), n_out = tir_ir_n_out(g, n);
@@ -336,6 +348,7 @@ void tir_ir_print_graph(const tir_ir_graph *g, tir_ir_annotate annotate,
   printer_end(&p);
 }
 
+// In the order of the body, so that names come out the same.
 void tir_ir_print_data(const tir_ir_graph *g, tir_ir_text *text) {
   printer p = {.graph = g, .text = text};
   for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
@@ -354,6 +367,7 @@ void tir_ir_print_data(const tir_ir_graph *g, tir_ir_text *text) {
 
 // --- one node --------------------------------------------------------------
 
+// For differences and pages: contents are told by a hash.
 tir_status tir_graph_node_text(const tir_graph *graph, size_t node,
                                char **out_text, tir_error *error) {
   const tir_ir_graph *g = graph->ir;

@@ -6,6 +6,7 @@
 #include "ir/module.h"
 #include "ir/module_names.h"
 
+// The context is held over the end of everything made from it.
 void tir_ir_graph_free(tir_graph *graph) {
   if (!graph) return;
   tir_context *context = tir_base_context_retain(graph->ir->context);
@@ -22,6 +23,7 @@ void tir_graph_destroy(tir_graph *graph) {
   if (graph && !graph->owned_by_module) tir_ir_graph_free(graph);
 }
 
+// Most graphs come straight from a recorder and are compact already.
 static bool needs_compact(const tir_ir_graph *g) {
   if (g->forward.count > 0) return true;
   for (size_t i = 1; i < g->nodes.count; i++)
@@ -58,6 +60,7 @@ static tir_status check_param(const tir_module *module, const tir_ir_graph *g,
                        tir_ir_type_text(&is, a), tir_ir_type_text(&has, b));
 }
 
+// Found once: instances bind by this list.
 static tir_status find_params(tir_graph *graph, tir_error *error) {
   const tir_ir_graph *g = graph->ir;
   for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
@@ -69,6 +72,7 @@ static tir_status find_params(tir_graph *graph, tir_error *error) {
   return TIR_OK;
 }
 
+// Nothing unverified is ever published, whoever made it.
 static tir_status prepare(tir_graph *graph, tir_error *error) {
   tir_ir_graph *g = graph->ir;
   if (needs_compact(g)) TIR_TRY(tir_ir_compact(g, NULL, error));
@@ -78,6 +82,7 @@ static tir_status prepare(tir_graph *graph, tir_error *error) {
   return find_params(graph, error);
 }
 
+// A graph of the caller's holds its module; one of the module's is held by it.
 static tir_status publish(tir_ir_graph *ir, tir_module *module,
                           bool owned_by_module, tir_graph **out_graph,
                           tir_error *error) {
@@ -124,6 +129,8 @@ static tir_status reserve_name(tir_module *module, const char *name,
   return TIR_OK;
 }
 
+// Room for the name is made first, so that publishing is the last that can
+// fail.
 tir_status tir_ir_module_add_graph(tir_module *module, tir_ir_graph *ir,
                                    tir_graph **out_graph, tir_error *error) {
   *out_graph = NULL;
@@ -139,6 +146,44 @@ tir_status tir_ir_module_add_graph(tir_module *module, tir_ir_graph *ir,
   module->graphs.data[module->graphs.count++] = graph;
   module->graph_of_string.data[string] = (uint32_t)module->graphs.count;
   *out_graph = graph;
+  return TIR_OK;
+}
+
+// The module must have every parameter of the graph; that they fit is checked
+// when it is published there.
+static tir_status have_params(const tir_module *module, const tir_graph *graph,
+                              tir_error *error) {
+  char quoted[TIR_QUOTED_MAX];
+  for (size_t i = 0; i < graph->params.count; i++) {
+    const char *name = tir_ir_value_name(
+        graph->ir, tir_ir_out(graph->ir, graph->params.data[i], 0));
+    if (tir_ir_module_param(module, name)) continue;
+    return tir_base_fail(error, TIR_ERR_ARGUMENT,
+                         "module: the graph uses %s, which the module does "
+                         "not have",
+                         tir_base_quote(name, quoted));
+  }
+  return TIR_OK;
+}
+
+tir_status tir_module_add_graph(tir_module *module, const tir_graph *graph,
+                                const char *name, tir_graph **out_graph,
+                                tir_error *error) {
+  if (out_graph) *out_graph = NULL;
+  if (!module || !graph)
+    return tir_base_fail(error, TIR_ERR_ARGUMENT, "module: %s is NULL",
+                         module ? "graph" : "module");
+  TIR_TRY(have_params(module, graph, error));
+  tir_ir_graph *copy = NULL;
+  TIR_TRY(tir_ir_graph_copy(graph->ir, &copy, error));
+  if (name && !tir_base_strings_intern(&copy->strings, name, strlen(name),
+                                       &copy->name)) {
+    tir_ir_graph_destroy(copy);
+    return tir_base_fail_memory(error, strlen(name));
+  }
+  tir_graph *added = NULL;
+  TIR_TRY(tir_ir_module_add_graph(module, copy, &added, error));
+  if (out_graph) *out_graph = added;
   return TIR_OK;
 }
 

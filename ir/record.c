@@ -23,6 +23,7 @@ tir_status tir_ir_recorder_create(tir_context *context, tir_ir_graph *graph,
   if (!tape) return tir_base_fail_memory(error, sizeof *tape);
   tape->context = tir_base_context_retain(context);
   tape->graph = graph;
+  tape->first_graph = graph;
   tape->target = tape->n_targets = 1;
   // Handles of different tapes differ even when one tape takes another's
   // address: each starts its generations elsewhere.
@@ -119,6 +120,8 @@ static const char *operand_name(const tir_op_desc *desc, size_t i,
   return buffer;
 }
 
+// On the path of every op call: operands on the stack, one look at each handle,
+// no name looked up unless something is wrong.
 tir_value tir_ir_record(tir_tape *tape, tir_op op, const tir_value *in,
                         size_t n_in, const void *attrs) {
   if (!tape) return (tir_value){0};
@@ -152,12 +155,14 @@ tir_value tir_ir_record(tir_tape *tape, tir_op op, const tir_value *in,
   return result;
 }
 
+// Results of a node have consecutive ids.
 tir_value tir_ir_result(tir_tape *tape, tir_value value, uint32_t i) {
   const tir_ir_value first = tir_ir_peek(tape, value);
   if (!first.id) return value;
   return tir_ir_handle(tape, (tir_ir_value){first.id + i});
 }
 
+// Optimisers update many variables: either all of them or none.
 bool tir_ir_reserve_assigns(tir_tape *tape, const char *call, size_t n) {
   tir_error error;
   tir_status status = TIR_ERR_LIMIT;
@@ -186,6 +191,7 @@ tir_value tir_ir_record_declared(tir_tape *tape, tir_op op,
   return name && name[0] ? tir_set_name(tape, value, name) : value;
 }
 
+// A literal: one element for any shape, no memory.
 tir_value tir_ir_splat(tir_tape *tape, const tir_ir_type *type, double x) {
   tir_attrs_constant attrs = {0};
   if (tir_ir_dtype_is_valid(type->dtype))

@@ -53,11 +53,12 @@ typedef struct tir_ir_failed_call {
   uint32_t serial;
 } tir_ir_failed_call;
 
-enum { TIR_N_FAILED_CALLS = 16 };
+enum { TIR_N_FAILED_CALLS = 16, TIR_PLACE_MAX = 160 };
 
 struct tir_tape {
   tir_context *context;
   tir_ir_graph *graph;   // target
+  const tir_ir_graph *first_graph;  // of target 1: on a live tape the live one
   uint32_t target;       // serial of the target, for slots
   uint32_t n_targets;
   const tir_ir_hooks *hooks;  // NULL unless the target is a live graph
@@ -138,6 +139,12 @@ void tir_ir_value_type(const tir_tape *tape, tir_value value,
 tir_value tir_ir_keep_error(tir_tape *tape, const char *op,
                             tir_status status, const char *format, ...)
     TIR_PRINTF(4, 5);
+// How messages call a value: ` "w"`, "" without a name; and where it was made,
+// ` (net.c:41)`, "" if that is not known.
+const char *tir_ir_name_text(const tir_ir_graph *graph, tir_ir_value value,
+                             char buffer[TIR_QUOTED_MAX + 1]);
+const char *tir_ir_place_text(const tir_ir_graph *graph, tir_ir_value value,
+                              char buffer[TIR_PLACE_MAX]);
 // Makes a handle mean another value from now on (assign, cut).
 void tir_ir_rebind(tir_tape *tape, tir_value handle, tir_ir_value value,
                    tir_ir_value head);

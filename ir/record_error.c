@@ -1,14 +1,37 @@
 // The recorder's first error, failed calls, and recording places.
-#include "ir/record.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "ir/record.h"
 
 #define TIR_NO_SITES
 #include "tapeir/sites.h"
 
 bool tir_ir_ready(tir_tape *tape) { return tape->error.status == TIR_OK; }
+
+const char *tir_ir_name_text(const tir_ir_graph *graph, tir_ir_value value,
+                             char buffer[TIR_QUOTED_MAX + 1]) {
+  const char *name = tir_ir_value_name(graph, value);
+  buffer[0] = '\0';
+  if (!name[0]) return buffer;
+  buffer[0] = ' ';
+  tir_base_quote(name, buffer + 1);
+  return buffer;
+}
+
+const char *tir_ir_place_text(const tir_ir_graph *graph, tir_ir_value value,
+                              char buffer[TIR_PLACE_MAX]) {
+  const char *site = tir_ir_node_at(graph, tir_ir_producer(graph, value))->site;
+  buffer[0] = '\0';
+  // The end of a long path says more than its beginning.
+  const size_t n = site ? strlen(site) : 0, most = TIR_PLACE_MAX - 8;
+  if (n > most)
+    snprintf(buffer, TIR_PLACE_MAX, " (…%s)", site + (n - most));
+  else if (site)
+    snprintf(buffer, TIR_PLACE_MAX, " (%s)", site);
+  return buffer;
+}
 
 // Remembers the call, so that a use of its result can name it.
 static tir_value failed_call(tir_tape *tape, const char *op) {
@@ -28,8 +51,8 @@ static const char *op_of_message(const char *message) {
   return op ? tir_ir_op_desc(op)->name : NULL;
 }
 
-tir_value tir_ir_keep_error(tir_tape *tape, const char *op,
-                            tir_status status, const char *format, ...) {
+tir_value tir_ir_keep_error(tir_tape *tape, const char *op, tir_status status,
+                            const char *format, ...) {
   if (!tape) return (tir_value){0};
   if (tape->error.status == TIR_OK) {
     va_list args;
@@ -61,8 +84,7 @@ tir_status tir_tape_status(const tir_tape *tape) {
 }
 
 // Adds the place to a pending error and to the failed call.
-static void site_of_failure(tir_tape *tape, uint32_t serial,
-                            const char *site) {
+static void site_of_failure(tir_tape *tape, uint32_t serial, const char *site) {
   tir_ir_failed_call *call = &tape->failed[serial % TIR_N_FAILED_CALLS];
   if (call->serial == serial && !call->site) call->site = site;
   if (!tape->error_wants_site) return;

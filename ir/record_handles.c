@@ -4,7 +4,6 @@
 // stale handle never matches. A scope's slots form a doubly linked list:
 // ending a scope, keeping and releasing cost O(1) per value.
 #include "ir/record.h"
-
 #include "tapeir/tape.h"
 
 static void link_slot(tir_tape *tape, uint32_t id, uint32_t scope) {
@@ -84,8 +83,8 @@ static void explain(tir_tape *tape, tir_value value, const char *op,
     tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
                       "%s is not a value: an all-zero handle", operand);
   } else if (value.owner != tape) {
-    tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
-                      "%s belongs to another tape", operand);
+    tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT, "%s belongs to another tape",
+                      operand);
   } else if (!value.slot) {
     const tir_ir_failed_call *call =
         &tape->failed[value.generation % TIR_N_FAILED_CALLS];
@@ -102,11 +101,16 @@ static void explain(tir_tape *tape, tir_value value, const char *op,
                       operand);
   } else {
     const tir_ir_slot *slot = find_slot(tape, value);
+    char name[TIR_QUOTED_MAX + 1], place[TIR_PLACE_MAX];
     if (tape->capture && slot->target == 1)
       tir_ir_keep_error(tape, op, TIR_ERR_STATE,
-                        "%s is a value of the live tape: in a capture use "
+                        "%s%s is a value of the live tape%s: in a capture use "
                         "tir_input, tir_param or tir_constant",
-                        operand);
+                        operand,
+                        tir_ir_name_text(tape->first_graph,
+                                         (tir_ir_value){slot->value}, name),
+                        tir_ir_place_text(tape->first_graph,
+                                          (tir_ir_value){slot->value}, place));
     else
       tir_ir_keep_error(tape, op, TIR_ERR_STATE,
                         "%s belongs to another capture", operand);

@@ -39,6 +39,8 @@ typedef struct checker {
   size_t n_leaves;  // a power of two
 } checker;
 
+// Every finding names value, node and op: it is read by whoever broke the
+// planner.
 static tir_status broken(const checker *c, uint32_t value, const char *what) {
   const uint32_t node = value ? c->g->values.data[value].node : 0;
   tir_base_fail(
@@ -50,6 +52,7 @@ static tir_status broken(const checker *c, uint32_t value, const char *what) {
 
 // --- owners of pieces ------------------------------------------------------
 
+// First cut at or behind an address.
 static size_t find_cut(const checker *c, size_t address) {
   size_t low = 0, high = c->n_cuts;
   while (low < high) {
@@ -79,6 +82,7 @@ static void set_pieces(checker *c, size_t entry, size_t first, size_t size,
   c->tree[entry] = below[0] == below[1] ? below[0] : MIXED;
 }
 
+// Does one owner hold all of the pieces?
 static bool own_pieces(const checker *c, size_t entry, size_t first,
                        size_t size, size_t low, size_t high, uint32_t owner) {
   if (high <= first || first + size <= low) return true;
@@ -108,6 +112,7 @@ static size_t bytes_of(const checker *c, uint32_t value) {
   return tir_ir_type_bytes(&type);
 }
 
+// Through replacements: the graph may come straight from a pass.
 static uint32_t output_value(const checker *c, uint32_t index) {
   return tir_ir_resolve(c->g, c->g->outputs.data[index].value).id;
 }
@@ -121,6 +126,7 @@ static size_t space_of(const checker *c, uint8_t kind, uint32_t index) {
   return space < end ? space : SIZE_MAX;
 }
 
+// Bounds are compared by what is left over, which cannot overflow.
 static bool find_region(const checker *c, uint8_t kind, uint32_t index,
                         size_t offset, size_t size, region *out) {
   const size_t space = space_of(c, kind, index);
@@ -154,6 +160,7 @@ static tir_status lay_out(checker *c, size_t *space_bytes) {
   return TIR_OK;
 }
 
+// Heap sort, written here: qsort of the C library may allocate.
 static void sift_down(size_t *x, size_t at, size_t n) {
   const size_t item = x[at];
   for (size_t child = 2 * at + 1; child < n; child = 2 * at + 1) {
@@ -179,6 +186,8 @@ static size_t sort_unique(size_t *x, size_t n) {
   return kept;
 }
 
+// Pieces begin where any place, space or saved version begins or ends; in
+// between nothing can change by halves.
 static void find_cuts(checker *c) {
   size_t n = 0;
   region r;
@@ -236,6 +245,7 @@ static bool find_run(const checker *c, tir_ir_node n, size_t *out_shift) {
   return last - first == tir_ir_type_numel(&y) - 1;
 }
 
+// Views show the content of what they view; an assign that of its new value.
 static tir_status find_contents(checker *c) {
   const tir_ir_graph *g = c->g;
   for (tir_ir_node n = tir_ir_first(g); tir_ir_node_valid(n);
@@ -266,6 +276,7 @@ static tir_status find_contents(checker *c) {
   return TIR_OK;
 }
 
+// Written at all, and not written over since.
 static tir_status expect(checker *c, uint32_t value, region r,
                          const char *what) {
   if (r.first == r.end) return TIR_OK;
@@ -286,6 +297,7 @@ static tir_status expect_value(checker *c, uint32_t value) {
 
 // --- steps -----------------------------------------------------------------
 
+// Running in place needs each element to stand where its operand stood.
 static bool same_elements(const checker *c, uint32_t a, uint32_t b) {
   tir_ir_type x, y;
   tir_ir_type_of(c->g, (tir_ir_value){a}, &x);
@@ -297,6 +309,8 @@ static bool overlap(region a, region b) {
   return a.first < b.end && b.first < a.end;
 }
 
+// A result may lie over an operand only in place, and over another result
+// never.
 static tir_status check_result(checker *c, tir_ir_node n, uint32_t i,
                                uint32_t at) {
   const tir_op_desc *desc = tir_ir_desc(c->g, n);
@@ -342,6 +356,8 @@ static bool may_fail(const checker *c, tir_ir_node n) {
   return !all_floats;
 }
 
+// All operands are checked before any result is written, as a kernel may do it
+// in any order.
 static tir_status check_step(checker *c, uint32_t at) {
   const tir_ir_node n = {c->plan->order.data[at]};
   if (n.id == 0 || n.id >= c->g->nodes.count || c->is_done[n.id])
@@ -371,6 +387,7 @@ static tir_status check_step(checker *c, uint32_t at) {
   return TIR_OK;
 }
 
+// Copies run after all steps, in their order.
 static tir_status check_copy(checker *c, const tir_plan_copy *copy) {
   const size_t size = bytes_of(c, copy->value);
   region from, to;
@@ -421,6 +438,7 @@ static void visit_externals(checker *c, size_t *space_bytes, bool write) {
   }
 }
 
+// Whatever happened before, this is what the caller sees.
 static tir_status check_outputs(checker *c) {
   for (uint32_t i = 0; i < c->g->outputs.count; i++) {
     const uint32_t v = output_value(c, i);
@@ -466,6 +484,7 @@ static tir_status check_params(checker *c) {
 
 // --- all of it -------------------------------------------------------------
 
+// Space 0 is the arena.
 static void count_spaces(checker *c) {
   size_t n_params = 0, n_constants = 0;
   for (tir_ir_node n = tir_ir_first(c->g); tir_ir_node_valid(n);
@@ -481,6 +500,7 @@ static void count_spaces(checker *c) {
   c->n_spaces = c->first_of[TIR_PLACE_CONSTANT] + n_constants;
 }
 
+// Sizes first, then addresses, then the run on paper.
 static tir_status check_all(checker *c, size_t *space_bytes) {
   space_bytes[0] = c->plan->arena_bytes;
   visit_externals(c, space_bytes, false);

@@ -29,12 +29,14 @@ typedef struct table {
   uint16_t flags;  // of nodes, that count for equality
 } table;
 
+// Two draws of random numbers are two draws, two effects happen twice.
 static bool may_merge(const tir_op_desc *desc, tir_op op) {
   const uint32_t never =
       TIR_TRAIT_RANDOM | TIR_TRAIT_EFFECT | TIR_TRAIT_INTERNAL;
   return !(desc->traits & never) && op != TIR_OP_INPUT && op != TIR_OP_PARAM;
 }
 
+// Multiplies by an odd constant and folds the high bits down.
 static uint64_t mix(uint64_t hash, uint64_t word) {
   hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
   return hash ^ (hash >> 29);
@@ -50,6 +52,7 @@ static uint32_t key_operand(const tir_ir_graph *g, tir_ir_node n, uint32_t i) {
   return (i == 0) == (a < b) ? a : b;
 }
 
+// Over what equal_nodes compares, in the same order of operands.
 static uint32_t hash_node(const tir_ir_graph *g, tir_ir_node n) {
   const size_t n_words = tir_ir_desc(g, n)->attrs_size / sizeof(uint64_t);
   const uint64_t *words = tir_ir_attrs(g, n);
@@ -60,6 +63,7 @@ static uint32_t hash_node(const tir_ir_graph *g, tir_ir_node n) {
   return (uint32_t)(hash >> 32);
 }
 
+// Hashes only propose; equality is compared in full.
 static bool equal_nodes(const tir_ir_graph *g, tir_ir_node a, tir_ir_node b,
                         uint16_t flags) {
   const tir_ir_node_data *x = tir_ir_node_at(g, a), *y = tir_ir_node_at(g, b);
@@ -90,6 +94,7 @@ static tir_ir_node find_or_add(table *t, const tir_ir_graph *g, tir_ir_node n) {
   return n;
 }
 
+// In order, so that operands were merged before their users are compared.
 static tir_status merge(tir_pass_ctx *ctx, tir_ir_graph *g, table *t) {
   for (tir_ir_node n = tir_ir_first(g); tir_ir_node_valid(n);
        n = tir_ir_next(g, n)) {

@@ -7,11 +7,13 @@
 
 #include "ir/base/checked.h"
 
+// An assign shows its value too, but it is an effect.
 bool tir_pass_is_view(const tir_ir_graph *g, tir_ir_node n) {
   const uint32_t traits = tir_ir_desc(g, n)->traits;
   return (traits & TIR_TRAIT_VIEW) && !(traits & TIR_TRAIT_EFFECT);
 }
 
+// On floats arithmetic always has a result; integers may divide by zero.
 bool tir_pass_may_fail(const tir_ir_graph *g, tir_ir_node n) {
   const uint32_t traits = tir_ir_desc(g, n)->traits;
   if (!(traits & TIR_TRAIT_FALLIBLE)) return false;
@@ -36,6 +38,7 @@ static bool is_removed(const tir_ir_graph *g, tir_ir_node n) {
   return tir_ir_node_at(g, n)->flags & TIR_NODE_REMOVED;
 }
 
+// They are there before the first step, or a copy after the last.
 static bool has_no_step(tir_op op) {
   return op == TIR_OP_INPUT || op == TIR_OP_PARAM || op == TIR_OP_CONSTANT ||
          op == TIR_OP_ASSIGN;
@@ -136,6 +139,7 @@ static void make_starts(uint32_t *first, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) first[i + 1] += first[i];
 }
 
+// Both directions by counting, so no list is ever grown.
 static void fill_tables(tir_pass_flow *f, uint32_t *seen) {
   uint32_t n_reads = 0;
   for (uint32_t s = 0; s < f->n_steps; s++) {
@@ -162,6 +166,7 @@ static void give(tir_pass_flow *f, void *ptr, size_t n, size_t size) {
   tir_base_free(f->context, ptr, n * size, 8);
 }
 
+// Separate blocks: sizes depend on nodes, values and operands.
 static bool take_all(tir_pass_flow *f, size_t n_operands) {
   const size_t n = f->n_nodes, v = f->n_values, id = sizeof(uint32_t);
   f->node_of = take(f, n, id);
@@ -198,6 +203,7 @@ void tir_pass_flow_free(tir_pass_flow *f) {
   f->context = NULL;
 }
 
+// Operands before users is all these sweeps need of the order.
 tir_status tir_pass_flow_make(const tir_ir_graph *g, tir_pass_flow *f,
                               tir_error *error) {
   *f = (tir_pass_flow){

@@ -58,6 +58,7 @@ typedef struct operands {
   size_t stored_bytes;  // a splat counts as one element
 } operands;
 
+// Operands looked at only for their shape are no obstacle.
 static operands look_at_operands(const tir_ir_graph *g, tir_ir_node n) {
   operands r = {.all_known = true, .all_empty = true, .same_bits = true};
   const tir_op_desc *desc = tir_ir_desc(g, n);
@@ -95,6 +96,7 @@ static bool has_symbols(const tir_ir_graph *g, tir_ir_node n) {
   return false;
 }
 
+// A symbolic size is not known before the graph is compiled for one.
 static bool may_fold(const folder *f, tir_ir_node n) {
   const uint32_t never = TIR_TRAIT_DECLARED | TIR_TRAIT_INTERNAL |
                          TIR_TRAIT_EFFECT | TIR_TRAIT_RANDOM;
@@ -113,6 +115,7 @@ static bool copies_only(const tir_ir_graph *g, tir_ir_node n) {
 
 // --- results ---------------------------------------------------------------
 
+// High bytes stay zero, so that splats compare as words.
 static uint64_t read_bits(const void *element, size_t size) {
   uint64_t bits = 0;
   memcpy(&bits, element, size);
@@ -136,6 +139,7 @@ static void unify_nans(tir_dtype dtype, void *data, int64_t numel) {
       memcpy(element, &nan_bits[dtype], size);
 }
 
+// Movement makes no NaN and so has none to unify.
 static bool computes(const tir_ir_graph *g, tir_ir_node n) {
   return !(tir_ir_desc(g, n)->traits & TIR_TRAIT_MOVEMENT);
 }
@@ -159,6 +163,7 @@ static void release_operands(folder *f, tir_ir_node n) {
   }
 }
 
+// The smallest form of a constant, whatever its shape.
 static tir_status become_splat(folder *f, tir_ir_node n, uint64_t bits) {
   release_operands(f, n);
   f->ctx->rewrites++;
@@ -259,6 +264,8 @@ static bool splat_bytes(const tir_ir_graph *g, tir_ir_node n,
   return true;
 }
 
+// Three bounds: this result, all that are alive, and all work ever done. What
+// exceeds one is left to the run.
 static bool is_affordable(const folder *f, tir_ir_node n,
                           const tir_ir_type *out, size_t stored_bytes) {
   const size_t result = tir_ir_type_bytes(out);
@@ -272,6 +279,7 @@ static bool is_affordable(const folder *f, tir_ir_node n,
          result <= f->work_bytes;
 }
 
+// Operands are written out in an arena that ends with this evaluation.
 static tir_status eval_dense(folder *f, tir_ir_node n, tir_base_arena *arena,
                              const tir_ir_call_types *types,
                              tir_tensor *tensor) {
@@ -325,6 +333,7 @@ static tir_status fold_typed(folder *f, tir_ir_node n, size_t stored_bytes,
   return status;
 }
 
+// Types are inferred again, because operands may have been replaced.
 static tir_status fold_dense(folder *f, tir_ir_node n, size_t stored_bytes) {
   tir_ir_graph *g = f->graph;
   const uint32_t n_in = tir_ir_n_in(g, n);
@@ -360,6 +369,7 @@ static bool is_worth_a_splat(const folder *f, tir_ir_node n,
   return size <= FREE_BYTES || size <= tir_ir_type_bytes(&x) + stored_bytes;
 }
 
+// The cheap ways first: same splat, one element, all elements.
 static tir_status fold_node(folder *f, tir_ir_node n) {
   const tir_ir_graph *g = f->graph;
   const uint32_t traits = tir_ir_desc(g, n)->traits;
@@ -392,6 +402,7 @@ static void count_uses(folder *f) {
   }
 }
 
+// Constants the graph brings along were paid for by whoever made it.
 static void set_limits(folder *f) {
   const size_t asked = f->ctx->max_folded_bytes;
   f->growth_bytes = asked ? asked : DEFAULT_BUDGET;

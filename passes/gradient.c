@@ -45,6 +45,7 @@ static tir_status no_memory(tir_expansion *x) {
   return tir_base_fail_memory(x->error, sizeof(tir_term));
 }
 
+// Forward nodes go over as they are, with their place and origin.
 static tir_status copy_node(tir_expansion *x, tir_ir_node n) {
   const uint32_t n_in = tir_ir_n_in(x->from, n);
   x->operands.count = 0;
@@ -177,6 +178,8 @@ static tir_status collect(tir_expansion *x, tir_ir_node n,
   return TIR_OK;
 }
 
+// One node backward: sum what its consumers gave, ask its rule, pass on. A node
+// whose results nobody differentiates asks nothing.
 static tir_status reverse_node(tir_expansion *x, tir_ir_node n) {
   const tir_ir_node_data data = *tir_ir_node_at(x->to, n);
   if (!(data.flags & TIR_NODE_HISTORY)) return TIR_OK;
@@ -213,6 +216,8 @@ static tir_status reverse_node(tir_expansion *x, tir_ir_node n) {
   return TIR_OK;
 }
 
+// Tables are as long as there are values when the call is met; what the call
+// itself makes is never differentiated by it.
 static tir_status start_call(tir_expansion *x) {
   const size_t n = x->to->values.count;
   x->first_term.count = x->depends.count = x->terms.count = 0;
@@ -227,6 +232,7 @@ static tir_status start_call(tir_expansion *x) {
   return TIR_OK;
 }
 
+// From the last node to the first: every consumer comes before its operand.
 static tir_status expand_call(tir_expansion *x, tir_ir_node call) {
   const tir_attrs_gradient attrs =
       *(const tir_attrs_gradient *)tir_ir_attrs(x->from, call);
@@ -269,6 +275,7 @@ static tir_status expand_call(tir_expansion *x, tir_ir_node call) {
 
 // --- the sweep -------------------------------------------------------------
 
+// The outputs come last, when every value has its number in the new graph.
 static tir_status sweep(tir_expansion *x) {
   tir_ir_graph *from = x->from;
   for (tir_ir_node n = tir_ir_first(from); tir_ir_node_valid(n);

@@ -8,6 +8,7 @@
 #include "passes/node_edit.h"
 #include "passes/pass.h"
 
+// Any other permutation moves batch axes, which flags cannot say.
 static bool swaps_last_two(const tir_ir_graph *g, tir_ir_node n) {
   int rank = 0, perm[TIR_MAX_RANK];
   if (!tir_pass_read_transpose(g, n, &rank, perm) || rank < 2) return false;

@@ -6,6 +6,8 @@
 
 #include "ir/infer.h"
 
+// Would the node have the same results with `x` as operand i? Asked of infer,
+// so that no pass knows a shape rule.
 tir_status tir_pass_keeps_types(const tir_ir_graph *g, tir_ir_node node,
                                 uint32_t i, tir_ir_value x, bool *out_keeps,
                                 tir_error *error) {
@@ -39,11 +41,13 @@ tir_status tir_pass_keeps_types(const tir_ir_graph *g, tir_ir_node node,
   return TIR_OK;
 }
 
+// The old operand loses a use; eliminate-dead sees to it.
 void tir_pass_set_operand(tir_ir_graph *g, tir_ir_node node, uint32_t i,
                           tir_ir_value x) {
   g->operands.data[tir_ir_node_at(g, node)->in_first + i] = x.id;
 }
 
+// Into fresh words: others may share the old ones.
 tir_status tir_pass_set_attrs(tir_ir_graph *g, tir_ir_node node,
                               const void *attrs, tir_error *error) {
   const size_t size = tir_ir_desc(g, node)->attrs_size;

@@ -23,6 +23,7 @@ static const uint32_t NONE = UINT32_MAX;
 
 // --- lower bound -----------------------------------------------------------
 
+// What is alive at the worst time must fit at once, so no packing is smaller.
 static tir_status find_lower_bound(tir_context *context,
                                    const tir_pass_block *blocks, size_t n,
                                    uint32_t n_times, size_t *out_bound,
@@ -68,6 +69,7 @@ typedef struct arena {
   size_t total;
 } arena;
 
+// By the leading bits of the size: eight bins per power of two.
 static uint32_t bin_of(size_t size) {
   const uint32_t log = 63 - (uint32_t)__builtin_clzll(size | 1);
   if (log < BIN_BITS) return (uint32_t)size;
@@ -76,6 +78,7 @@ static uint32_t bin_of(size_t size) {
   return (log << BIN_BITS) | part;
 }
 
+// At the front: what was freed last is warm.
 static void bin_add(arena *a, uint32_t i) {
   span *s = &a->spans[i];
   const uint32_t bin = bin_of(s->size);
@@ -114,6 +117,7 @@ static uint32_t best_in_bin(const arena *a, uint32_t bin, size_t size) {
   return best;
 }
 
+// First non-empty bin from `bin` on, found by words of bits.
 static uint32_t next_bin(const arena *a, uint32_t bin) {
   uint32_t word = bin / 64;
   uint64_t bits = word < N_BINS / 64 ? a->filled[word] >> (bin % 64) : 0;
@@ -124,6 +128,7 @@ static uint32_t next_bin(const arena *a, uint32_t bin) {
   return N_BINS;
 }
 
+// Larger bins hold only spans that fit; only the first is searched.
 static uint32_t find_span(const arena *a, size_t size) {
   for (uint32_t bin = next_bin(a, bin_of(size)); bin < N_BINS;
        bin = next_bin(a, bin + 1)) {
@@ -133,6 +138,7 @@ static uint32_t find_span(const arena *a, size_t size) {
   return NONE;
 }
 
+// Records are used again, so their number is bounded by the blocks.
 static uint32_t new_span(arena *a) {
   const uint32_t i = a->unused;
   if (i == NONE) return a->n_spans++;
@@ -200,6 +206,7 @@ static void join_after(arena *a, uint32_t i) {
   a->unused = gone;
 }
 
+// Joined with free neighbours at once: two free spans never touch.
 static void give_back(arena *a, uint32_t i) {
   const uint32_t after = a->spans[i].after;
   if (after != NONE && a->spans[after].is_free) {
@@ -222,6 +229,8 @@ typedef struct by_time {
   uint32_t *next_ending;
 } by_time;
 
+// What ends at a time is freed after what begins at it: a step needs both its
+// operands and its results.
 static bool walk_times(by_time *w, tir_pass_block *blocks, size_t n,
                        uint32_t n_times) {
   size_t next = 0;
@@ -334,6 +343,8 @@ static size_t place_by_size(tir_pass_block *blocks, tir_pass_ready_heap *heap,
   return total;
 }
 
+// The heap gives blocks in order of size without moving them: callers know them
+// by index.
 static tir_status pack_by_size(tir_context *context, tir_pass_block *blocks,
                                size_t n, size_t *out_total, tir_error *error) {
   tir_pass_ready_heap heap = {.context = context};
@@ -377,6 +388,7 @@ static tir_status try_by_size(tir_context *context, tir_pass_block *blocks,
   return status;
 }
 
+// By size is only tried where by time left a gap and there are few blocks.
 tir_status tir_pass_pack(tir_context *context, tir_pass_block *blocks, size_t n,
                          uint32_t n_times, size_t *out_total,
                          size_t *out_lower_bound, tir_error *error) {

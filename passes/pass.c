@@ -59,6 +59,7 @@ static bool is_name(const char *name, const char *text, size_t size) {
   return strlen(name) == size && memcmp(name, text, size) == 0;
 }
 
+// Names come from lists, so they do not end with a zero.
 const tir_pass_desc *tir_pass_find(const char *name, size_t size) {
   for (size_t i = 0; i < N_PASSES; i++)
     if (is_name(all_passes[i]->name, name, size)) return all_passes[i];
@@ -94,6 +95,7 @@ static tir_status verify_after(const tir_pass_ctx *ctx,
 }
 #endif
 
+// Time is taken only when somebody looks.
 static tir_status run_pass(tir_pass_ctx *ctx, const tir_pass_desc *pass,
                            const tir_pass_watch *watch, tir_ir_graph *graph) {
   if (watch && watch->before) watch->before(watch->user, pass, graph);
@@ -109,6 +111,7 @@ static tir_status run_pass(tir_pass_ctx *ctx, const tir_pass_desc *pass,
   return TIR_OK;
 }
 
+// A name is a pass or a pipeline, so lists may mix both.
 static tir_status run_item(tir_pass_ctx *ctx, const char *name, size_t size,
                            const tir_pass_watch *watch, tir_ir_graph *graph) {
   const tir_pass_desc *pass = tir_pass_find(name, size);
@@ -128,6 +131,7 @@ static tir_status run_item(tir_pass_ctx *ctx, const char *name, size_t size,
   return TIR_OK;
 }
 
+// "a, b,,c": spaces and gaps are nothing.
 tir_status tir_pass_run(tir_pass_ctx *ctx, const char *list,
                         const tir_pass_watch *watch, tir_ir_graph *graph) {
   if (!list)

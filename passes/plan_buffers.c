@@ -10,6 +10,7 @@
 // from its start.
 #include "passes/planner.h"
 
+// In place an element lies where its operand's lay.
 static bool same_shape(const tir_ir_graph *g, uint32_t a, uint32_t b) {
   tir_ir_type x, y;
   tir_ir_type_of(g, (tir_ir_value){a}, &x);
@@ -36,6 +37,7 @@ static bool may_overwrite(const tir_planner *p, tir_ir_node n, uint32_t out,
   return any;
 }
 
+// A buffer begins with the step that fills it and ends with the last reader.
 static tir_status add_buffer(tir_planner *p, uint32_t root, uint8_t kind,
                              uint32_t index) {
   const tir_planner_buffer b = {
@@ -53,6 +55,8 @@ static tir_status add_buffer(tir_planner *p, uint32_t root, uint8_t kind,
 
 // --- where results are wanted ----------------------------------------------
 
+// The new version may stand in the param's memory from the start if it comes
+// after the commit point and nobody still reads the old one.
 static tir_status place_assign(tir_planner *p, tir_ir_node n) {
   const uint32_t param = p->root[tir_ir_in(p->graph, n, 0).id];
   const uint32_t value = tir_ir_in(p->graph, n, 1).id;
@@ -71,6 +75,7 @@ static tir_status place_assign(tir_planner *p, tir_ir_node n) {
   return add_buffer(p, root, TIR_PLACE_PARAM, p->number[param]);
 }
 
+// Only whole values: a view's memory has its own size and place.
 static tir_status place_output(tir_planner *p, uint32_t index) {
   const uint32_t value =
       tir_ir_resolve(p->graph, p->graph->outputs.data[index].value).id;
@@ -160,6 +165,7 @@ static bool may_join(const tir_planner *p, uint32_t out) {
   return b == TIR_PLANNER_NONE || p->buffers.data[b].kind == TIR_PLACE_OUTPUT;
 }
 
+// Each result takes another dead operand, or memory of its own.
 static tir_status place_results(tir_planner *p, uint32_t at) {
   const tir_ir_node_data *n =
       tir_ir_node_at(p->graph, (tir_ir_node){p->plan->order.data[at]});

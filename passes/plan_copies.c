@@ -10,6 +10,7 @@ static tir_status add_copy(tir_planner *p, tir_plan_copy copy) {
   return tir_base_fail_memory(p->error, sizeof copy);
 }
 
+// Outputs that could not be computed where they are wanted.
 static tir_status copy_outputs(tir_planner *p) {
   const tir_ir_graph *g = p->graph;
   for (uint32_t i = 0; i < g->outputs.count; i++) {
@@ -33,12 +34,14 @@ typedef struct param_copies {
   TIR_VEC(uint32_t) ready;  // no copy reads their old version any more
 } param_copies;
 
+// Computed in the param's memory: nothing to copy.
 static bool is_direct(const tir_planner *p, uint32_t param, uint32_t root) {
   const uint32_t b = p->buffer[root];
   return b != TIR_PLANNER_NONE && p->buffers.data[b].kind == TIR_PLACE_PARAM &&
          p->buffers.data[b].index == p->number[param];
 }
 
+// Assigning a param to itself is no copy.
 static void list_params(const tir_planner *p, param_copies *c) {
   const tir_ir_graph *g = p->graph;
   for (tir_ir_node n = tir_ir_first(g); tir_ir_node_valid(n);
@@ -53,6 +56,7 @@ static void list_params(const tir_planner *p, param_copies *c) {
   }
 }
 
+// With the last reader of its old version gone, a param becomes ready.
 static tir_status copy_param(tir_planner *p, param_copies *c, uint32_t param) {
   const uint32_t value = c->value[param];
   const uint32_t from = p->root[value];

@@ -14,6 +14,7 @@
 
 // --- lifetimes -------------------------------------------------------------
 
+// Lifetimes end one behind the last step that reads.
 static void read_until(tir_planner *p, uint32_t root, uint32_t until) {
   if (p->until[root] < until) p->until[root] = until;
 }
@@ -73,6 +74,7 @@ static tir_status pack_blocks(tir_planner *p, tir_pass_block *blocks) {
   return TIR_OK;
 }
 
+// The context's limit is checked here, before anything is allocated.
 static tir_status pack_arena(tir_planner *p) {
   const size_t n_bytes = (p->buffers.count + 1) * sizeof(tir_pass_block);
   tir_pass_block *blocks =
@@ -90,6 +92,7 @@ static tir_status pack_arena(tir_planner *p) {
 
 // --- places ----------------------------------------------------------------
 
+// What no step makes was there before: input, param or constant.
 static uint8_t external_kind(const tir_planner *p, uint32_t root) {
   switch (tir_planner_maker(p, root)) {
     case TIR_OP_INPUT:
@@ -101,6 +104,7 @@ static uint8_t external_kind(const tir_planner *p, uint32_t root) {
   }
 }
 
+// A view's place is an offset into its root's.
 static tir_place place_of(const tir_planner *p, uint32_t value) {
   const uint32_t root = p->root[value];
   const uint32_t at = tir_planner_made_at(p, root);
@@ -137,6 +141,7 @@ static bool has_memory(const tir_planner *p, uint32_t value) {
   return op == TIR_OP_INPUT || op == TIR_OP_PARAM || op == TIR_OP_CONSTANT;
 }
 
+// Values of removed nodes keep their ids until compact.
 static bool exists(const tir_ir_graph *g, uint32_t value) {
   return !(g->nodes.data[g->values.data[value].node].flags & TIR_NODE_REMOVED);
 }
@@ -171,6 +176,8 @@ static void find_commit(tir_planner *p) {
 
 // --- all of it -------------------------------------------------------------
 
+// Wanted places first, packing last: what shares a buffer must be known before
+// buffers get offsets.
 static tir_status plan_all(tir_planner *p) {
   for (uint32_t v = 1; v < p->flow.n_values; v++) {
     p->root[v] = p->flow.root[v];

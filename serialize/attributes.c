@@ -10,6 +10,8 @@
 
 // --- encoding --------------------------------------------------------------
 
+// The list is copied: protobuf-c wants a pointer that lives until packing, and
+// attribute structs may lie unaligned in the graph.
 static void encode_ints(tir_ser_attrs *out, const tir_ir_ints *ints) {
   int64_t *values = out->values[out->n];
   memcpy(values, ints->v, sizeof ints->v);
@@ -19,6 +21,7 @@ static void encode_ints(tir_ser_attrs *out, const tir_ir_ints *ints) {
   integers->values = values;
 }
 
+// Every kind but a list is eight bytes in the struct, so one read serves all.
 static void encode_one(const tir_ir_attr *attr, const void *field,
                        tir_ser_attrs *out) {
   Tapeir__Attribute *message = &out->messages[out->n];
@@ -53,6 +56,8 @@ static void encode_one(const tir_ir_attr *attr, const void *field,
   out->n++;
 }
 
+// Defaults are not written: a file then does not depend on the version that
+// wrote it, and equal graphs give equal bytes.
 tir_status tir_ser_attrs_encode(const tir_op_desc *desc, const void *attrs,
                                 tir_ser_attrs *out_attrs, tir_error *error) {
   out_attrs->n = 0;
@@ -69,6 +74,7 @@ tir_status tir_ser_attrs_encode(const tir_op_desc *desc, const void *attrs,
 
 // --- decoding --------------------------------------------------------------
 
+// With its article, for messages.
 static const char *kind_name(tir_ir_attr_kind kind) {
   switch (kind) {
     case TIR_ATTR_I64:
@@ -101,6 +107,7 @@ static Tapeir__Attribute__ValueCase case_of(tir_ir_attr_kind kind) {
   return TAPEIR__ATTRIBUTE__VALUE__NOT_SET;
 }
 
+// Dtypes are stored by name, like ops: numbers are this version's affair.
 static tir_status decode_dtype(const tir_op_desc *desc, const tir_ir_attr *attr,
                                const Tapeir__Attribute *message, void *field,
                                tir_error *error) {
@@ -118,6 +125,7 @@ static tir_status decode_dtype(const tir_op_desc *desc, const tir_ir_attr *attr,
   return TIR_OK;
 }
 
+// The struct has room for one number per axis; longer lists cannot be meant.
 static tir_status decode_ints(const tir_op_desc *desc, const tir_ir_attr *attr,
                               const Tapeir__Integers *integers, void *field,
                               tir_error *error) {
@@ -158,6 +166,8 @@ static tir_status decode_one(const tir_op_desc *desc, const tir_ir_attr *attr,
   return TIR_OK;
 }
 
+// An attribute this version does not know may change what the op means, so it
+// is refused by name, never skipped.
 static tir_status find_attr(const tir_op_desc *desc,
                             const Tapeir__Attribute *message, size_t *out_index,
                             tir_error *error) {

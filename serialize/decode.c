@@ -54,6 +54,7 @@ void tir_ser_decode_place(tir_ser_decoder *decoder, size_t offset) {
     decoder->error->byte_offset = decoder->file_offset + offset;
 }
 
+// The allocator fails for two reasons, and the caller can only mend one.
 static tir_status no_scratch(tir_ser_decoder *decoder, size_t offset,
                              size_t size) {
   if (!decoder->scratch.over_budget)
@@ -77,6 +78,7 @@ tir_status tir_ser_unpack(tir_ser_decoder *decoder,
   return *out_message ? TIR_OK : no_scratch(decoder, offset, size);
 }
 
+// Into scratch memory: names go on into string tables, which copy them.
 tir_status tir_ser_decode_text(tir_ser_decoder *decoder, size_t offset,
                                const ProtobufCBinaryData *text,
                                const char **out_text) {
@@ -117,6 +119,8 @@ tir_status tir_ser_decode_dtype(tir_ser_decoder *decoder, size_t offset,
 
 // --- scan ------------------------------------------------------------------
 
+// Before anything is unpacked: malformed bytes end here, and the counts are
+// known, so that tables are allocated once and within the budget.
 tir_status tir_ser_decode_scan(tir_ser_decoder *decoder) {
   const tir_load_options *limits = &decoder->limits;
   tir_ser_count counts[] = {
@@ -149,6 +153,8 @@ tir_status tir_ser_decode_scan(tir_ser_decoder *decoder) {
 
 // --- tensors ---------------------------------------------------------------
 
+// Every offset follows from the sizes before it. So ranges cannot overlap,
+// leave holes or point outside, and there is nothing to choose.
 static tir_status check_place(tir_ser_decoder *decoder, size_t at,
                               const Tapeir__Tensor *message, uint64_t end,
                               uint64_t tensor_bytes, tir_ser_tensor *tensor) {
@@ -244,6 +250,7 @@ tir_status tir_ser_decode_tensors(tir_ser_decoder *decoder,
 
 // --- params and metadata ---------------------------------------------------
 
+// By name, so that a kind a later version adds is refused, not guessed.
 static tir_status param_kind(tir_ser_decoder *decoder, size_t at,
                              const ProtobufCBinaryData *kind,
                              tir_param_kind *out_kind) {
@@ -260,6 +267,7 @@ static tir_status param_kind(tir_ser_decoder *decoder, size_t at,
                              tir_ser_quote(kind, quoted));
 }
 
+// A tensor belongs to one parameter at most: two would be written by one run.
 static tir_status decode_param(tir_ser_decoder *decoder,
                                const tir_ser_field *field, tir_module *module) {
   ProtobufCMessage *base = NULL;

@@ -8,6 +8,8 @@
 #include "serialize/attributes.h"
 #include "serialize/decode_graph.h"
 
+// A tensor serves any number of constants, but never a parameter too: a run
+// would write through the parameter into the constant.
 static tir_status decode_constant(tir_ser_graph_decoder *d,
                                   const tir_ser_field *field,
                                   const Tapeir__Node *message,
@@ -48,6 +50,7 @@ static tir_status decode_constant(tir_ser_graph_decoder *d,
   return TIR_OK;
 }
 
+// Only constants hold data; on other ops it would be lost silently.
 static tir_status decode_attrs(tir_ser_graph_decoder *d,
                                const tir_ser_field *field, tir_op op,
                                const Tapeir__Node *message,
@@ -105,6 +108,7 @@ static tir_status compare_types(tir_ser_graph_decoder *d,
   return TIR_OK;
 }
 
+// Names and places come last: they may refer to what is there by now.
 static tir_status decode_labels(tir_ser_graph_decoder *d,
                                 const tir_ser_field *field,
                                 const Tapeir__Node *message, tir_ir_node node) {
@@ -128,6 +132,8 @@ static tir_status decode_labels(tir_ser_graph_decoder *d,
   return TIR_OK;
 }
 
+// The op's own check sees the node before anything else does. What it infers
+// must be what the file says, so that a reader can trust stored types.
 static tir_status append_node(tir_ser_graph_decoder *d,
                               const tir_ser_field *field,
                               const Tapeir__Node *message) {

@@ -4,6 +4,7 @@
 
 #include "serialize/decode_graph.h"
 
+// protobuf-c has no const; the union says that nobody writes.
 ProtobufCBinaryData tir_ser_content_of(const tir_ser_graph_decoder *d,
                                        const tir_ser_field *field) {
   union {
@@ -13,6 +14,8 @@ ProtobufCBinaryData tir_ser_content_of(const tir_ser_graph_decoder *d,
   return (ProtobufCBinaryData){field->size, cast.out};
 }
 
+// Ops are stored by name once per graph. Internal ones are refused too: a file
+// with one would be a graph half expanded.
 tir_status tir_ser_decode_op(tir_ser_graph_decoder *d,
                              const tir_ser_field *field) {
   const ProtobufCBinaryData name = tir_ser_content_of(d, field);
@@ -42,6 +45,7 @@ tir_status tir_ser_decode_symbol(tir_ser_graph_decoder *d,
   return TIR_OK;
 }
 
+// Places must outlive the file: the graph keeps a copy.
 tir_status tir_ser_decode_site(tir_ser_graph_decoder *d,
                                const tir_ser_field *field) {
   const ProtobufCBinaryData content = tir_ser_content_of(d, field);
@@ -54,6 +58,7 @@ tir_status tir_ser_decode_site(tir_ser_graph_decoder *d,
   return TIR_OK;
 }
 
+// All dims or none: 0 stands for a dim without a name.
 static tir_status decode_symbols(tir_ser_graph_decoder *d,
                                  const tir_ser_field *field,
                                  const Tapeir__Type *message,
@@ -75,6 +80,7 @@ static tir_status decode_symbols(tir_ser_graph_decoder *d,
   return TIR_OK;
 }
 
+// Zeroed first: types are compared and hashed whole further on.
 tir_status tir_ser_decode_type(tir_ser_graph_decoder *d,
                                const tir_ser_field *field) {
   ProtobufCMessage *base = NULL;

@@ -58,12 +58,14 @@ static bool same_type(const tir_ir_type *a, const tir_ir_type *b) {
   return true;
 }
 
+// Callback of the hash table: does entry `number` hold this type?
 static bool is_type_number(const void *user, uint32_t number,
                            const void *thing) {
   const encoder *e = user;
   return same_type(&e->types.data[number - 1], thing);
 }
 
+// Most values repeat the type before them, so that one is tried first.
 static tir_status type_number(encoder *e, tir_ir_value value,
                               uint32_t *out_number) {
   // Zeroed, so that unused dims hash alike.
@@ -91,6 +93,7 @@ static tir_status type_number(encoder *e, tir_ir_value value,
   return TIR_OK;
 }
 
+// Places are shared literals: comparing the pointer finds most repeats.
 static tir_status site_number(encoder *e, const char *site,
                               uint32_t *out_number) {
   *out_number = 0;
@@ -109,6 +112,8 @@ static tir_status site_number(encoder *e, const char *site,
 
 // --- nodes -----------------------------------------------------------------
 
+// Values are numbered in the order in which nodes are written, so an operand
+// always has its number already. Trailing empty names are left out.
 static tir_status number_operands(encoder *e, tir_ir_node node) {
   const uint32_t n_in = tir_ir_n_in(e->graph, node);
   const uint32_t n_out = tir_ir_n_out(e->graph, node);
@@ -145,6 +150,7 @@ static tir_status set_constant(encoder *e, tir_ir_node node,
                              &message->tensor, e->error);
 }
 
+// A node that only a pass understands (a gradient call) must be gone by now.
 static tir_status encode_node(encoder *e, tir_ir_node node) {
   const tir_op_desc *desc = tir_ir_desc(e->graph, node);
   if (desc->traits & TIR_TRAIT_INTERNAL)
@@ -179,6 +185,7 @@ static tir_status encode_node(encoder *e, tir_ir_node node) {
   return TIR_OK;
 }
 
+// Removed nodes leave gaps in the ids; numbers in the file have none.
 static tir_status encode_nodes(encoder *e) {
   const tir_ir_graph *g = e->graph;
   uint32_t n_values = 0;
@@ -251,6 +258,8 @@ static tir_status put_outputs(encoder *e, tir_ser_bytes *tail) {
   return TIR_OK;
 }
 
+// Tables, nodes, outputs: in the order of their field numbers, which the reader
+// insists on.
 static tir_status assemble(encoder *e, tir_ser_bytes *out_bytes) {
   const tir_ir_graph *g = e->graph;
   TIR_TRY(put_types(e));

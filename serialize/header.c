@@ -40,6 +40,8 @@ tir_status tir_ser_fail_at(tir_error *error, uint64_t byte_offset,
   return status;
 }
 
+// Offsets are a function of the sizes: written by it, and checked by it.
+// Without tensors the file ends with the graph section.
 bool tir_ser_header_layout(tir_ser_header *header) {
   size_t offset = 0, end = 0;
   const size_t align = header->tensor_bytes ? TIR_SER_PAGE : TIR_SER_ALIGN;
@@ -74,6 +76,7 @@ void tir_ser_header_encode(const tir_ser_header *header,
   put(out_bytes, AT_HEADER_HASH, &hash, 8);
 }
 
+// memcpy, because the fields lie at fixed offsets of unaligned bytes.
 static void get_fields(const uint8_t *bytes, tir_ser_header *header) {
   memcpy(&header->major, bytes + AT_MAJOR, sizeof header->major);
   memcpy(&header->minor, bytes + AT_MINOR, sizeof header->minor);
@@ -102,6 +105,7 @@ static tir_status check_version(const tir_ser_header *header,
   return TIR_OK;
 }
 
+// The checksum was right, so this catches writers, not accidents.
 static tir_status check_sizes(const uint8_t *bytes, uint64_t file_size,
                               tir_ser_header *header, tir_error *error) {
   for (size_t i = AT_RESERVED; i < AT_HEADER_HASH; i++)
@@ -129,6 +133,8 @@ static tir_status check_sizes(const uint8_t *bytes, uint64_t file_size,
   return TIR_OK;
 }
 
+// In the order that gives the most telling message: a text file is "not a .tir
+// file", not one of a wrong checksum.
 tir_status tir_ser_header_decode(const uint8_t *bytes, size_t size,
                                  uint64_t file_size, tir_ser_header *out_header,
                                  tir_error *error) {

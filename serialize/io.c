@@ -14,6 +14,7 @@
 // One read or write call takes no more than this; systems stop at about 2 GiB.
 enum { MAX_PIECE = 1 << 30 };
 
+// The table of calls that production uses; tests bring tables that fail.
 static int system_open(void *user, int dir, const char *name, int flags,
                        mode_t mode) {
   (void)user;
@@ -46,6 +47,7 @@ static int system_chmod(void *user, int fd, mode_t mode) {
   return fchmod(fd, mode);
 }
 
+// Of the link itself: a link in the place of a file must be seen as one.
 static int system_stat_name(void *user, int dir, const char *name,
                             struct stat *out) {
   (void)user;
@@ -57,6 +59,7 @@ static int system_stat_fd(void *user, int fd, struct stat *out) {
   return fstat(fd, out);
 }
 
+// Within one directory, so that the rename is one step on every file system.
 static int system_rename(void *user, int dir, const char *from,
                          const char *to) {
   (void)user;
@@ -68,6 +71,8 @@ static int system_unlink(void *user, int dir, const char *name) {
   return unlinkat(dir, name, 0);
 }
 
+// Writable but private: parameters are trained in the mapping, and the file
+// never sees it.
 static void *system_map(void *user, int fd, size_t size) {
   (void)user;
   void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
@@ -88,6 +93,7 @@ const tir_ser_io tir_ser_io_system = {
     .map = system_map,
 };
 
+// The end of a path tells files apart; its beginning is often the same.
 const char *tir_ser_quote_path(const char *path,
                                char buffer[TIR_SER_PATH_MAX]) {
   enum { SHOWN = 40 };
@@ -139,6 +145,7 @@ tir_status tir_ser_open(const tir_ser_io *io, const char *path, int *out_fd,
   return TIR_OK;
 }
 
+// A file that ends early was truncated meanwhile: its header had the length.
 tir_status tir_ser_read_all(const tir_ser_io *io, int fd, const char *path,
                             void *bytes, size_t size, tir_error *error) {
   size_t done = 0;
@@ -158,6 +165,8 @@ tir_status tir_ser_read_all(const tir_ser_io *io, int fd, const char *path,
   return TIR_OK;
 }
 
+// After reading: whoever wrote into the file in between may have mixed old and
+// new bytes, and a change of size is how that shows.
 tir_status tir_ser_check_size(const tir_ser_io *io, int fd, const char *path,
                               uint64_t size, tir_error *error) {
   struct stat info;

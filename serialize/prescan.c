@@ -21,6 +21,7 @@ typedef struct state {
   tir_error *error;
 } state;
 
+// "Graph.nodes: what is wrong", placed at the field in the file.
 static tir_status fail(const state *s, size_t at, const char *field,
                        const char *wrong) {
   return tir_ser_fail_at(s->error, s->scan->file_offset + at, TIR_ERR_FORMAT,
@@ -29,6 +30,8 @@ static tir_status fail(const state *s, size_t at, const char *field,
                          field ? "." : "", field ? field : "", wrong);
 }
 
+// The schema's types fall into four encodings; sub-messages and strings are the
+// one by length.
 static bool is_varint(ProtobufCType type) {
   switch (type) {
     case PROTOBUF_C_TYPE_INT32:
@@ -114,6 +117,7 @@ static const char *scan_packed(const state *s, const tir_ser_field *field,
   return NULL;
 }
 
+// Counting while scanning lets the loader refuse before it allocates.
 static tir_status count(const state *s, const tir_ser_field *field,
                         uint64_t n) {
   const ProtobufCMessageDescriptor *message = s->frames[s->depth - 1].message;
@@ -129,6 +133,8 @@ static tir_status count(const state *s, const tir_ser_field *field,
   return TIR_OK;
 }
 
+// Depth is bounded here, on a fixed array, so that the unpacker, which does
+// recurse, never sees more.
 static tir_status enter(state *s, const tir_ser_field *field,
                         const ProtobufCFieldDescriptor *desc) {
   if (s->depth == TIR_SER_MAX_DEPTH)
@@ -145,6 +151,8 @@ static tir_status enter(state *s, const tir_ser_field *field,
   return TIR_OK;
 }
 
+// Low numbers belong to the schema: one that is not in ours comes from a newer
+// writer and may matter. High numbers are extras by agreement.
 static tir_status scan_unknown(const state *s, const tir_ser_field *field) {
   if (field->number >= s->scan->first_extra) return TIR_OK;
   return tir_ser_fail_at(
@@ -155,6 +163,7 @@ static tir_status scan_unknown(const state *s, const tir_ser_field *field) {
       s->frames[s->depth - 1].message->short_name, field->number);
 }
 
+// Repeated scalars may come packed or one by one; readers must take both.
 static tir_status scan_known(state *s, const tir_ser_field *field,
                              const ProtobufCFieldDescriptor *desc) {
   const ProtobufCType type = desc->type;

@@ -6,6 +6,8 @@
 
 #include "ir/graph.h"
 
+// Non-zero reserved words mean a caller built for options this version does not
+// have: better refused than ignored.
 tir_status tir_ser_check_load(const tir_context *context, const void *from,
                               const tir_load_options *options,
                               tir_module **out_module, tir_error *error) {
@@ -29,6 +31,8 @@ static uint64_t or_default(uint64_t value, uint64_t by_default) {
   return value ? value : by_default;
 }
 
+// The default lets ordinary models through and stops amplification: a message
+// may unpack to many times its size.
 tir_load_options tir_ser_load_limits(const tir_load_options *options,
                                      uint64_t file_size) {
   const uint64_t least = UINT64_C(64) << 20;
@@ -73,6 +77,7 @@ tir_status tir_ser_source_read(tir_ser_source *source, void *bytes, size_t size,
   return TIR_OK;
 }
 
+// Memory cannot change its size while it is read.
 tir_status tir_ser_source_check(const tir_ser_source *source,
                                 tir_error *error) {
   if (source->fd < 0) return TIR_OK;
@@ -87,6 +92,8 @@ void tir_ser_source_prefix(const tir_ser_source *source, tir_error *error) {
   tir_base_error_prefix(error, prefix);
 }
 
+// An op's check speaks of wrong arguments; when they came from a file it is the
+// file that is wrong. Memory, limits and I/O stay what they are.
 tir_status tir_ser_as_format(tir_status status, tir_error *error) {
   switch (status) {
     case TIR_ERR_ARGUMENT:

@@ -19,6 +19,7 @@ void tir_ser_table_free(tir_ser_table *table) {
   table->n_buckets = 0;
 }
 
+// Numbers begin at 1, so a zero bucket is empty.
 uint32_t tir_ser_table_find(const tir_ser_table *table, uint64_t hash,
                             const void *thing, tir_ser_same_fn same,
                             const void *user) {
@@ -39,6 +40,7 @@ static void insert(tir_ser_table *table, uint32_t number) {
   table->buckets[i] = number;
 }
 
+// Hashes are kept, so that growing never asks for the things again.
 static bool grow(tir_ser_table *table) {
   const size_t n = table->n_buckets ? 2 * table->n_buckets : 64;
   uint32_t *buckets = tir_base_alloc_zero(table->context, n * sizeof *buckets,

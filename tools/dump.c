@@ -1,4 +1,4 @@
-// tapeir dump, dot, opt, convert: graphs as text, and rewritten.
+// tapeir dump, dot: graphs as text; and what the options make of a graph.
 #include <string.h>
 
 #include "tool.h"
@@ -12,6 +12,8 @@ static int pass_list(const tool *t, char *out, size_t size) {
   bool stopped = !stop;
   size_t n = 0;
   out[0] = '\0';
+  if (strcmp(pipeline, "none") != 0 && !tir_inspect_pipeline(pipeline, 0))
+    return tool_fail("no pipeline is named %s", tool_name(pipeline));
   for (size_t i = 0; o->stop_after < 0 || i < (size_t)o->stop_after; i++) {
     const char *pass = tir_inspect_pipeline(pipeline, i);
     if (!pass) break;
@@ -52,9 +54,7 @@ static int print_plan(tool *t, const tir_graph *graph) {
   return TOOL_OK;
 }
 
-// The chosen graph, differentiated and rewritten as the options say; the
-// caller destroys it.
-static int derive(tool *t, tir_graph **out_graph) {
+int tool_derive(tool *t, tir_graph **out_graph) {
   tir_error error;
   tir_graph *gradient = NULL;
   const tir_graph *graph = t->graph;
@@ -65,12 +65,10 @@ static int derive(tool *t, tir_graph **out_graph) {
     graph = gradient;
   }
   char list[1024];
-  int status = TOOL_OK;
-  if (t->options.passes)
-    snprintf(list, sizeof list, "%s", t->options.passes);
-  else
-    status = pass_list(t, list, sizeof list);
-  if (status == TOOL_OK && tir_graph_optimize(graph, list, out_graph, &error))
+  const char *passes = t->options.passes;
+  int status = passes ? TOOL_OK : pass_list(t, list, sizeof list);
+  if (status == TOOL_OK &&
+      tir_graph_optimize(graph, passes ? passes : list, out_graph, &error))
     status = tool_fail_error("passes", &error);
   tir_graph_destroy(gradient);
   return status;
@@ -83,11 +81,11 @@ int tool_dump(tool *t) {
     // compile runs the passes itself: only the gradient is taken before.
     const char *pipeline = t->options.pipeline;
     t->options.pipeline = "none";
-    status = derive(t, &derived);
+    status = tool_derive(t, &derived);
     t->options.pipeline = pipeline;
     if (status == TOOL_OK) status = print_plan(t, derived);
   } else if (status == TOOL_OK) {
-    status = derive(t, &derived);
+    status = tool_derive(t, &derived);
     if (status == TOOL_OK) status = print_graph(t, derived);
   }
   tir_graph_destroy(derived);
@@ -123,7 +121,7 @@ int tool_dot(tool *t) {
   int status = tool_load_graph(t);
   if (status != TOOL_OK) return status;
   tir_graph *graph;
-  status = derive(t, &graph);
+  status = tool_derive(t, &graph);
   if (status != TOOL_OK) return status;
   const size_t n = tir_graph_n_nodes(graph);
   printf("digraph \"");
@@ -155,27 +153,4 @@ int tool_dot(tool *t) {
   printf("}\n");
   tir_graph_destroy(graph);
   return TOOL_OK;
-}
-
-// --- opt, convert ----------------------------------------------------------
-
-int tool_opt(tool *t) {
-  if (!t->options.output) return tool_usage(t, "--output is missing");
-  if (!t->options.passes && !t->options.pipeline) t->options.pipeline = "full";
-  tir_graph *graph = NULL;
-  tir_module *module = NULL;
-  int status = tool_load_graph(t);
-  if (status == TOOL_OK) status = derive(t, &graph);
-  if (status == TOOL_OK) status = tool_module_of_graph(t, graph, &module);
-  if (status == TOOL_OK) status = tool_save(t, module, t->options.output);
-  tir_module_destroy(module);
-  tir_graph_destroy(graph);
-  return status;
-}
-
-int tool_convert(tool *t) {
-  if (!t->options.output) return tool_usage(t, "--output is missing");
-  const int status = tool_load(t);
-  if (status != TOOL_OK) return status;
-  return tool_save(t, t->module, t->options.output);
 }

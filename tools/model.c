@@ -83,7 +83,8 @@ int tool_load_graph(tool *t) {
   }
   t->graph = tir_module_n_graphs(t->module) == 1
                  ? tir_module_graph_at(t->module, 0)
-                 : tir_module_graph(t->module, "forward");
+                 : tir_module_graph(
+                       t->module, t->options.train ? "train_step" : "forward");
   if (!t->graph)
     return tool_fail("the file holds %zu graphs: choose one with --graph",
                      tir_module_n_graphs(t->module));
@@ -111,7 +112,9 @@ int tool_write_json(tool *t, const char *path, json_t *document) {
   char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;
   json_decref(document);
   if (!text) return tool_fail("out of memory");
-  const int status = tool_write_text(t, path, text, strlen(text));
+  const size_t n = strlen(text);
+  text[n] = '\n';  // in place of the end
+  const int status = tool_write_text(t, path, text, n + 1);
   free(text);
   return status;
 }
@@ -128,7 +131,11 @@ static int save_text(tir_module *module, tool *t, const char *path) {
 
 int tool_save(tool *t, tir_module *module, const char *path) {
   const bool weights = ends_with(path, ".safetensors");
-  if (!weights && !ends_with(path, ".tir")) return save_text(module, t, path);
+  if (ends_with(path, ".tirt") || strcmp(path, "-") == 0)
+    return save_text(module, t, path);
+  if (!weights && !ends_with(path, ".tir"))
+    return tool_fail("%s: only .tir, .tirt and .safetensors can be written",
+                     tool_name(path));
   if (tool_may_write(t, path) != TOOL_OK) return TOOL_FAILED;
   tir_error error;
   if (weights ? tir_safetensors_save(module, path, &error)
@@ -137,32 +144,75 @@ int tool_save(tool *t, tir_module *module, const char *path) {
   return TOOL_OK;
 }
 
+// --- modules made from others -----------------------------------------------
+
+static tir_status copy_param(tir_module *to, tir_module *from, const char *name,
+                             tir_error *error) {
+  tir_tensor *tensor = NULL;
+  const int64_t at = tir_module_find_param(from, name);
+  if (at < 0) return TIR_OK;  // adding the graph says that it is missing
+  tir_status status = tir_module_get_param(from, name, &tensor, error);
+  if (status == TIR_OK)
+    status = tir_module_add_param(
+        to, name, tir_module_param_kind(from, (size_t)at), tensor, error);
+  tir_tensor_release(tensor);
+  return status;
+}
+
 int tool_module_of_graph(tool *t, const tir_graph *graph,
                          tir_module **out_module) {
-  char *text;
   tir_error error;
   *out_module = NULL;
-  if (tir_graph_to_text(graph, &text, &error))
-    return tool_fail_error("text", &error);
-  tir_status status =
-      tir_module_from_text(t->context, text, strlen(text), out_module, &error);
-  tir_text_free(t->context, text);
-  // The text of a graph declares its parameters; their data come along here.
+  tir_status status = tir_module_create(t->context, out_module, &error);
   for (size_t i = 0; status == TIR_OK && i < tir_graph_n_params(graph); i++) {
     tir_port port;
-    tir_tensor *tensor = NULL;
     tir_graph_param(graph, i, &port);
-    const int64_t at = tir_module_find_param(t->module, port.name);
-    if (at < 0) continue;
-    status = tir_module_get_param(t->module, port.name, &tensor, &error);
-    if (status == TIR_OK)
-      status = tir_module_add_param(
-          *out_module, port.name, tir_module_param_kind(t->module, (size_t)at),
-          tensor, &error);
-    tir_tensor_release(tensor);
+    status = copy_param(*out_module, t->module, port.name, &error);
   }
+  if (status == TIR_OK)
+    status = tir_module_add_graph(*out_module, graph, NULL, NULL, &error);
   if (status == TIR_OK) return TOOL_OK;
   tir_module_destroy(*out_module);
   *out_module = NULL;
   return tool_fail_error("graph", &error);
+}
+
+static tir_status copy_all_but_graphs(tir_module *to, tir_module *from,
+                                      tir_error *error) {
+  for (size_t i = 0; i < tir_module_n_params(from); i++) {
+    const tir_status status =
+        copy_param(to, from, tir_module_param_name(from, i), error);
+    if (status != TIR_OK) return status;
+  }
+  for (size_t i = 0; i < tir_module_n_metadata(from); i++) {
+    const char *key = tir_module_metadata_key(from, i);
+    const tir_status status = tir_module_set_metadata(
+        to, key, tir_module_get_metadata(from, key), error);
+    if (status != TIR_OK) return status;
+  }
+  return TIR_OK;
+}
+
+int tool_remake_module(tool *t, tool_remake remake, tir_module **out_module) {
+  tir_error error;
+  tir_module *module = NULL;
+  tir_status made = tir_module_create(t->context, &module, &error);
+  if (made == TIR_OK) made = copy_all_but_graphs(module, t->module, &error);
+  int status = made == TIR_OK ? TOOL_OK : tool_fail_error("copy", &error);
+  for (size_t i = 0; i < tir_module_n_graphs(t->module) && !status; i++) {
+    tir_graph *graph = NULL;
+    t->graph = tir_module_graph_at(t->module, i);
+    status = remake(t, &graph);
+    if (status == TOOL_OK &&
+        tir_module_add_graph(module, graph ? graph : t->graph, NULL, NULL,
+                             &error))
+      status = tool_fail_error("copy", &error);
+    tir_graph_destroy(graph);
+  }
+  if (status == TOOL_OK) {
+    *out_module = module;
+    return TOOL_OK;
+  }
+  tir_module_destroy(module);
+  return status;
 }

@@ -11,16 +11,19 @@ static json_t *json_dtypes(uint32_t mask) {
   return list;
 }
 
+static json_t *json_default(const tir_attribute_info *a) {
+  if (strcmp(a->kind, "float") == 0) return tool_json_number(a->default_float);
+  if (strcmp(a->kind, "bool") == 0) return json_boolean(a->default_int != 0);
+  if (strcmp(a->kind, "dtype") == 0)
+    return json_string(tir_dtype_name((tir_dtype)a->default_int));
+  return json_integer(a->default_int);
+}
+
 static json_t *json_attribute(const tir_attribute_info *a) {
   json_t *out = json_pack("{s:s, s:s, s:b}", "name", a->name, "kind", a->kind,
                           "required", a->required);
   if (a->required || strcmp(a->kind, "ints") == 0) return out;
-  json_t *value = json_integer(a->default_int);
-  if (strcmp(a->kind, "float") == 0) value = json_real(a->default_float);
-  if (strcmp(a->kind, "bool") == 0) value = json_boolean(a->default_int != 0);
-  if (strcmp(a->kind, "dtype") == 0)
-    value = json_string(tir_dtype_name((tir_dtype)a->default_int));
-  json_object_set_new(out, "default", value);
+  json_object_set_new(out, "default", json_default(a));
   return out;
 }
 

@@ -10,11 +10,11 @@ static int write_outputs(tool *t, const tir_graph *graph,
   int status = TOOL_OK;
   for (size_t i = 0; i < v->n_out && status == TOOL_OK; i++) {
     tir_port port;
-    char name[512];
+    char number[32];
     tir_graph_output(graph, i, &port);
-    snprintf(name, sizeof name, "%s", port.name);
-    if (!name[0]) snprintf(name, sizeof name, "output%zu", i);
-    status = tool_write_value(t, manifest, name, v->out[i]);
+    snprintf(number, sizeof number, "output%zu", i);
+    status = tool_write_value(t, manifest, port.name[0] ? port.name : number,
+                              v->out[i]);
   }
   if (status == TOOL_OK) return tool_write_manifest(t, manifest);
   json_decref(manifest);
@@ -33,9 +33,11 @@ int tool_run(tool *t) {
   if (!t->options.output_dir) return tool_usage(t, "--output-dir is missing");
   tool_tensors v = {0};
   int status = tool_load_graph(t);
-  if (status == TOOL_OK) status = tool_open_output_dir(t);
   if (status == TOOL_OK) status = tool_make_room(t->graph, &v);
   if (status == TOOL_OK) status = tool_read_inputs(t, t->graph, v.in);
+  if (status == TOOL_OK && t->options.save_as)
+    status = tool_may_write(t, t->options.save_as);
+  if (status == TOOL_OK) status = tool_open_output_dir(t);
   if (status == TOOL_OK)
     status =
         t->options.reference
@@ -48,16 +50,15 @@ int tool_run(tool *t) {
   return status;
 }
 
-// Only the gradients: the graph's own outputs stay out of the directory.
+// Only the gradients, which stand behind the graph's own outputs.
 static int write_gradients(tool *t, const tir_graph *graph,
                            const tool_tensors *v) {
   json_t *manifest = json_object();
   int status = TOOL_OK;
-  for (size_t i = 0; i < v->n_out && status == TOOL_OK; i++) {
+  for (size_t i = tir_graph_n_outputs(t->graph);
+       i < v->n_out && status == TOOL_OK; i++) {
     tir_port port;
     tir_graph_output(graph, i, &port);
-    const size_t n = strlen(port.name);
-    if (n < 5 || strcmp(port.name + n - 5, ".grad") != 0) continue;
     status = tool_write_value(t, manifest, port.name, v->out[i]);
   }
   if (status == TOOL_OK) return tool_write_manifest(t, manifest);
@@ -76,9 +77,9 @@ int tool_grad(tool *t) {
       tir_graph_differentiate(t->graph, t->options.wrt.items, t->options.wrt.n,
                               t->options.heads.n == 0, &graph, &error))
     status = tool_fail_error("gradient", &error);
-  if (status == TOOL_OK) status = tool_open_output_dir(t);
   if (status == TOOL_OK) status = tool_make_room(graph, &v);
   if (status == TOOL_OK) status = tool_read_inputs(t, graph, v.in);
+  if (status == TOOL_OK) status = tool_open_output_dir(t);
   if (status == TOOL_OK)
     status = tool_run_graph(t, graph, t->options.pipeline, v.in, v.out);
   if (status == TOOL_OK) status = write_gradients(t, graph, &v);

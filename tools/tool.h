@@ -23,6 +23,7 @@ typedef struct tool_options {
   tool_list wrt;     // --wrt NAME
   tool_list sets;    // --set NAME=NUMBER
   tool_list data;    // --data NAME=FILE.npy
+  tool_list shapes;  // --shape NAME=SIZES
   const char *graph;
   const char *pipeline;
   const char *passes;
@@ -36,7 +37,7 @@ typedef struct tool_options {
   long samples;     // check: coordinates of one value
   long stop_after;  // dump: number of passes, -1: all
   bool json, gradient, plan, force, restart, reference, markdown, man,
-      completion, help;
+      completion, help, train;
 } tool_options;
 
 typedef struct tool {
@@ -89,7 +90,8 @@ int tool_print_json(json_t *document);
 // prints.
 int tool_load(tool *t);
 int tool_load_file(tool *t, const char *path, tir_module **out_module);
-// Also chooses the graph: --graph, else the only one, else "forward".
+// Also chooses the graph: --graph, else the only one, else "forward" (with
+// --train "train_step").
 int tool_load_graph(tool *t);
 // Writes a module as .tir, .tirt or .safetensors (parameters alone) by the
 // path's ending; refuses to overwrite without --force.
@@ -100,16 +102,30 @@ int tool_may_write(tool *t, const char *path);
 int tool_write_text(tool *t, const char *path, const char *text, size_t size);
 // Takes the document over.
 int tool_write_json(tool *t, const char *path, json_t *document);
-// Module holding one graph given as text, with the parameters of `t->module`.
+// Module holding a copy of one graph, with its parameters of `t->module`.
 int tool_module_of_graph(tool *t, const tir_graph *graph,
                          tir_module **out_module);
+// A graph in place of t->graph, NULL if that one stays as it is.
+typedef int (*tool_remake)(tool *t, tir_graph **out_graph);
+// A copy of `t->module` with every graph remade.
+int tool_remake_module(tool *t, tool_remake remake, tir_module **out_module);
+// The chosen graph, differentiated and rewritten as the options say; the
+// caller destroys it.
+int tool_derive(tool *t, tir_graph **out_graph);
 
 // --- values ----------------------------------------------------------------
-// Splits NAME=VALUE at the longest declared name; NULL if none fits.
+// VALUE of the item NAME=VALUE, NULL if it is another name's.
 const char *tool_value_of(const char *item, const char *name);
-// Reads the tensors of a graph's inputs from --input (and --head for inputs
-// NAME.head). Missing, extra or ill-typed ones are errors. `out` has room for
-// tir_graph_n_inputs tensors; the caller releases them.
+// Number of the input that NAME=VALUE names: the one with the longest name
+// that fits before a '='; −1 if there is none.
+int64_t tool_input_of(const tir_graph *graph, const char *item);
+// VALUE of the first item that names this input, NULL if none does.
+const char *tool_item_of(const tool_list *list, const tir_graph *graph,
+                         const char *name);
+// Reads the tensors of a graph's inputs from --input; those behind the inputs
+// of `t->graph` are heads, from --head or ones. Missing, extra or ill-typed
+// ones are errors. `out` has room for tir_graph_n_inputs tensors; the caller
+// releases them.
 int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
 // --seed, 0 if it is not given.
 uint64_t tool_seed(const tool *t);

@@ -1,4 +1,4 @@
-// Tensors in and out of .npy files; running a graph on them.
+// Tensors of a run, results in .npy files with a manifest.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,152 +7,8 @@
 
 #include "tool.h"
 
-const char *tool_value_of(const char *item, const char *name) {
-  const size_t n = strlen(name);
-  return strncmp(item, name, n) == 0 && item[n] == '=' ? item + n + 1 : NULL;
-}
-
-// The file given for an input: the longest declared name before '=' counts,
-// so an item belongs to `name` unless a longer input name fits it too.
-static const char *file_of(const tool_list *list, const tir_graph *graph,
-                           const char *name) {
-  for (size_t i = 0; i < list->n; i++) {
-    const char *file = tool_value_of(list->items[i], name);
-    if (!file) continue;
-    bool longer = false;
-    for (size_t k = 0; k < tir_graph_n_inputs(graph); k++) {
-      tir_port port;
-      tir_graph_input(graph, k, &port);
-      longer |= strlen(port.name) > strlen(name) &&
-                tool_value_of(list->items[i], port.name);
-    }
-    if (!longer) return file;
-  }
-  return NULL;
-}
-
-static bool same_type(const tir_port *port, const tir_tensor *tensor) {
-  if (port->dtype != tir_tensor_dtype(tensor) ||
-      port->rank != tir_tensor_rank(tensor))
-    return false;
-  for (int i = 0; i < port->rank; i++)
-    if (!port->dim_names[i] && port->dims[i] != tir_tensor_dim(tensor, i))
-      return false;
-  return true;
-}
-
-static void port_of_tensor(const tir_tensor *tensor, tir_port *port) {
-  *port = (tir_port){.dtype = tir_tensor_dtype(tensor),
-                     .rank = tir_tensor_rank(tensor)};
-  for (int i = 0; i < port->rank; i++)
-    port->dims[i] = tir_tensor_dim(tensor, i);
-}
-
 void tool_release(tir_tensor **tensors, size_t n) {
   for (size_t i = 0; i < n; i++) tir_tensor_release(tensors[i]);
-}
-
-// Every --input must name an input of the graph.
-static int check_names(tool *t, const tir_graph *graph, const tool_list *list,
-                       const char *suffix) {
-  for (size_t i = 0; i < list->n; i++) {
-    bool known = false;
-    for (size_t k = 0; k < tir_graph_n_inputs(graph) && !known; k++) {
-      tir_port port;
-      tir_graph_input(graph, k, &port);
-      char name[512];
-      snprintf(name, sizeof name, "%s", port.name);
-      const size_t n = strlen(name), m = strlen(suffix);
-      if (n >= m && strcmp(name + n - m, suffix) == 0) name[n - m] = '\0';
-      known = tool_value_of(list->items[i], name) != NULL;
-    }
-    if (!known)
-      return tool_fail("the graph has no input for %s",
-                       tool_name(list->items[i]));
-  }
-  (void)t;
-  return TOOL_OK;
-}
-
-int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
-  const size_t n = tir_graph_n_inputs(graph);
-  int status = check_names(t, graph, &t->options.inputs, "");
-  if (status == TOOL_OK)
-    status = check_names(t, graph, &t->options.heads, ".head");
-  for (size_t i = 0; i < n; i++) out[i] = NULL;
-  for (size_t i = 0; i < n && status == TOOL_OK; i++) {
-    tir_port port, given;
-    char want_text[256], given_text[256], head[512];
-    tir_graph_input(graph, i, &port);
-    const char *file = file_of(&t->options.inputs, graph, port.name);
-    const size_t length = strlen(port.name);
-    if (!file && length > 5 && length < sizeof head &&
-        strcmp(port.name + length - 5, ".head") == 0) {
-      memcpy(head, port.name, length - 5);
-      head[length - 5] = '\0';
-      file = file_of(&t->options.heads, graph, head);
-    }
-    if (!file) {
-      status = tool_fail("input %s is missing: it is %s", tool_name(port.name),
-                         tool_type(&port, want_text, sizeof want_text));
-      break;
-    }
-    tir_error error;
-    if (tir_npy_load(t->context, file, &out[i], &error)) {
-      status = tool_fail_error(tool_name(file), &error);
-      break;
-    }
-    if (same_type(&port, out[i])) continue;
-    port_of_tensor(out[i], &given);
-    status =
-        tool_fail("input %s is %s, the file holds %s", tool_name(port.name),
-                  tool_type(&port, want_text, sizeof want_text),
-                  tool_type(&given, given_text, sizeof given_text));
-  }
-  if (status != TOOL_OK) tool_release(out, n);
-  return status;
-}
-
-static void fill_random(void *data, tir_dtype dtype, size_t bytes,
-                        uint64_t *state) {
-  const size_t size = tir_dtype_size(dtype);
-  for (size_t at = 0; at < bytes; at += size) {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    const double x = (double)(*state >> 33) / 2147483648.0 - 0.5;
-    const float f = (float)x;
-    if (dtype == TIR_DTYPE_F32) memcpy((char *)data + at, &f, 4);
-    if (dtype == TIR_DTYPE_F64) memcpy((char *)data + at, &x, 8);
-  }
-}
-
-uint64_t tool_seed(const tool *t) {
-  return t->options.seed < 0 ? 0 : (uint64_t)t->options.seed;
-}
-
-int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
-  uint64_t state = tool_seed(t) * 2 + 1;
-  const size_t n = tir_graph_n_inputs(graph);
-  for (size_t i = 0; i < n; i++) out[i] = NULL;
-  for (size_t i = 0; i < n; i++) {
-    tir_port port;
-    tir_error error;
-    void *data;
-    tir_graph_input(graph, i, &port);
-    if (tir_tensor_create(t->context, port.dtype, port.dims, port.rank, &out[i],
-                          &error) ||
-        tir_tensor_write_begin(out[i], &data, &error)) {
-      tool_release(out, n);
-      return tool_fail_error("inputs", &error);
-    }
-    fill_random(data, port.dtype, tir_tensor_size_bytes(out[i]), &state);
-    tir_tensor_write_end(out[i]);
-  }
-  return TOOL_OK;
-}
-
-int tool_some_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
-  return t->options.inputs.n ? tool_read_inputs(t, graph, out)
-                             : tool_random_inputs(t, graph, out);
 }
 
 int tool_make_room(const tir_graph *graph, tool_tensors *v) {
@@ -173,7 +29,7 @@ void tool_free_tensors(tool_tensors *v) {
 // --- out -------------------------------------------------------------------
 
 // NAME as a file name: bytes outside [A-Za-z0-9._-] as %XX, cut and hashed
-// when long, a leading dot escaped.
+// when long or taken.
 static void file_name(const char *name, const json_t *manifest, char *out,
                       size_t size) {
   size_t n = 0;
@@ -182,7 +38,7 @@ static void file_name(const char *name, const json_t *manifest, char *out,
     hash = (hash ^ *c) * 1099511628211u;
     const bool plain = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
                        (*c >= '0' && *c <= '9') || *c == '_' || *c == '-' ||
-                       (*c == '.' && n > 0);
+                       *c == '.';
     if (n + 4 >= size - 24) continue;
     if (plain)
       out[n++] = (char)*c;

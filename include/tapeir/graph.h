@@ -89,6 +89,16 @@ TIR_API size_t tir_module_n_graphs(const tir_module *module);
 TIR_API tir_graph *tir_module_graph_at(tir_module *module, size_t index);
 /// Borrowed, NULL if there is none of that name.
 TIR_API tir_graph *tir_module_graph(tir_module *module, const char *name);
+/// Adds a copy of a graph, under `name` (NULL: its own): one that was
+/// optimised or differentiated, or one of another module. `*out_graph` (may be
+/// NULL) is borrowed.
+/// Errors  ARGUMENT if the name is taken or bad, or a parameter is missing in
+///         the module; SHAPE or DTYPE if one is of another type.
+/// Cost    linear in the nodes; constants are shared.
+TIR_API tir_status tir_module_add_graph(tir_module *module,
+                                        const tir_graph *graph,
+                                        const char *name, tir_graph **out_graph,
+                                        tir_error *error);
 
 /// Metadata: UTF-8 keys and values. A NULL value removes the key.
 TIR_API tir_status tir_module_set_metadata(tir_module *module, const char *key,
@@ -196,6 +206,20 @@ TIR_API tir_status tir_graph_differentiate(const tir_graph *graph,
                                            bool default_heads,
                                            tir_graph **out_graph,
                                            tir_error *error);
+/// Size of a symbolic dim.
+typedef struct tir_dim_size {
+  const char *name;  ///< its symbol
+  int64_t size;      ///< 0 or more
+} tir_dim_size;
+
+/// The graph with symbolic dims fixed to sizes: they lose their names, and
+/// every type follows.
+/// Errors  ARGUMENT if no input has a dim of that name or a size is negative;
+///         what an op says that cannot follow, with its node.
+/// Owner   the caller, ends with tir_graph_destroy.
+TIR_API tir_status tir_graph_fix_dims(const tir_graph *graph,
+                                      const tir_dim_size *sizes, size_t n_sizes,
+                                      tir_graph **out_graph, tir_error *error);
 /// For graphs the caller owns; a module's graphs end with the module.
 TIR_API void tir_graph_destroy(tir_graph *graph);
 

@@ -15,12 +15,6 @@ typedef struct tir_program tir_program;
 /// One execution context of a program. One thread at a time.
 typedef struct tir_instance tir_instance;
 
-/// Size of a symbolic dim.
-typedef struct tir_dim_size {
-  const char *name;  ///< its symbol
-  int64_t size;      ///< 0 or more
-} tir_dim_size;
-
 /// All-zero means defaults.
 typedef struct tir_compile_options {
   const char *pipeline;           ///< "none", "basic", "full" (default)

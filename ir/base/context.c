@@ -16,6 +16,7 @@ _Static_assert(sizeof(tir_context_options) == 144,
 
 // --- default allocator -----------------------------------------------------
 
+// malloc where it aligns well enough: it is the faster of the two.
 static void *default_alloc(void *user, size_t size, size_t align) {
   (void)user;
   if (align <= _Alignof(max_align_t)) return malloc(size);
@@ -42,6 +43,8 @@ static bool has_rest_of_v3(void) {
 }
 #endif
 
+// A level is a set of extensions that is used as a whole, so all of them must
+// be there.
 static int32_t best_cpu_level(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
@@ -59,6 +62,8 @@ static int32_t best_cpu_level(void) {
   return TIR_CPU_BASELINE;
 }
 
+// A host's runner replaces the pool; a number of threads beside it would have
+// two meanings.
 static tir_status check_runner(const tir_context_options *options,
                                tir_error *error) {
   const tir_runner *runner = &options->runner;
@@ -80,6 +85,7 @@ static tir_status check_runner(const tir_context_options *options,
   return TIR_OK;
 }
 
+// Everything a caller may get wrong is refused here; nothing later asks again.
 static tir_status check_options(const tir_context_options *options,
                                 tir_error *error) {
   const size_t n = sizeof options->reserved / sizeof *options->reserved;
@@ -157,6 +163,7 @@ void tir_context_destroy(tir_context *context) {
   tir_base_context_release(context);
 }
 
+// Whatever is made from a context holds it, so objects may end in any order.
 tir_context *tir_base_context_retain(tir_context *context) {
   if (context)
     atomic_fetch_add_explicit(&context->n_refs, 1, memory_order_relaxed);
@@ -177,6 +184,7 @@ void tir_base_context_release(tir_context *context) {
                  _Alignof(tir_context));
 }
 
+// Huge pages are asked for only in memory that is ours to advise on.
 bool tir_base_context_is_default(const tir_context *context) {
   return context->allocator.alloc == default_alloc;
 }
@@ -194,6 +202,7 @@ static void poison(void *ptr, size_t size) {
 #endif
 }
 
+// Never of no bytes: allocators disagree about what that returns.
 void *tir_base_alloc(tir_context *context, size_t size, size_t align) {
   if (size > PTRDIFF_MAX) return NULL;
   if (size == 0) size = 1;
@@ -208,6 +217,7 @@ void *tir_base_alloc_zero(tir_context *context, size_t size, size_t align) {
   return ptr;
 }
 
+// Allocators get size and alignment back; nothing has to remember them.
 void tir_base_free(tir_context *context, void *ptr, size_t size, size_t align) {
   if (!ptr) return;
   if (size == 0) size = 1;

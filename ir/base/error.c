@@ -9,6 +9,7 @@ enum { MESSAGE_MAX = sizeof(((tir_error *)0)->message) };
 
 _Static_assert(sizeof(tir_error) == 512, "tir_error is 512 bytes");
 
+// From the list in the header, so that no code can lack a name.
 const char *tir_status_name(tir_status status) {
   switch (status) {
 #define TIR_STATUS_CASE(code, name, meaning) \
@@ -82,6 +83,7 @@ static void format_into(char out[MESSAGE_MAX], const char *format, ...) {
   va_end(args);
 }
 
+// A fresh error each time; line and node are set by those who know them.
 tir_status tir_base_fail_v(tir_error *error, tir_status status,
                            const char *format, va_list args) {
   if (!error) return status;
@@ -106,6 +108,7 @@ tir_status tir_base_fail_memory(tir_error *error, size_t size) {
                        size);
 }
 
+// Whoever passes an error on says what it was doing.
 void tir_base_error_prefix(tir_error *error, const char *prefix) {
   if (!error) return;
   char text[MESSAGE_MAX];
@@ -134,6 +137,8 @@ static bool is_plain(const unsigned char *s, size_t n) {
   return !(s[0] == 0xC2 && s[1] < 0xA0);
 }
 
+// 48 bytes between quotes: enough to recognise a name, and two of them leave
+// room for the message.
 const char *tir_base_quote(const char *name, char buffer[TIR_QUOTED_MAX]) {
   enum { CONTENT_MAX = 48 };
   static const char digits[] = "0123456789abcdef";

@@ -10,12 +10,15 @@ enum {
   HUGE_BYTES = 2 << 20,
 };
 
+// Used for both ends of a block's life, so it must depend on nothing that
+// changes.
 static size_t align_for(const tir_context *context, size_t alloc_bytes) {
   return alloc_bytes >= HUGE_BYTES && tir_base_context_is_default(context)
              ? HUGE_BYTES
              : LINE_BYTES;
 }
 
+// Rounded up to whole lines: kernels may read the last one to its end.
 void *tir_base_alloc_pages(tir_context *context, size_t size,
                            size_t *out_alloc_bytes) {
   *out_alloc_bytes = 0;

@@ -75,6 +75,7 @@ static bool grow_buckets(tir_base_strings *strings) {
   return true;
 }
 
+// Header, text and a zero, in one piece of the arena.
 static const char *copy_text(tir_base_strings *strings, const char *text,
                              size_t size, uint32_t hash) {
   const entry e = {.size = (uint32_t)size, .hash = hash};
@@ -86,6 +87,7 @@ static const char *copy_text(tir_base_strings *strings, const char *text,
   return p + sizeof e;
 }
 
+// Id 0 is the empty string, so zeroed memory has no name.
 bool tir_base_strings_intern(tir_base_strings *strings, const char *text,
                              size_t size, uint32_t *out_id) {
   *out_id = 0;

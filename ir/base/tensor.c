@@ -6,6 +6,7 @@
 
 #include "ir/base/checked.h"
 
+// Overflow is ruled out once, here; sizes computed later cannot fail.
 static tir_status check_shape(tir_dtype dtype, const int64_t *dims, int rank,
                               tir_error *error) {
   if (tir_dtype_size(dtype) == 0)
@@ -52,6 +53,7 @@ static tir_status new_tensor(tir_context *context, tir_dtype dtype,
   return TIR_OK;
 }
 
+// Output pointers are cleared before anything can fail.
 static tir_status check_call(tir_context *context, tir_dtype dtype,
                              const int64_t *dims, int rank,
                              tir_tensor **out_tensor, tir_error *error) {
@@ -92,6 +94,7 @@ tir_status tir_tensor_create(tir_context *context, tir_dtype dtype,
   return TIR_OK;
 }
 
+// An empty tensor needs no data.
 static tir_status check_data(tir_dtype dtype, const int64_t *dims, int rank,
                              const void *data, tir_error *error) {
   size_t bytes = 0;
@@ -140,6 +143,7 @@ tir_tensor *tir_tensor_retain(tir_tensor *tensor) {
   return tensor;
 }
 
+// The last holder's thread frees; acquire and release order all use before it.
 void tir_tensor_release(tir_tensor *tensor) {
   if (!tensor) return;
   if (atomic_fetch_sub_explicit(&tensor->n_refs, 1, memory_order_acq_rel) !=
@@ -214,6 +218,7 @@ void tir_tensor_write_end(tir_tensor *tensor) {
     atomic_fetch_add_explicit(&tensor->n_frozen, 0, memory_order_release);
 }
 
+// While any holder reads by reference, nobody may write.
 void tir_base_tensor_freeze(tir_tensor *tensor) {
   atomic_fetch_add_explicit(&tensor->n_frozen, 1, memory_order_acq_rel);
 }

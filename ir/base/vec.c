@@ -18,6 +18,8 @@ static void *load_pointer(void *const *at) {
 
 static void store_pointer(void **at, void *p) { memcpy(at, &p, sizeof p); }
 
+// Doubling keeps appending linear. A new block and a copy, because the
+// allocator hook has no realloc.
 bool tir_base_vec_grow(tir_context *context, void **data, size_t *capacity,
                        size_t count, size_t extra, size_t elem_size) {
   size_t wanted = 0, bytes = 0;

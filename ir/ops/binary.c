@@ -11,6 +11,7 @@ enum {
   ARITHMETIC = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_EXACT,
 };
 
+// Broadcasting and dtypes are infer's affair; this only packs two handles.
 static tir_value record2(tir_tape *tape, tir_op op, tir_value a, tir_value b) {
   const tir_value in[] = {a, b};
   return tir_ir_record(tape, op, in, 2, NULL);
@@ -18,6 +19,7 @@ static tir_value record2(tir_tape *tape, tir_op op, tir_value a, tir_value b) {
 
 // --- add -------------------------------------------------------------------
 
+// da = db = g, summed to each operand's shape.
 static void add_vjp(const tir_ir_vjp *q) {
   const tir_value g = q->out_grad[0];
   for (size_t i = 0; i < 2; i++)
@@ -165,6 +167,7 @@ tir_value tir_rdiv_scalar(tir_tape *tape, tir_value a, double b) {
 
 // --- pow -------------------------------------------------------------------
 
+// Integer powers would leave the integers at negative exponents.
 static tir_status pow_infer(const tir_ir_infer_query *q) {
   TIR_TRY(tir_ir_check_float(q, 0));
   return tir_ir_infer_binary(q);
@@ -198,6 +201,7 @@ static tir_value pow_exponent_grad(const tir_ir_vjp *q) {
   return tir_mul(t, q->out_grad[0], slope);
 }
 
+// Each half is computed only where it is wanted.
 static void pow_vjp(const tir_ir_vjp *q) {
   if (q->wants[0])
     q->in_grad[0] = tir_ir_grad_reduce(q->tape, pow_base_grad(q), q->in[0]);
@@ -244,6 +248,7 @@ static void extreme_vjp(const tir_ir_vjp *q,
   }
 }
 
+// greater is false on NaN, so a NaN operand wins no gradient.
 static void maximum_vjp(const tir_ir_vjp *q) { extreme_vjp(q, tir_greater); }
 
 const tir_op_desc tir_op_maximum = {
@@ -296,6 +301,8 @@ tir_value tir_minimum_scalar(tir_tape *tape, tir_value a, double b) {
 
 // --- clip ------------------------------------------------------------------
 
+// Bounds may be scalars, rows or as large as x; the result has the shape of all
+// three.
 static tir_status clip_infer(const tir_ir_infer_query *q) {
   char a[TIR_OPERAND_TEXT_MAX], b[TIR_OPERAND_TEXT_MAX];
   TIR_TRY(tir_ir_check_number(q, 0));
@@ -380,6 +387,7 @@ static tir_status add_n_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// Every operand gets g itself: one value, however many they are.
 static void add_n_vjp(const tir_ir_vjp *q) {
   for (size_t i = 0; i < q->n_in; i++)
     if (q->wants[i])

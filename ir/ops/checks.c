@@ -13,6 +13,7 @@ static tir_status wrong_dtype(const tir_ir_infer_query *q, size_t i,
                      tir_ir_operand_text(q, i, text), expected);
 }
 
+// f16 and bf16 are for storage: computing with them begins with a cast.
 tir_status tir_ir_check_float(const tir_ir_infer_query *q, size_t i) {
   if (tir_ir_dtype_is_compute_float(q->in[i].dtype)) return TIR_OK;
   return wrong_dtype(q, i, "f32 or f64");
@@ -25,6 +26,7 @@ tir_status tir_ir_check_number(const tir_ir_infer_query *q, size_t i) {
   return wrong_dtype(q, i, "f32, f64 or an integer");
 }
 
+// Two index dtypes are enough; others can be cast.
 tir_status tir_ir_check_index(const tir_ir_infer_query *q, size_t i) {
   const tir_dtype dtype = q->in[i].dtype;
   if (dtype == TIR_DTYPE_I32 || dtype == TIR_DTYPE_I64) return TIR_OK;
@@ -50,6 +52,7 @@ tir_status tir_ir_check_same_type(const tir_ir_infer_query *q, size_t i,
                      tir_ir_operand_text(q, j, b));
 }
 
+// Rates, counts and bounds: one number, as a value.
 tir_status tir_ir_check_scalar(const tir_ir_infer_query *q, size_t i,
                                tir_dtype dtype) {
   char text[TIR_OPERAND_TEXT_MAX];
@@ -70,6 +73,7 @@ tir_status tir_ir_check_axis(const tir_ir_infer_query *q, size_t i,
                      tir_ir_operand_text(q, i, text), q->in[i].rank);
 }
 
+// As a set: which axes, each once.
 tir_status tir_ir_check_axes(const tir_ir_infer_query *q, size_t i,
                              const tir_ir_ints *axes,
                              bool out_has[TIR_MAX_RANK]) {

@@ -116,6 +116,7 @@ tir_value tir_greater_equal(tir_tape *tape, tir_value a, tir_value b) {
 
 // --- where -----------------------------------------------------------------
 
+// The condition broadcasts like an operand, but only a and b give the dtype.
 static tir_status where_infer(const tir_ir_infer_query *q) {
   char a[TIR_OPERAND_TEXT_MAX], b[TIR_OPERAND_TEXT_MAX];
   if (q->in[0].dtype != TIR_DTYPE_BOOL)

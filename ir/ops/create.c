@@ -11,6 +11,7 @@
 
 // --- fills -----------------------------------------------------------------
 
+// A literal: one element whatever the shape, and no node to run.
 static tir_value fill(tir_tape *tape, const char *op, tir_dtype dtype,
                       const int64_t *dims, int rank, double value) {
   tir_ir_type type;
@@ -35,6 +36,7 @@ tir_value tir_full(tir_tape *tape, tir_dtype dtype, const int64_t *dims,
   return fill(tape, "full", dtype, dims, rank, value);
 }
 
+// By broadcasting, so that the result is as long as x at every size.
 static tir_value fill_like(tir_tape *tape, const char *op, tir_value x,
                            double value) {
   if (!tir_ir_usable(tape, x, op, "x")) return tir_ir_refused(tape, op);
@@ -85,6 +87,7 @@ static int64_t count_of_dtype(tir_dtype dtype) {
   }
 }
 
+// The last number must be one of the dtype.
 static tir_status arange_infer(const tir_ir_infer_query *q) {
   const tir_attrs_arange *attrs = q->attrs;
   const tir_dtype dtype = (tir_dtype)attrs->dtype;
@@ -133,6 +136,7 @@ static const tir_ir_attr dim_product_attrs[] = {
      .offset = offsetof(tir_attrs_dim_product, axes)},
 };
 
+// Only the operand's shape is looked at, never its data.
 static tir_status dim_product_infer(const tir_ir_infer_query *q) {
   const tir_attrs_dim_product *attrs = q->attrs;
   const tir_dtype dtype = (tir_dtype)attrs->dtype;

@@ -4,6 +4,7 @@
 #include "ir/ops/checks.h"
 #include "ir/ops/reduce.h"
 
+// Known when recorded, so it is refused there and not in a run.
 static tir_status check_not_empty(const tir_ir_infer_query *q,
                                   const bool reduced[TIR_MAX_RANK],
                                   const char *what) {
@@ -34,6 +35,7 @@ static void extreme_vjp(const tir_ir_vjp *q) {
   q->in_grad[0] = tir_where(t, tied, tir_div(t, g, count), tir_ir_zero(t, g));
 }
 
+// Positions are i64, whatever they are positions in.
 static tir_status infer_position(const tir_ir_infer_query *q,
                                  const char *what) {
   const tir_attrs_argmax *attrs = q->attrs;

@@ -35,6 +35,7 @@ static tir_status gathered_type(const tir_ir_infer_query *q, int axis,
 
 // --- gather ----------------------------------------------------------------
 
+// Shapes alone: whether an index is in range shows when it is read.
 static tir_status gather_infer(const tir_ir_infer_query *q) {
   const tir_attrs_axis *attrs = q->attrs;
   int axis = 0;
@@ -75,6 +76,7 @@ tir_value tir_gather(tir_tape *tape, tir_value x, tir_value indices, int axis) {
   return tir_ir_record(tape, TIR_OP_GATHER, in, 2, &attrs);
 }
 
+// gather by rows, with the rank checked so that the message speaks of a table.
 tir_value tir_embedding(tir_tape *tape, tir_value table, tir_value indices) {
   const char *op = "embedding";
   if (!tir_ir_usable(tape, table, op, "table") ||
@@ -92,6 +94,7 @@ tir_value tir_embedding(tir_tape *tape, tir_value table, tir_value indices) {
 
 // --- scatter_add -----------------------------------------------------------
 
+// Updates have the shape gather would give for these indices.
 static tir_status scatter_add_infer(const tir_ir_infer_query *q) {
   const tir_attrs_axis *attrs = q->attrs;
   int axis = 0;
@@ -160,6 +163,7 @@ static const tir_ir_attr one_hot_attrs[] = {
      .required = true},
 };
 
+// The new axis is the last one, as in NumPy's eye(depth)[indices].
 static tir_status one_hot_infer(const tir_ir_infer_query *q) {
   const tir_attrs_one_hot *attrs = q->attrs;
   tir_ir_type *out = &q->out[0];

@@ -8,6 +8,7 @@
 #include "ir/base/checked.h"
 #include "ir/ops/rules.h"
 
+// An all-zero handle means "without": a failed call's handle has an owner.
 static bool is_given(tir_value v) {
   return v.owner != NULL || v.slot != 0 || v.generation != 0;
 }
@@ -166,8 +167,7 @@ tir_value tir_group_norm(tir_tape *tape, tir_value x, tir_value weight,
                 per_channel(tape, bias, type.rank));
 }
 
-// --- batch_norm
-// ----------------------------------------------------------------
+// --- batch_norm -------------------------------------------------------------
 
 // running = momentum * running + (1 - momentum) * batch.
 static void update_running(tir_tape *tape, tir_value running, tir_value batch,
@@ -195,6 +195,7 @@ static tir_value batch_norm_train(tir_tape *tape, tir_value x, int rank,
   return y;
 }
 
+// Running statistics are constants here: x alone has a gradient.
 static tir_value batch_norm_predict(tir_tape *tape, tir_value x, int rank,
                                     const tir_value running[2],
                                     double epsilon) {
@@ -205,6 +206,7 @@ static tir_value batch_norm_predict(tir_tape *tape, tir_value x, int rank,
   return tir_mul(tape, tir_sub(tape, x, mean), root);
 }
 
+// Written so that a NaN is refused too.
 static bool check_numbers(tir_tape *tape, double momentum, double epsilon) {
   const char *op = "batch_norm";
   if (!(momentum >= 0 && momentum <= 1)) {
@@ -241,8 +243,7 @@ tir_value tir_batch_norm(tir_tape *tape, tir_value x, tir_value weight,
                 per_channel(tape, bias, type.rank));
 }
 
-// --- attention
-// -----------------------------------------------------------------
+// --- attention --------------------------------------------------------------
 
 // 1 / sqrt(d) for the size d of q's last axis.
 static bool attention_scale(tir_tape *tape, tir_value q, double *scale) {

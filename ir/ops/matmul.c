@@ -16,6 +16,7 @@ static const tir_ir_attr matmul_attrs[] = {
      .offset = offsetof(tir_attrs_matmul, transpose_b)},
 };
 
+// Rank 1 is dot's: a missing axis cannot be told from a batch.
 static tir_status check_operands(const tir_ir_infer_query *q) {
   TIR_TRY(tir_ir_check_same_dtype(q, 0, 1));
   TIR_TRY(tir_ir_check_float(q, 0));

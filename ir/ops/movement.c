@@ -47,6 +47,7 @@ static uint32_t free_symbol(const tir_ir_type *x, int64_t product) {
   return others == product ? symbol : 0;
 }
 
+// One dim may be −1; with a zero among the others it would not be determined.
 static tir_status reshape_infer(const tir_ir_infer_query *q) {
   const tir_attrs_dims *attrs = q->attrs;
   const tir_ir_ints *dims = &attrs->dims;
@@ -80,6 +81,7 @@ static tir_status reshape_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// The order of elements is the same, so g only changes its shape.
 static void reshape_vjp(const tir_ir_vjp *q) {
   q->in_grad[0] = tir_ir_grad_reshape(q->tape, q->out_grad[0], q->in[0]);
 }
@@ -152,6 +154,7 @@ static const tir_ir_attr expand_attrs[] = {
      .required = true},
 };
 
+// Axes are those of the result, as in NumPy.
 static tir_status expand_dims_infer(const tir_ir_infer_query *q) {
   const tir_attrs_axes *attrs = q->attrs;
   const tir_ir_type *x = &q->in[0];
@@ -250,6 +253,7 @@ static tir_status transpose_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// Back by the inverse permutation.
 static void transpose_vjp(const tir_ir_vjp *q) {
   const tir_attrs_axes *attrs = q->attrs;
   tir_attrs_axes inverse = {.axes.n = attrs->axes.n};
@@ -301,6 +305,7 @@ static tir_status broadcast_fail(const tir_ir_infer_query *q,
                      tir_ir_shape_text(wanted, shape));
 }
 
+// −1 keeps the operand's size, symbol and all.
 static tir_status broadcast_to_infer(const tir_ir_infer_query *q) {
   const tir_attrs_dims *attrs = q->attrs;
   const tir_ir_type *x = &q->in[0];
@@ -327,6 +332,7 @@ static tir_status broadcast_to_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// What was repeated is summed.
 static void broadcast_vjp(const tir_ir_vjp *q) {
   q->in_grad[0] = tir_ir_grad_reduce(q->tape, q->out_grad[0], q->in[0]);
 }
@@ -357,6 +363,7 @@ tir_value tir_broadcast_to(tir_tape *tape, tir_value x, const int64_t *dims,
 
 // --- broadcast_like --------------------------------------------------------
 
+// The operand must fit into the other's shape, not only beside it.
 static tir_status broadcast_like_infer(const tir_ir_infer_query *q) {
   tir_ir_type whole = {0};
   if (!tir_ir_broadcast(&q->in[0], &q->in[1], &whole) ||

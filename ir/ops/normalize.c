@@ -34,6 +34,7 @@ static tir_status normalize_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// Along the op's own axes, kept with size 1 so that it broadcasts back.
 static tir_value mean_over(const tir_ir_vjp *q, tir_value v) {
   const tir_attrs_axes *attrs = q->attrs;
   const tir_attrs_reduce mean = {.axes = attrs->axes, .keep_dims = 1};
@@ -50,6 +51,7 @@ static tir_value count_of(const tir_ir_vjp *q) {
   return tir_ir_record(q->tape, TIR_OP_DIM_PRODUCT, &q->in[0], 1, &count);
 }
 
+// An all-zero handle is an exact zero: nothing is recorded for it.
 static tir_value plus(tir_tape *tape, tir_value a, tir_value b) {
   if (!tir_ir_has(a)) return b;
   return tir_ir_has(b) ? tir_add(tape, a, b) : a;
@@ -132,6 +134,7 @@ const tir_op_desc tir_op_normalize = {
     .needs = {{.out = 1 << 0 | 1 << 2}, {.out = 1 << 0 | 1 << 2}},
 };
 
+// epsilon is an operand, so that changing it recompiles nothing.
 static tir_value record_normalize(tir_tape *tape, tir_op op, tir_value x,
                                   const int *axes, int n_axes, double epsilon) {
   const char *name = tir_ir_op_desc(op)->name;

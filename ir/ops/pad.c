@@ -20,6 +20,7 @@ static const tir_ir_attr pad_attrs[] = {
      .required = true},
 };
 
+// Trailing axes may be left out; they are not padded.
 static tir_status check_pad(const tir_ir_infer_query *q) {
   const tir_attrs_pad *attrs = q->attrs;
   const int64_t n = attrs->before.n;
@@ -134,6 +135,7 @@ static tir_status triangle_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// A triangle of zeros and ones times x: its own gradient.
 static void tril_vjp(const tir_ir_vjp *q) {
   q->in_grad[0] =
       tir_ir_record(q->tape, TIR_OP_TRIL, &q->out_grad[0], 1, q->attrs);

@@ -19,6 +19,7 @@ static const tir_ir_attr random_attrs[] = {
      .offset = offsetof(tir_attrs_random, dims)},
 };
 
+// State and stream are operands: a graph says itself which numbers it draws.
 static tir_status check_state(const tir_ir_infer_query *q) {
   const tir_ir_type *state = &q->in[0];
   char text[TIR_OPERAND_TEXT_MAX];
@@ -116,6 +117,7 @@ tir_value tir_uniform(tir_tape *tape, tir_dtype dtype, const int64_t *dims,
   return draw(tape, "uniform", TIR_OP_RANDOM_UNIFORM, &type, low, high - low);
 }
 
+// A deviation of 0 is allowed and gives the mean.
 tir_value tir_normal(tir_tape *tape, tir_dtype dtype, const int64_t *dims,
                      int rank, double mean, double standard_deviation) {
   tir_ir_type type;

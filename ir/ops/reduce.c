@@ -44,6 +44,7 @@ void tir_ir_reduced_type(const tir_ir_infer_query *q,
   }
 }
 
+// No axes means all of them, which no list of axes can say for every rank.
 tir_status tir_ir_infer_reduce(const tir_ir_infer_query *q,
                                bool out_reduced[TIR_MAX_RANK]) {
   const tir_attrs_reduce *attrs = q->attrs;
@@ -87,6 +88,7 @@ static tir_status reduce_number_infer(const tir_ir_infer_query *q) {
   return tir_ir_infer_reduce(q, reduced);
 }
 
+// Every term counts once: dx = g everywhere.
 static void reduce_sum_vjp(const tir_ir_vjp *q) {
   const tir_value g = tir_ir_with_axes(q, q->out_grad[0]);
   q->in_grad[0] = tir_broadcast_like(q->tape, g, q->in[0]);
@@ -249,6 +251,7 @@ tir_value tir_norm(tir_tape *tape, tir_value x, const int *axes, int n_axes,
 
 // --- reduce_to -------------------------------------------------------------
 
+// The inverse of broadcasting: like must broadcast to x.
 static tir_status reduce_to_infer(const tir_ir_infer_query *q) {
   const tir_ir_type *x = &q->in[0], *like = &q->in[1];
   char a[TIR_OPERAND_TEXT_MAX], b[TIR_OPERAND_TEXT_MAX];

@@ -19,6 +19,7 @@ static bool same_dims(const tir_tape *tape, tir_value x, tir_value y) {
   return true;
 }
 
+// Most gradients fit already, and then no node is made.
 tir_value tir_ir_grad_reduce(tir_tape *tape, tir_value g, tir_value like) {
   return same_dims(tape, g, like) ? g : tir_reduce_to(tape, g, like);
 }
@@ -36,6 +37,7 @@ bool tir_ir_usable(tir_tape *tape, tir_value x, const char *op,
   return tir_ir_value_valid(tir_ir_use(tape, x, op, operand));
 }
 
+// The error stands already; this only gives the caller an invalid handle.
 tir_value tir_ir_refused(tir_tape *tape, const char *op) {
   return tir_ir_keep_error(tape, op, TIR_ERR_STATE, "an operand is invalid");
 }
@@ -68,6 +70,7 @@ bool tir_ir_is_element(tir_tape *tape, const char *op, tir_dtype dtype,
   return false;
 }
 
+// In x's dtype, which must hold the number: 0.5 as an integer would become 0.
 tir_value tir_ir_literal(tir_tape *tape, const char *op, tir_value x,
                          double value) {
   tir_ir_type type;
@@ -77,6 +80,8 @@ tir_value tir_ir_literal(tir_tape *tape, const char *op, tir_value x,
   return tir_ir_scalar_like(tape, x, value);
 }
 
+// Stored from the front, so that equal calls have equal attributes. One out of
+// range goes on to infer, which names it.
 int64_t tir_ir_axis_attr(const tir_tape *tape, tir_value x, int axis) {
   tir_ir_type type;
   tir_ir_value_type(tape, x, &type);
@@ -101,6 +106,7 @@ static bool list_is_usable(tir_tape *tape, const char *op, const char *name,
   return true;
 }
 
+// Here nothing is judged but the list itself.
 bool tir_ir_axes_attr(tir_tape *tape, const char *op, const char *name,
                       int rank, const int *axes, int n_axes,
                       tir_ir_ints *out_axes) {
@@ -124,6 +130,7 @@ bool tir_ir_list_attr(tir_tape *tape, const char *op, const char *name,
   return true;
 }
 
+// A type in the caller's words, checked before it becomes a constant.
 bool tir_ir_type_arg(tir_tape *tape, const char *op, tir_dtype dtype,
                      const int64_t *dims, int rank, tir_ir_type *out_type) {
   memset(out_type, 0, sizeof *out_type);

@@ -200,6 +200,9 @@ TEST_F(CppWrapper, SymbolicInputs) {
   tir_compile_options options = {};
   options.dim_sizes = &size;
   options.n_dim_sizes = 1;
+  const auto fixed = tapeir::Graph::fix_dims(graph, {{"batch", 5}});
+  EXPECT_EQ(fixed.ref().input(0).dims[0], 5);
+  EXPECT_EQ(fixed.ref().input(0).dim_names[0], nullptr);
   const auto program = tapeir::Program::compile(context_, graph, &options);
   EXPECT_EQ(program.input(0).dims[0], 5);
   const auto instance = tapeir::Instance::create(program);
@@ -229,6 +232,8 @@ TEST_F(CppWrapper, ModulesTextsAndFiles) {
   const auto small =
       tapeir::Graph::optimize(differentiated, "full").ref().text(context_);
   EXPECT_NE(small.find("w.grad"), std::string::npos);
+  module.add_graph(differentiated, "f.gradient");
+  EXPECT_EQ(module.n_graphs(), 2u);
   const TempDir dir;
   const std::string path = dir.File("w.safetensors");
   module.save_safetensors(path.c_str());

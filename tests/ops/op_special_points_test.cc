@@ -356,6 +356,35 @@ TEST_F(SpecialPoints, AJumpHasNoGradient) {
   EXPECT_EQ(Gradient(f, Vec({2.5f, -3.25f})), (Floats{2, -3}));
 }
 
+// Comparisons, argmax and one_hot: what they give has slope zero.
+TEST_F(SpecialPoints, ChoosingHasNoGradient) {
+  const auto f = [](tir_tape *tape, tir_value x) {
+    const tir_value chosen =
+        tir_one_hot(tape, tir_argmax(tape, x, 0, false), 3, TIR_DTYPE_F32);
+    const tir_value above =
+        tir_cast(tape, tir_greater_equal(tape, x, chosen), TIR_DTYPE_F32);
+    return tir_add(tape, tir_mul(tape, x, chosen), above);
+  };
+  EXPECT_EQ(Gradient(f, Vec({2, 7, 3})), (Floats{0, 1, 0}));
+}
+
+TEST_F(SpecialPoints, SoftmaxSumsToOneAndKnowsNoShift) {
+  Floats x(1000);
+  for (size_t i = 0; i < x.size(); i++)
+    x[i] = 8 * std::sin(static_cast<float>(i));
+  for (const float shift : {0.f, 1e4f, -1e4f}) {
+    Floats moved = x;
+    // Multiples of 2^-9, so that moving them is exact.
+    for (float &v : moved) v = std::round(v * 512) / 512 + shift;
+    const Floats y = Read(tir_softmax(t, Vec(moved), 0));
+    double sum = 0;
+    for (float v : y) sum += v;
+    EXPECT_NEAR(sum, 1, 1000 * 0x1p-24) << shift;
+    for (size_t i = 0; i < x.size(); i++) x[i] = moved[i] - shift;
+    EXPECT_EQ(y, Read(tir_softmax(t, Vec(x), 0))) << shift;
+  }
+}
+
 TEST_F(SpecialPoints, NarrowFloatsPassTheGradient) {
   const auto f = [](tir_tape *tape, tir_value x) {
     return tir_cast(tape, tir_cast(tape, x, TIR_DTYPE_F64), TIR_DTYPE_F32);

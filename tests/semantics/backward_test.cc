@@ -102,6 +102,62 @@ TEST_F(Backward, CreateGraphWithoutReadingBetween) {
   EXPECT_EQ(Stats().n_runs, 1u);
 }
 
+TEST_F(Backward, RecordingIsOffUnlessCreateGraph) {
+  const tir_value x = Leaf({3});
+  tir_record_begin(t, true);
+  const tir_value y = tir_square(t, x);
+  tir_backward(t, y);
+  EXPECT_TRUE(tir_is_recording(t)) << "the mode itself stays";
+  tir_backward(t, tir_grad_of(t, x));
+  EXPECT_NE(Error().find("head 0 has no history"), std::string::npos);
+  const tir_value z = tir_square(t, x);
+  tir_backward_ex(t, &z, 1, nullptr, 0, &kCreate);
+  tir_value second;
+  const tir_value first = tir_grad_of(t, x);
+  tir_grad(t, &first, 1, nullptr, 0, &x, 1, nullptr, &second);
+  tir_mode_end(t);
+  EXPECT_EQ(Read(second), (Floats{2}));
+}
+
+// Gradients that meet are one sum in recorded order: in f32 1e8 + 1 - 1e8 is
+// 0, while 1e8 - 1e8 + 1 is 1.
+TEST_F(Backward, GradientsThatMeetAreSummedInRecordedOrder) {
+  const double orders[][3] = {{1e8, 1, -1e8}, {1e8, -1e8, 1}};
+  const float sums[] = {0, 1};
+  for (int i = 0; i < 2; i++) {
+    const tir_value x = Leaf({1});
+    tir_record_begin(t, true);
+    const tir_value a = tir_mul_scalar(t, x, orders[i][0]);
+    const tir_value b = tir_mul_scalar(t, x, orders[i][1]);
+    const tir_value d = tir_mul_scalar(t, x, orders[i][2]);
+    // Met in another order than recorded.
+    const tir_value y = tir_add(t, d, tir_add(t, b, a));
+    tir_mode_end(t);
+    tir_backward(t, y);
+    EXPECT_EQ(Grad(x), (Floats{sums[i]}));
+  }
+}
+
+TEST_F(Backward, GradOfUnusedIsZerosOfItsOwnType) {
+  const tir_value x = Leaf({1, 2});
+  const int64_t dims[] = {3, 1};
+  const tir_value unused = tir_ones(t, TIR_DTYPE_F64, dims, 2);
+  tir_attach_grad(t, unused, TIR_GRAD_WRITE);
+  tir_record_begin(t, true);
+  const tir_value y = tir_square(t, x);
+  tir_mode_end(t);
+  const tir_backward_options zeros = {false, false, true, {0}};
+  tir_value g;
+  tir_grad(t, &y, 1, nullptr, 0, &unused, 1, &zeros, &g);
+  EXPECT_EQ(tir_value_dtype(t, g), TIR_DTYPE_F64);
+  ASSERT_EQ(tir_value_rank(t, g), 2);
+  EXPECT_EQ(tir_value_dim(t, g, 0), 3);
+  double read[3] = {1, 1, 1};
+  tir_error error;
+  ASSERT_EQ(tir_read_into(t, g, read, sizeof read, &error), TIR_OK);
+  for (double v : read) EXPECT_EQ(v, 0);
+}
+
 TEST_F(Backward, VariablesWithEqualGradientsGetTheirOwn) {
   const tir_value a = Leaf({1}), b = Leaf({2});
   tir_record_begin(t, true);

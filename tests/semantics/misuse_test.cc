@@ -89,8 +89,7 @@ TEST_F(Misuse, SecondBackwardWithoutRetainAfterARun) {
   ASSERT_EQ(tir_step_end(t, &y, 1, &error), TIR_OK) << error.message;
   EXPECT_EQ(Grad(x), (Floats{2}));
   tir_backward(t, y);
-  EXPECT_NE(Error().find("released by an earlier backward"),
-            std::string::npos);
+  EXPECT_NE(Error().find("released by an earlier backward"), std::string::npos);
 }
 
 TEST_F(Misuse, HeadsThatShareHistory) {
@@ -110,7 +109,7 @@ TEST_F(Misuse, AssignToARecordedArrayWhileRecording) {
   const tir_value y = tir_square(t, x);
   tir_assign(t, x, Vec({5}));
   tir_mode_end(t);
-  Expect("assign");
+  Expect("assign: target \"x\" f32[1] is part of a recorded history");
   EXPECT_EQ(Read(x), (Floats{1}));
   EXPECT_EQ(Read(y), (Floats{1}));
 }
@@ -179,11 +178,24 @@ TEST_F(Misuse, LiveValueInACapture) {
   tir_capture_begin(t, m, "g");
   tir_neg(t, x);
   EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_ERR_STATE);
-  EXPECT_NE(std::string(error.message)
-                .find("neg: x is a value of the live tape"),
-            std::string::npos)
+  EXPECT_NE(
+      std::string(error.message).find("neg: x is a value of the live tape"),
+      std::string::npos)
       << error.message;
   EXPECT_EQ(tir_module_n_graphs(m), 0u);
+  // Which value, and where it comes from.
+  const tir_value one = tir_scalar(t, TIR_DTYPE_F32, 1);
+  const std::string place =
+      "misuse_test.cc:" + std::to_string(__LINE__ - 2) + ")";
+  const tir_value named = tir_set_name(t, one, "weights");
+  tir_capture_begin(t, m, "g");
+  tir_add(t, tir_input(t, "x", TIR_DTYPE_F32, nullptr, 0), named);
+  EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_ERR_STATE);
+  const std::string message = error.message;
+  EXPECT_EQ(message.find("add: b \"weights\" is a value of the live tape ("),
+            0u)
+      << message;
+  EXPECT_NE(message.find(place), std::string::npos) << message;
   // The tape is live again.
   EXPECT_EQ(Read(x), (Floats{1}));
   tir_module_destroy(m);
@@ -197,9 +209,13 @@ TEST_F(Misuse, ReadingInACapture) {
   const tir_value x = tir_input(t, "x", TIR_DTYPE_F32, nullptr, 0);
   EXPECT_TRUE(std::isnan(tir_read_scalar(t, x)));
   EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_ERR_STATE);
-  EXPECT_NE(std::string(error.message).find("a live tape re-traces"),
+  const std::string message = error.message;
+  EXPECT_EQ(message.find("read_scalar: value \"x\" ("), 0u) << message;
+  EXPECT_NE(message.find("misuse_test.cc:" + std::to_string(__LINE__ - 5)),
             std::string::npos)
-      << error.message;
+      << message;
+  EXPECT_NE(message.find("a live tape re-traces"), std::string::npos)
+      << message;
   tir_module_destroy(m);
 }
 
@@ -262,6 +278,10 @@ TEST_F(Misuse, HeadGradientOfAnotherShapeOrDtype) {
   const tir_value bad = Vec({1, 2, 3});
   tir_backward_ex(t, &y, 1, &bad, 1, nullptr);
   Expect("head gradient 0 is f32[3], head \"y\" is f32[2]");
+  const int64_t two = 2;
+  const tir_value wide = tir_ones(t, TIR_DTYPE_F64, &two, 1);
+  tir_backward_ex(t, &y, 1, &wide, 1, nullptr);
+  Expect("head gradient 0 is f64[2], head \"y\" is f32[2]");
 }
 
 TEST_F(Misuse, CountsMustAgree) {
@@ -280,7 +300,7 @@ TEST_F(Misuse, CountsMustAgree) {
 
 TEST_F(Misuse, TruthOfSeveralElements) {
   EXPECT_FALSE(tir_read_bool(t, F32({1, 2}, {2})));
-  Expect("a value of shape [2] has no single element");
+  Expect("read_bool: a value of shape [2] has no single element");
 }
 
 TEST_F(Misuse, RunErrorNamesThePlaceOfThePresentTrace) {
@@ -291,8 +311,7 @@ TEST_F(Misuse, RunErrorNamesThePlaceOfThePresentTrace) {
   EXPECT_EQ(Read(tir_gather(t, table, i, 0)), (Floats{1, 3}));
   const tir_value j = tir_value_from_data(t, TIR_DTYPE_I32, dims, 1, bad);
   const tir_value y = tir_gather(t, table, j, 0);
-  const std::string place =
-      "misuse_test.cc:" + std::to_string(__LINE__ - 2);
+  const std::string place = "misuse_test.cc:" + std::to_string(__LINE__ - 1);
   tir_tensor *tensor;
   tir_error error;
   EXPECT_EQ(tir_read(t, y, &tensor, &error), TIR_ERR_VALUE);
@@ -308,11 +327,60 @@ TEST_F(Misuse, RunErrorNamesThePlaceOfThePresentTrace) {
   EXPECT_EQ(Read(table), (Floats{1, 2, 3}));
 }
 
+// A tensor given by reference is frozen, recorded or not.
+TEST_F(Misuse, WritingIntoATensorTheTapeReads) {
+  const float data[] = {1, 2};
+  const int64_t two = 2;
+  tir_tensor *tensor;
+  tir_error error;
+  void *memory = nullptr;
+  ASSERT_EQ(
+      tir_tensor_from_data(c, TIR_DTYPE_F32, &two, 1, data, &tensor, &error),
+      TIR_OK);
+  const tir_value x = tir_value_from_tensor(t, tensor);
+  tir_attach_grad(t, x, TIR_GRAD_WRITE);
+  EXPECT_EQ(tir_tensor_write_begin(tensor, &memory, &error), TIR_ERR_STATE);
+  EXPECT_EQ(memory, nullptr);
+  EXPECT_NE(std::string(error.message).find("read by reference"),
+            std::string::npos)
+      << error.message;
+  EXPECT_EQ(Read(x), (Floats{1, 2}));
+  tir_tensor_release(tensor);
+}
+
+TEST_F(Misuse, DivisionByZeroNamesValueAndPlaceOfThePresentTrace) {
+  const int64_t dims[] = {3};
+  const int32_t a[] = {6, INT32_MIN, 7}, good[] = {4, -1, -2},
+                bad[] = {4, -1, 0};
+  const auto quotient = [&](const int32_t *b, const char *name) {
+    const tir_value x = tir_value_from_data(t, TIR_DTYPE_I32, dims, 1, a);
+    const tir_value y = tir_value_from_data(t, TIR_DTYPE_I32, dims, 1, b);
+    return tir_set_name(t, tir_div(t, x, y), name);
+  };
+  const std::string place =
+      "misuse_test.cc:" + std::to_string(__LINE__ - 3) + ")";
+  tir_tensor *tensor;
+  tir_error error;
+  ASSERT_EQ(tir_read(t, quotient(good, "first"), &tensor, &error), TIR_OK);
+  const auto *data = static_cast<const int32_t *>(tir_tensor_data(tensor));
+  EXPECT_EQ(data[0], 1);
+  EXPECT_EQ(data[1], INT32_MAX) << "saturates";
+  EXPECT_EQ(data[2], -3) << "toward zero";
+  tir_tensor_release(tensor);
+  EXPECT_EQ(tir_read(t, quotient(bad, "second"), &tensor, &error),
+            TIR_ERR_VALUE);
+  const std::string message = error.message;
+  EXPECT_EQ(message.find("div: integer division by zero at position 2"), 0u)
+      << message;
+  EXPECT_NE(message.find("\"second\" ("), std::string::npos) << message;
+  EXPECT_NE(message.find(place), std::string::npos) << message;
+  EXPECT_EQ(Stats().n_plan_hits, 1u);
+}
+
 TEST_F(Misuse, FailedRunDropsItsEffectsAsAWhole) {
   const tir_value w = Vec({1}), table = Vec({1, 2});
   const int32_t bad = 9;
-  const tir_value i =
-      tir_value_from_data(t, TIR_DTYPE_I32, nullptr, 0, &bad);
+  const tir_value i = tir_value_from_data(t, TIR_DTYPE_I32, nullptr, 0, &bad);
   tir_assign(t, w, tir_add_scalar(t, w, 1));
   tir_tensor *tensor;
   tir_error error;

@@ -86,6 +86,48 @@ TEST_F(Variables, AttachingToAnIntermediateCuts) {
   EXPECT_EQ(Grad(y), (Floats{4, 8, 12}));
 }
 
+TEST_F(Variables, TheDumpMarksTheCut) {
+  tir_module *m;
+  tir_error error;
+  char *text = nullptr;
+  ASSERT_EQ(tir_module_create(c, &m, &error), TIR_OK);
+  for (const bool cuts : {true, false}) {
+    const std::string name = cuts ? "cuts" : "retains";
+    tir_capture_begin(t, m, name.c_str());
+    const tir_value x = tir_input(t, "x", TIR_DTYPE_F32, nullptr, 0);
+    tir_attach_grad(t, x, TIR_GRAD_WRITE);
+    tir_record_begin(t, true);
+    const tir_value y = tir_square(t, x);
+    if (cuts)
+      tir_attach_grad(t, y, TIR_GRAD_WRITE);
+    else
+      tir_retain_grad(t, y, TIR_GRAD_WRITE);
+    const tir_value z = tir_exp(t, y);
+    tir_mode_end(t);
+    tir_backward(t, z);
+    tir_output(t, "g", tir_grad_of(t, y));
+    ASSERT_EQ(tir_capture_end(t, nullptr, &error), TIR_OK) << error.message;
+    ASSERT_EQ(
+        tir_graph_to_text(tir_module_graph(m, name.c_str()), &text, &error),
+        TIR_OK);
+    EXPECT_EQ(std::string(text).find("cut %0") != std::string::npos, cuts)
+        << text;
+    tir_text_free(c, text);
+  }
+  tir_module_destroy(m);
+}
+
+TEST_F(Variables, StopGradientIsTheOpFormOfDetach) {
+  const tir_value x = Vec({2});
+  tir_attach_grad(t, x, TIR_GRAD_WRITE);
+  tir_record_begin(t, true);
+  const tir_value y = tir_mul(t, tir_stop_gradient(t, tir_square(t, x)), x);
+  tir_mode_end(t);
+  tir_backward(t, y);
+  EXPECT_EQ(Read(y), (Floats{8}));
+  EXPECT_EQ(Grad(x), (Floats{4}));
+}
+
 TEST_F(Variables, RetainGradKeepsWithoutCutting) {
   const tir_value x = Vec({1, 2, 3});
   tir_attach_grad(t, x, TIR_GRAD_WRITE);

@@ -47,6 +47,8 @@ class Command : public testing::Test {
     err = Slurp("/tmp/tapeir-err-" + Id());
     unlink(("/tmp/tapeir-out-" + Id()).c_str());
     unlink(("/tmp/tapeir-err-" + Id()).c_str());
+    // Whatever the test expects of the command, a leak is none of it.
+    EXPECT_EQ(err.find("Sanitizer"), std::string::npos) << command << err;
   }
   void Tapeir(const std::string &args) {
     Run(TAPEIR_BINARY_DIR "/tools/tapeir " + args);

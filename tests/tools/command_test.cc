@@ -60,7 +60,9 @@ TEST_F(Command, DumpsGradientPlanAndPasses) {
   EXPECT_TRUE(Has("\"w.grad\"")) << out;
   Tapeir("dump --plan m.tirt");
   ASSERT_EQ(status, 0) << err;
-  EXPECT_TRUE(Has("# arena ")) << out;
+  // Place, bytes, first and last step of every value.
+  EXPECT_TRUE(Has("# arena 0..8 steps 0..1\n")) << out;
+  EXPECT_TRUE(Has("# output 0 at 0..4 steps 2..3\n")) << out;
   Tapeir("dump --gradient --before eliminate-dead m.tirt");
   ASSERT_EQ(status, 0) << err;
   Tapeir("dump --after no-such-pass m.tirt");
@@ -236,8 +238,10 @@ TEST_F(Command, OpsInThreeForms) {
   ASSERT_EQ(status, 0);
   EXPECT_TRUE(Has("matmul"));
   Tapeir("ops --json");
+  EXPECT_EQ(status, 0) << err;
   EXPECT_TRUE(Has("\"name\": \"softmax\""));
   Tapeir("ops --markdown");
+  EXPECT_EQ(status, 0) << err;
   EXPECT_TRUE(Has("| `tanh` |"));
 }
 

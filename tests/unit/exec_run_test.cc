@@ -8,6 +8,7 @@
 
 #include "tests/support/compiled.h"
 #include "tests/support/graph_builder.h"
+#include "tests/support/tir_file.h"
 
 namespace {
 
@@ -403,6 +404,9 @@ TEST_F(RunTest, AFailureAfterTheFirstOverwriteTears) {
   const auto program = Compile(context_.get(), graph.get(), &compile);
   ASSERT_LT(program->commit, program->n_steps) << "w is not updated in place";
   const auto instance = Instantiate(program, module_.get());
+  const TempDir dir;
+  const std::string path = dir.File("before.tir");
+  ASSERT_EQ(tir_module_save(module_.get(), path.c_str(), &error_), TIR_OK);
   // inf - inf, only in the step that writes w.
   Bind(instance, 0, x);
   const std::vector<int64_t> ids = {0, 1, 2, 3};
@@ -414,6 +418,18 @@ TEST_F(RunTest, AFailureAfterTheFirstOverwriteTears) {
   tir_tensor *tensor = nullptr;
   EXPECT_EQ(tir_module_get_param(module_.get(), "w", &tensor, &error_),
             TIR_ERR_TORN);
+  // Nor does it reach a file: the old one stays, and is the way out.
+  EXPECT_EQ(tir_module_save(module_.get(), path.c_str(), &error_),
+            TIR_ERR_TORN);
+  EXPECT_TRUE(strstr(error_.message, "load the module again"))
+      << error_.message;
+  tir_module *loaded = nullptr;
+  ASSERT_EQ(
+      tir_module_load(context_.get(), path.c_str(), nullptr, &loaded, &error_),
+      TIR_OK)
+      << error_.message;
+  EXPECT_EQ(GetParam(loaded, "w"), x);
+  tir_module_destroy(loaded);
 }
 
 }  // namespace

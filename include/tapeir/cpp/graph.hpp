@@ -80,6 +80,15 @@ class Graph : public detail::Handle<tir_graph, tir_graph_destroy> {
         tir_graph_optimize(graph.get(), passes, &out, &error);
     return detail::finish(status, error, Graph(out));
   }
+  /// Symbolic dims become sizes.
+  static Expected<Graph> fix_dims(GraphRef graph,
+                                  Span<const tir_dim_size> sizes) {
+    tir_graph *out = nullptr;
+    tir_error error;
+    const tir_status status = tir_graph_fix_dims(graph.get(), sizes.data(),
+                                                 sizes.size(), &out, &error);
+    return detail::finish(status, error, Graph(out));
+  }
   /// All float inputs and parameters, or those named.
   static Expected<Graph> differentiate(GraphRef graph,
                                        Span<const char *const> wrt = {},
@@ -177,6 +186,15 @@ class Module : public detail::Handle<tir_module, tir_module_destroy> {
   /// False if there is none of that name.
   GraphRef graph(const char *name) const {
     return tir_module_graph(get(), name);
+  }
+  /// A copy, under another name unless it is null.
+  Expected<GraphRef> add_graph(GraphRef graph,
+                               const char *name = nullptr) const {
+    tir_graph *out = nullptr;
+    tir_error error;
+    const tir_status status =
+        tir_module_add_graph(get(), graph.get(), name, &out, &error);
+    return detail::finish(status, error, GraphRef(out));
   }
 
  private:
