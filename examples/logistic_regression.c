@@ -86,7 +86,8 @@ static void train(const penguins *rows, int n_epochs) {
   float x[BATCH][N_MEASURES], lr = 0.1f;
   int32_t y[BATCH];
   tir_batches *batches;
-  const tir_batches_options o = {rows->n, BATCH, .drop_last = true};
+  const tir_batches_options o = {
+      .n_rows = rows->n, .batch = BATCH, .drop_last = true};
   must(tir_batches_create(c, &o, &batches, &error));
   tir_instance *step = prepare("train_step", BATCH, x);
   must(tir_instance_bind_input(step, 1, y, sizeof y, &error));

@@ -7,8 +7,8 @@
 //
 // with the anomaly a measured from an unknown zero b. Runge-Kutta steps over
 // sixty years of measurements are recorded anew for every trial, all under one
-// plan; the Jacobian comes from one tir_grad. (CO2 alone, so λ stands for all
-// else that grew with it: a lesson in fitting, no forecast.)
+// plan; the Jacobian comes from one tir_grad. (λ stands for all else that grew
+// with the CO2: a lesson in fitting, no forecast.)
 //
 // usage: ode_fit [TABLE.csv [MOST STEPS]]
 #include <math.h>
@@ -74,8 +74,7 @@ static double evaluate(tir_tape *t, series *s, const double *x, double *g,
   tir_value p[N], gradients[N];
   tir_scope_begin(t);
   for (int i = 0; i < N; i++) {
-    const tir_value one = tir_scalar(t, TIR_DTYPE_F64, x[i]);
-    p[i] = tir_broadcast_to(t, one, dims, 1);
+    p[i] = tir_broadcast_to(t, tir_scalar(t, TIR_DTYPE_F64, x[i]), dims, 1);
     tir_attach_grad(t, p[i], TIR_GRAD_WRITE);
   }
   tir_record_begin(t, false);

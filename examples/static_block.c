@@ -89,7 +89,8 @@ int main(int argc, char **argv) {
   forbid_malloc(true);
   const tir_context_options own = {.allocator = {take, give_back, NULL}};
   tir_batches *batches;
-  const tir_batches_options walk = {train.n, BATCH, .drop_last = true};
+  const tir_batches_options walk = {
+      .n_rows = train.n, .batch = BATCH, .drop_last = true};
   must(tir_context_create(&own, &c, &error));
   must(tir_module_load(c, path, NULL, &m, &error));
   must(tir_batches_create(c, &walk, &batches, &error));

@@ -77,6 +77,7 @@ static void capture(tir_tape *t, tir_module *m) {
   tir_capture_begin(t, m, "forward");
   tir_value logits = model(t, m, images_input(t));
   tir_output(t, "class", tir_argmax(t, logits, -1, false));
+  tir_output(t, "logits", logits);
   if (tir_capture_end(t, NULL, &error)) stop("forward", &error);
 
   tir_capture_begin(t, m, "loss");
