@@ -1,34 +1,22 @@
 // The examples hold what they promise, and resume_fashion knows no model: it
-// calls no op function.
+// calls no op function. Those that train on Fashion-MNIST are in
+// fashion_examples_gate_test.cc.
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <set>
 #include <string>
 
+#include "tests/support/program_output.h"
+
 namespace {
 
-std::string Output(const std::string &command, int *status) {
-  std::string text;
-  FILE *pipe = popen((command + " 2>&1").c_str(), "r");
-  if (!pipe) return "";
-  char buffer[512];
-  while (fgets(buffer, sizeof buffer, pipe)) text += buffer;
-  *status = pclose(pipe);
-  return text;
-}
+using tapeir_test::NumberAfter;
+using tapeir_test::Output;
 
 const std::string kExamples = TAPEIR_BINARY_DIR "/examples/";
 const std::string kData = TAPEIR_SOURCE_DIR "/examples/data/";
 const std::string kTapeir = TAPEIR_BINARY_DIR "/tools/tapeir";
-
-// The number behind the first `key` in a program's output.
-double NumberAfter(const std::string &text, const std::string &key) {
-  const size_t at = text.find(key);
-  if (at == std::string::npos) return -1;
-  return atof(text.c_str() + at + key.size());
-}
 
 TEST(Examples, AutogradChapterHolds) {
   int status;
@@ -71,22 +59,6 @@ TEST(Examples, ResumeCallsNoOpFunction) {
     EXPECT_TRUE(families.count(family)) << "tir_" << family;
     at = end;
   }
-}
-
-// Forty steps; the whole training reaches 89.5 %.
-TEST(Examples, AdamWLearnsOnASmallBudget) {
-  int status;
-  const std::string text =
-      Output(kExamples + "train_fashion_adamw 2 20", &status);
-  ASSERT_EQ(status, 0) << text;
-  double losses[2] = {}, accuracy = 0;
-  ASSERT_EQ(sscanf(text.c_str(),
-                   "epoch 1: loss %lf epoch 2: loss %lf test accuracy: %lf",
-                   &losses[0], &losses[1], &accuracy),
-            3)
-      << text;
-  EXPECT_LT(losses[1], 0.8 * losses[0]) << text;
-  EXPECT_GT(accuracy, 65) << text;
 }
 
 // Trained by the example, and from the same table by the command.
@@ -140,40 +112,6 @@ TEST(Examples, OdeFitFindsTheParameters) {
   EXPECT_NE(text.find(" 2 plans"), std::string::npos) << text;
   Output(kExamples + "ode_fit " + kData + "climate.csv 0", &status);
   EXPECT_NE(status, 0) << "a fit that has not begun passes";
-}
-
-TEST(Examples, GradientPenaltyFlattensTheLoss) {
-  int status;
-  const std::string text =
-      Output(kExamples + "gradient_penalty 30 200", &status);
-  ASSERT_EQ(status, 0) << text;
-  const size_t second = text.find('\n') + 1;
-  const double plain = NumberAfter(text, "gradient ");
-  const double calm = NumberAfter(text.substr(second), "gradient ");
-  EXPECT_GT(calm, 0) << text;
-  EXPECT_LT(calm, 0.85 * plain) << text;
-}
-
-TEST(Examples, TrainSavesAndResumeGoesOn) {
-  int status;
-  const std::string file = TAPEIR_BINARY_DIR "/examples_test.tir";
-  std::string text =
-      Output(kExamples + "train_fashion " + file + " 0", &status);
-  if (text.find("install dataset-fashion-mnist") != std::string::npos)
-    FAIL() << text;
-  ASSERT_EQ(status, 0) << text;
-  text = Output(kExamples + "resume_fashion " + file + " " + file + " 60",
-                &status);
-  ASSERT_EQ(status, 0) << text;
-  EXPECT_NE(text.find("epoch 1: loss "), std::string::npos) << text;
-  text = Output(kExamples + "resume_fashion " + file + " " + file + " 60",
-                &status);
-  EXPECT_NE(text.find("epoch 2: loss "), std::string::npos) << text;
-  text = Output(kExamples + "two_threads " + file + " 200", &status);
-  ASSERT_EQ(status, 0) << text;
-  EXPECT_NE(text.find("equal bits"), std::string::npos) << text;
-  EXPECT_GT(NumberAfter(text, "right: "), 50) << text;
-  remove(file.c_str());
 }
 
 }  // namespace
