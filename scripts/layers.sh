@@ -45,7 +45,8 @@ rule examples 'tapeir/|examples/|[a-z_]+\.h' 'examples are built on public heade
 rule bench 'tapeir/|bench/|[a-z_]+\.h' 'benchmarks are built on public headers'
 
 only 'exec/blas\.c' '(cblas|lapacke|openblas)' 'only exec/blas.c knows BLAS'
-only 'exec/threads\.[ch]' 'pthread' 'only exec/threads.* knows threads'
+only '(exec/threads\.[ch]|examples/two_threads\.c)' 'pthread' \
+  'only exec/threads.* knows threads'
 only 'serialize/[a-z_/]*\.[ch]' 'protobuf' 'only serialize knows protobuf'
 only 'tools/[a-z_/]*\.[ch]' 'jansson' 'only tools know JSON'
 only 'ir/base/hash\.c' 'xxhash' 'only ir/base/hash.c knows xxHash'

@@ -63,9 +63,9 @@ else()
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 endif()
 
-# --- docs/quick-start.md ------------------------------------------------------
+# --- programs on pages --------------------------------------------------------
 
-# The pieces of C on the page, in order.
+# The pieces of C on a page, in order.
 function(extract_c page out)
   file(READ ${page} rest)
   set(program "")
@@ -82,24 +82,30 @@ function(extract_c page out)
   endwhile()
   file(WRITE ${out} "${program}")
 endfunction()
+extract_c(${SOURCE}/../../README.md ${WORK}/readme.c)
 extract_c(${SOURCE}/../../docs/quick-start.md ${WORK}/quick_start.c)
+extract_c(${SOURCE}/../../docs/concepts.md ${WORK}/concepts.c)
 
 # --- find_package ------------------------------------------------------------
 
 run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE} -B ${WORK}/build
   -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_C_COMPILER=${C_COMPILER}
   -DCMAKE_CXX_COMPILER=${CXX_COMPILER} -DCMAKE_C_FLAGS=${flags}
-  -DCMAKE_CXX_FLAGS=${flags} -DQUICK_START=${WORK}/quick_start.c)
+  -DCMAKE_CXX_FLAGS=${flags} -DPAGES=${WORK})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 foreach(library tapeir tapeir_static)
   run(${WORK}/build/uses_c_${library})
   run(${WORK}/build/uses_cxx_${library})
 endforeach()
 
-execute_process(COMMAND ${WORK}/build/quick_start WORKING_DIRECTORY ${WORK}
-  OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
-expect("what the quick start prints" "${output}"
-  "step   0: loss .*\n23\\.00 -7\\.00 13\\.00\n$")
+function(expect_page name pattern)
+  execute_process(COMMAND ${WORK}/build/${name} WORKING_DIRECTORY ${WORK}
+    OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
+  expect("what the program of page ${name} prints" "${output}" "${pattern}")
+endfunction()
+expect_page(readme "^\\[\\[0\\.\\] \\[4\\.\\] \\[8\\.\\] \\[12\\.\\]\\]\n$")
+expect_page(quick_start "step   0: loss .*\n23\\.00 -7\\.00 13\\.00\n$")
+expect_page(concepts "^64\\.000, slope 16\\.000\n.*\n1\\.898\n1\\.424\n$")
 
 # --- pkg-config --------------------------------------------------------------
 
