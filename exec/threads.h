@@ -27,8 +27,9 @@ typedef void (*tir_exec_lane_fn)(void *arg, uint32_t lane);
 // Calls body(arg, 0) and, while that runs, body(arg, lane) for other lanes, at
 // most once each; not all of them need to come. Returns when every call made
 // has returned. In a forked child, or while another run of the context has the
-// threads, only lane 0 runs. Allocates nothing.
-void tir_exec_share(tir_context *context, tir_exec_lane_fn body, void *arg);
+// threads, only lane 0 runs. False if `body` itself forked and this is the
+// child: what other lanes had begun is lost. Allocates nothing.
+bool tir_exec_share(tir_context *context, tir_exec_lane_fn body, void *arg);
 
 // A lock that never outlives a fork: a child takes over what a thread of its
 // parent held. All-zero is unlocked. For short sections only: waiting yields.
