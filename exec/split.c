@@ -7,7 +7,6 @@
 // and exchange only.
 #include "exec/split.h"
 
-#include <pthread.h>
 #include <stdio.h>
 
 #include "exec/blas.h"
@@ -23,7 +22,7 @@ typedef struct job {
   const tir_exec_call *call;
   const tir_exec_poll *poll;
   uint32_t n_lanes;
-  pthread_t caller;
+  uintptr_t caller;  // thread
   atomic_bool stop;
   tir_status stopped;  // by the caller's thread only
   // The failure of the lowest unit so far.
@@ -69,7 +68,7 @@ static void note_failure(job *j, uint32_t unit, tir_status status,
 
 static bool should_stop(job *j) {
   const bool stopped = atomic_load_explicit(&j->stop, memory_order_relaxed);
-  if (!stopped && j->poll && pthread_equal(pthread_self(), j->caller)) {
+  if (!stopped && j->poll && tir_exec_this_thread() == j->caller) {
     const tir_status status = j->poll->ask(j->poll->user);
     if (status != TIR_OK) {
       j->stopped = status;
@@ -129,7 +128,7 @@ static tir_status run_shared(const tir_program *program,
   j.call = call;
   j.poll = poll;
   j.n_lanes = n_lanes;
-  j.caller = pthread_self();
+  j.caller = tir_exec_this_thread();
   j.stopped = TIR_OK;
   j.status = TIR_OK;
   atomic_init(&j.stop, false);

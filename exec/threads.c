@@ -48,6 +48,8 @@ void tir_exec_signals_swap(const sigset_t *mask, sigset_t *out_before) {
   pthread_sigmask(SIG_SETMASK, mask, out_before);
 }
 
+uintptr_t tir_exec_this_thread(void) { return (uintptr_t)pthread_self(); }
+
 // --- the host's threads -----------------------------------------------------
 
 typedef struct hosted {

@@ -39,6 +39,9 @@ typedef struct tir_exec_lock {
 void tir_exec_lock_take(tir_exec_lock *lock);
 void tir_exec_lock_give(tir_exec_lock *lock);
 
+// Tells threads that run at the same time apart.
+uintptr_t tir_exec_this_thread(void);
+
 // Sets the calling thread's mask of blocked signals, which threads it starts
 // inherit.
 void tir_exec_signals_swap(const sigset_t *mask, sigset_t *out_before);

@@ -431,6 +431,11 @@ std::vector<Mistake> MistakesOfMovement() {
        "f32[2]"},
       {Call(TIR_OP_UNSLICE, {F32({2}), F32({})}, Range({0}, {2})),
        "unslice: 1 axes are sliced, like f32[] has rank 0"},
+  };
+}
+
+std::vector<Mistake> MistakesOfIndexing() {
+  return {
       {Call(TIR_OP_GATHER, {F32({4, 3}), F32({2})}, Axis(0)),
        "gather: wrong dtype: indices f32[2], expected i32 or i64"},
       {Call(TIR_OP_GATHER, {F32({}), I32({2})}, Axis(0)),
@@ -554,7 +559,7 @@ TEST(OpMessages, AreAsWritten) {
   for (const auto &table :
        {MistakesOfStructure, MistakesOfUnary, MistakesOfBinary,
         MistakesOfReductions, MistakesOfLimits, MistakesOfNormalizing,
-        MistakesOfMovement, MistakesOfOptimisers})
+        MistakesOfMovement, MistakesOfIndexing, MistakesOfOptimisers})
     for (const Mistake &mistake : table()) {
       CallGraph graph;
       EXPECT_EQ(graph.Infer(mistake.call), mistake.message);
