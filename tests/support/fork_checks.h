@@ -6,17 +6,34 @@
 
 #include "tests/support/thread_runs.h"
 
-// Large enough that the product is cut.
+extern "C" {
+#include "exec/blas.h"
+}
+
+// Large enough that the product is cut, and goes to BLAS at the lowest level.
 constexpr int64_t kForkedSide = 160;
+
+inline Owned<tir_context> ForkedContext(int n_threads, int cpu_level) {
+  tir_context_options options = {};
+  options.n_threads = n_threads;
+  options.cpu_level = cpu_level;
+  tir_context *context = nullptr;
+  EXPECT_EQ(tir_context_create(&options, &context, nullptr), TIR_OK);
+  return Owned<tir_context>(context);
+}
 
 // A context with three threads, a program and an instance that has run.
 struct Forker {
-  explicit Forker(int64_t side = kForkedSide)
-      : context(MakeContext(3)),
-        large(context.get(), side),
+  explicit Forker(bool with_blas)
+      : cpu_level(with_blas ? TIR_CPU_BASELINE : 0),
+        context(ForkedContext(3, cpu_level)),
+        large(context.get(), kForkedSide),
         program(CompileCut(context.get(), large.graph.get(), 2048)),
         instance(Instantiate(program)),
-        wanted(large.Run(instance)) {}
+        wanted(large.Run(instance)) {
+    EXPECT_EQ(program->uses_blas, with_blas && tir_exec_blas_load());
+  }
+  int cpu_level;
   Owned<tir_context> context;
   Large large;
   Owned<tir_program> program;
@@ -40,7 +57,7 @@ inline bool ChildGoesOn(const Forker &f) {
   Bind(f.instance, 0, f.large.data);
   const tir_status status = tir_run(f.instance.get(), nullptr, &error);
   if (!IsRightOrLost(f, status, error)) return false;
-  const auto context = MakeContext(2);
+  const auto context = ForkedContext(2, f.cpu_level);
   const Large again(context.get(), kForkedSide);
   const auto program = Compile(context.get(), again.graph.get());
   const std::vector<float> got = again.Run(Instantiate(program));
@@ -65,8 +82,8 @@ inline void ForkOnce(const Forker &f, bool again, int number) {
 }
 
 // The threads of the pool spin or sleep.
-inline void CheckForksAtRest(int n_forks) {
-  const Forker f;
+inline void CheckForksAtRest(int n_forks, bool with_blas) {
+  const Forker f(with_blas);
   for (int i = 0; i < n_forks; i++) {
     ForkOnce(f, i % 10 == 0, i);
     if (testing::Test::HasFatalFailure()) return;
@@ -74,8 +91,8 @@ inline void CheckForksAtRest(int n_forks) {
   }
 }
 
-inline void CheckForksOfAnotherThread(int n_forks) {
-  const Forker f;
+inline void CheckForksOfAnotherThread(int n_forks, bool with_blas) {
+  const Forker f(with_blas);
   std::thread other([&] {
     for (int i = 0; i < n_forks && !testing::Test::HasFailure(); i++)
       ForkOnce(f, false, i);
@@ -86,8 +103,8 @@ inline void CheckForksOfAnotherThread(int n_forks) {
 // Another thread is in the middle of runs whenever a fork happens; before the
 // first one it is done allocating, because the address sanitizer's allocator
 // leaves its locks as they are in a child.
-inline void CheckForksBesideRuns(int n_forks) {
-  const Forker f;
+inline void CheckForksBesideRuns(int n_forks, bool with_blas) {
+  const Forker f(with_blas);
   std::atomic<bool> stop{false}, runs{false};
   std::thread busy([&] {
     const auto mine = Instantiate(f.program);
@@ -159,8 +176,8 @@ inline bool ForkInRun(const Forker &f, bool monitored, int call) {
   return true;
 }
 
-inline void CheckForksInRuns(int n_forks) {
-  const Forker f;
+inline void CheckForksInRuns(int n_forks, bool with_blas) {
+  const Forker f(with_blas);
   for (bool monitored : {false, true}) {
     int call = 0, n_inside = 0;
     for (int i = 0; i < n_forks && !testing::Test::HasFailure(); i++) {

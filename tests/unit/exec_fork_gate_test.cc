@@ -2,7 +2,11 @@
 // Labels: blas
 #include "tests/support/fork_checks.h"
 
-TEST(ForkGate, AtRest) { CheckForksAtRest(30); }
-TEST(ForkGate, OfAnotherThread) { CheckForksOfAnotherThread(20); }
-TEST(ForkGate, BesideRuns) { CheckForksBesideRuns(40); }
-TEST(ForkGate, InRuns) { CheckForksInRuns(15); }
+class ForkGate : public testing::TestWithParam<bool> {};
+
+TEST_P(ForkGate, AtRest) { CheckForksAtRest(20, GetParam()); }
+TEST_P(ForkGate, OfAnotherThread) { CheckForksOfAnotherThread(10, GetParam()); }
+TEST_P(ForkGate, BesideRuns) { CheckForksBesideRuns(20, GetParam()); }
+TEST_P(ForkGate, InRuns) { CheckForksInRuns(10, GetParam()); }
+
+INSTANTIATE_TEST_SUITE_P(WithBlas, ForkGate, testing::Bool());

@@ -2,7 +2,13 @@
 // Labels: blas
 #include "tests/support/fork_checks.h"
 
-TEST(ForkSoak, AtRest) { CheckForksAtRest(1000); }
-TEST(ForkSoak, OfAnotherThread) { CheckForksOfAnotherThread(1000); }
-TEST(ForkSoak, BesideRuns) { CheckForksBesideRuns(1000); }
-TEST(ForkSoak, InRuns) { CheckForksInRuns(500); }
+class ForkSoak : public testing::TestWithParam<bool> {};
+
+TEST_P(ForkSoak, AtRest) { CheckForksAtRest(1000, GetParam()); }
+TEST_P(ForkSoak, OfAnotherThread) {
+  CheckForksOfAnotherThread(1000, GetParam());
+}
+TEST_P(ForkSoak, BesideRuns) { CheckForksBesideRuns(1000, GetParam()); }
+TEST_P(ForkSoak, InRuns) { CheckForksInRuns(500, GetParam()); }
+
+INSTANTIATE_TEST_SUITE_P(WithBlas, ForkSoak, testing::Bool());
