@@ -110,7 +110,9 @@ bool tir_exec_blas_load(void) {
   note_fork();
   int now = atomic_load_explicit(&state, memory_order_relaxed);
   if (now == STATE_NEW) {
+    n_guards++;  // a child forked meanwhile gets half a library
     now = find_symbols(&blas) ? STATE_READY : STATE_MISSING;
+    n_guards--;
     if (now == STATE_READY) atomic_store(&variant, blas.get_parallel());
     atomic_store_explicit(&state, now, memory_order_release);
   }
@@ -158,7 +160,8 @@ void tir_exec_blas_end(const tir_exec_blas_guard *guard) {
   if (guard->saved > 0) blas.omp_set_num_threads(guard->saved);
   if (guard->variant == TIR_BLAS_NONE) return;
   tir_exec_lock_take(&lock);
-  if (--n_guards == 0 && guard->variant == TIR_BLAS_PTHREAD)
+  note_fork();  // by a callback inside the run
+  if (n_guards > 0 && --n_guards == 0 && guard->variant == TIR_BLAS_PTHREAD)
     blas.set_num_threads(guard_saved);
   tir_exec_lock_give(&lock);
 }

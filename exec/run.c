@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "exec/blas.h"
 #include "exec/float_control.h"
@@ -20,7 +21,8 @@ typedef struct run {
   const tir_run_options *options;
   tir_exec_float_control host;
   tir_exec_failure *failure;
-  uint32_t at;  // position of the step running
+  uint32_t at;    // position of the step running
+  pid_t process;  // that began the run
 } run;
 
 void tir_exec_resolve_internal(const tir_program *program, void *arena,
@@ -122,6 +124,19 @@ static tir_status check_nan(run *r, const tir_exec_step *step) {
 
 // --- stopping --------------------------------------------------------------
 
+static tir_status fail_blas(tir_exec_failure *failure) {
+  snprintf(failure->fault.message, sizeof failure->fault.message,
+           "BLAS was at work in another thread when this process was forked: "
+           "compile the program again");
+  return TIR_ERR_STATE;
+}
+
+// After a callback, which may have forked: the child must not go on with BLAS.
+static tir_status check_fork(run *r) {
+  if (!r->program->uses_blas || getpid() == r->process) return TIR_OK;
+  return fail_blas(r->failure);
+}
+
 // 0 if there is no such clock.
 static int64_t now_ns(void) {
   struct timespec now;
@@ -138,6 +153,7 @@ static tir_status poll(void *arg) {
     tir_exec_float_leave(&r->host);
     if (options->cancel(options->cancel_user)) why = "cancelled";
     r->host = tir_exec_float_enter();
+    if (!why) TIR_TRY(check_fork(r));
   }
   if (!why && options->deadline_ns != 0 && now_ns() >= options->deadline_ns)
     why = "past its deadline";
@@ -199,7 +215,9 @@ static tir_status run_monitored(run *r, const tir_exec_poll *inside) {
   tir_exec_float_leave(&r->host);
   r->options->monitor(r->options->monitor_user, &report);
   r->host = tir_exec_float_enter();
-  return TIR_OK;
+  const tir_status status = check_fork(r);
+  if (status == TIR_OK) return status;
+  return fail_step(r, &r->program->steps[r->at], status);
 }
 
 static tir_status run_watched(run *r, uint32_t first, uint32_t end,
@@ -240,13 +258,6 @@ static void make_copies(const tir_program *program, void *const *ptr) {
   }
 }
 
-static tir_status fail_blas(tir_exec_failure *failure) {
-  snprintf(failure->fault.message, sizeof failure->fault.message,
-           "BLAS was at work in another thread when this process was forked: "
-           "compile the program again");
-  return TIR_ERR_STATE;
-}
-
 tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
                               void *scratch, const tir_run_options *options,
                               tir_exec_failure *failure) {
@@ -262,6 +273,7 @@ tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
       .options = options,
       .host = tir_exec_float_enter(),
       .failure = failure,
+      .process = options ? getpid() : 0,
   };
   tir_exec_blas_guard guard;
   tir_status status = TIR_OK;

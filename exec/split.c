@@ -7,6 +7,8 @@
 // and exchange only.
 #include "exec/split.h"
 
+#include <stdio.h>
+
 #include "exec/blas.h"
 #include "exec/threads.h"
 
@@ -20,8 +22,9 @@ typedef struct job {
   const tir_exec_call *call;
   const tir_exec_poll *poll;
   uint32_t n_lanes;
+  uintptr_t caller;  // thread
   atomic_bool stop;
-  tir_status stopped;  // by lane 0 only
+  tir_status stopped;  // by the caller's thread only
   // The failure of the lowest unit so far.
   _Atomic(uint32_t) failed_unit;
   tir_exec_lock lock;
@@ -63,8 +66,9 @@ static void note_failure(job *j, uint32_t unit, tir_status status,
   tir_exec_lock_give(&j->lock);
 }
 
-static bool should_stop(job *j, uint32_t lane) {
-  if (lane == 0 && j->poll) {
+static bool should_stop(job *j) {
+  const bool stopped = atomic_load_explicit(&j->stop, memory_order_relaxed);
+  if (!stopped && j->poll && tir_exec_this_thread() == j->caller) {
     const tir_status status = j->poll->ask(j->poll->user);
     if (status != TIR_OK) {
       j->stopped = status;
@@ -74,10 +78,9 @@ static bool should_stop(job *j, uint32_t lane) {
   return atomic_load_explicit(&j->stop, memory_order_relaxed);
 }
 
-static void run_units(job *j, tir_exec_call *call, uint32_t from, bool own,
-                      uint32_t lane) {
+static void run_units(job *j, tir_exec_call *call, uint32_t from, bool own) {
   uint32_t first = 0, end = 0;
-  while (!should_stop(j, lane) && take(j, from, own, &first, &end)) {
+  while (!should_stop(j) && take(j, from, own, &first, &end)) {
     // Only what could change the failure reported is still of interest.
     if (first >= atomic_load_explicit(&j->failed_unit, memory_order_relaxed))
       continue;
@@ -97,9 +100,9 @@ static void run_lane(void *arg, uint32_t lane) {
                  lane * j->step->split->scratch_bytes;
   tir_exec_blas_guard guard;
   if (j->program->uses_blas) tir_exec_blas_begin_lane(&guard);
-  run_units(j, &call, lane, true, lane);
+  run_units(j, &call, lane, true);
   for (uint32_t i = 1; i < j->n_lanes; i++)
-    run_units(j, &call, (lane + i) % j->n_lanes, false, lane);
+    run_units(j, &call, (lane + i) % j->n_lanes, false);
   if (j->program->uses_blas) tir_exec_blas_end_lane(&guard);
 }
 
@@ -125,6 +128,7 @@ static tir_status run_shared(const tir_program *program,
   j.call = call;
   j.poll = poll;
   j.n_lanes = n_lanes;
+  j.caller = tir_exec_this_thread();
   j.stopped = TIR_OK;
   j.status = TIR_OK;
   atomic_init(&j.stop, false);
@@ -135,8 +139,12 @@ static tir_status run_shared(const tir_program *program,
     const uint64_t end = (uint64_t)n_units * (i + 1) / n_lanes;
     atomic_init(&j.ranges[i].word, pack((uint32_t)first, (uint32_t)end));
   }
-  tir_exec_share(program->context, run_lane, &j);
-  return j.stopped != TIR_OK ? j.stopped : j.status;
+  const bool whole = tir_exec_share(program->context, run_lane, &j);
+  if (j.stopped != TIR_OK) return j.stopped;
+  if (whole) return j.status;
+  snprintf(call->fault->message, sizeof call->fault->message,
+           "this process was forked in the middle of it");
+  return TIR_ERR_STATE;
 }
 
 tir_status tir_exec_run_split(const tir_program *program,

@@ -48,6 +48,8 @@ void tir_exec_signals_swap(const sigset_t *mask, sigset_t *out_before) {
   pthread_sigmask(SIG_SETMASK, mask, out_before);
 }
 
+uintptr_t tir_exec_this_thread(void) { return (uintptr_t)pthread_self(); }
+
 // --- the host's threads -----------------------------------------------------
 
 typedef struct hosted {
@@ -159,20 +161,23 @@ static void wait_until_left(pool *p) {
   atomic_store(&p->caller_asleep, false);
 }
 
-static void share_own(pool *p, tir_exec_lane_fn body, void *arg) {
+static bool share_own(pool *p, tir_exec_lane_fn body, void *arg) {
   if (!atomic_load_explicit(p->alive, memory_order_relaxed) ||
       atomic_exchange(&p->taken, true)) {
     body(arg, 0);
-    return;
+    return true;
   }
   p->body = body;
   p->arg = arg;
   atomic_fetch_add(&p->epoch, 1);
   if (atomic_load(&p->n_asleep) > 0) wake_all(&p->epoch);
   body(arg, 0);
+  // In a child that a callback of the host made, nobody would ever leave.
+  if (!atomic_load_explicit(p->alive, memory_order_relaxed)) return false;
   atomic_fetch_add(&p->epoch, 1);
   wait_until_left(p);
   atomic_store(&p->taken, false);
+  return true;
 }
 
 // --- starting and ending ----------------------------------------------------
@@ -250,17 +255,16 @@ tir_status tir_exec_start_threads(tir_context *context, tir_error *error) {
   return TIR_OK;
 }
 
-void tir_exec_share(tir_context *context, tir_exec_lane_fn body, void *arg) {
+bool tir_exec_share(tir_context *context, tir_exec_lane_fn body, void *arg) {
   if (context->runner.run) {
     share_hosted(&context->runner, body, arg);
-    return;
+    return true;
   }
   pool *const p = (pool *)(void *)atomic_load_explicit(&context->attachment,
                                                        memory_order_acquire);
-  if (p)
-    share_own(p, body, arg);
-  else
-    body(arg, 0);
+  if (p) return share_own(p, body, arg);
+  body(arg, 0);
+  return true;
 }
 
 #else
@@ -271,11 +275,12 @@ tir_status tir_exec_start_threads(tir_context *context, tir_error *error) {
   return TIR_OK;
 }
 
-void tir_exec_share(tir_context *context, tir_exec_lane_fn body, void *arg) {
+bool tir_exec_share(tir_context *context, tir_exec_lane_fn body, void *arg) {
   if (context->runner.run)
     share_hosted(&context->runner, body, arg);
   else
     body(arg, 0);
+  return true;
 }
 
 #endif

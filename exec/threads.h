@@ -27,8 +27,9 @@ typedef void (*tir_exec_lane_fn)(void *arg, uint32_t lane);
 // Calls body(arg, 0) and, while that runs, body(arg, lane) for other lanes, at
 // most once each; not all of them need to come. Returns when every call made
 // has returned. In a forked child, or while another run of the context has the
-// threads, only lane 0 runs. Allocates nothing.
-void tir_exec_share(tir_context *context, tir_exec_lane_fn body, void *arg);
+// threads, only lane 0 runs. False if `body` itself forked and this is the
+// child: what other lanes had begun is lost. Allocates nothing.
+bool tir_exec_share(tir_context *context, tir_exec_lane_fn body, void *arg);
 
 // A lock that never outlives a fork: a child takes over what a thread of its
 // parent held. All-zero is unlocked. For short sections only: waiting yields.
@@ -37,6 +38,9 @@ typedef struct tir_exec_lock {
 } tir_exec_lock;
 void tir_exec_lock_take(tir_exec_lock *lock);
 void tir_exec_lock_give(tir_exec_lock *lock);
+
+// Tells threads that run at the same time apart.
+uintptr_t tir_exec_this_thread(void);
 
 // Sets the calling thread's mask of blocked signals, which threads it starts
 // inherit.

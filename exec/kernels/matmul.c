@@ -269,11 +269,20 @@ static void use_blas(tir_exec_prepare *q, matmul_params *p) {
 }
 
 // Operands of a turned product: the same entries in the other order.
-static tir_status turned_run(const tir_exec_call *call) {
+static tir_status run_turned(const tir_exec_call *call,
+                             tir_exec_kernel_fn run) {
   const uint32_t arg[3] = {call->arg[1], call->arg[0], call->arg[2]};
   tir_exec_call turned = *call;
   turned.arg = arg;
-  return batches_run(&turned);
+  return run(&turned);
+}
+
+static tir_status turned_batches_run(const tir_exec_call *call) {
+  return run_turned(call, batches_run);
+}
+
+static tir_status turned_part_run(const tir_exec_call *call) {
+  return run_turned(call, part_run);
 }
 
 static void swap_batches(matmul_params *p) {
@@ -330,11 +339,12 @@ static tir_status matmul_prepare(tir_exec_prepare *q) {
   }
   const bool is_turned = is_float && turn(&p->block);
   if (is_turned) swap_batches(p);
-  if (is_turned || p->n_batches > 1)
+  if (p->n_batches > 1)
     cut_batches(q, p);
   else
     cut_single(q, p);
-  if (is_turned) q->run = turned_run;
+  if (is_turned)
+    q->run = q->run == part_run ? turned_part_run : turned_batches_run;
   q->scratch_bytes = tir_exec_gemm_pack_bytes(p->block.k);
   return TIR_OK;
 }

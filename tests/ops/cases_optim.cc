@@ -11,8 +11,8 @@ std::vector<OpCase> Steps(tir_op op, const std::vector<Fill> &tensors,
                           const std::vector<double> &scalars,
                           bool counts = false) {
   std::vector<OpCase> cases;
-  for (const std::vector<int64_t> &dims :
-       std::vector<std::vector<int64_t>>{{}, {5}, {2, 3}, {0}, {3, 67}}) {
+  for (const std::vector<int64_t> &dims : std::vector<std::vector<int64_t>>{
+           {}, {5}, {2, 3}, {0}, {3, 67}, {B, 3}}) {
     std::vector<Operand> in;
     for (Fill fill : tensors) in.push_back(T(dims, fill));
     in.push_back(T(dims));

@@ -34,12 +34,20 @@ void Build(CaseGraph *graph, bool gradients) {
   ASSERT_EQ(graph->Expand(), TIR_OK);
 }
 
+// Why no row of an op has a symbolic batch; nullptr where one must.
+const char *NoBatch(tir_op op) {
+  return op == TIR_OP_ARANGE ? "its size is an attribute, no operand" : nullptr;
+}
+
 class OpSymbolic : public OpTest {};
 
 TEST_P(OpSymbolic, FollowsTheBatch) {
+  int n_rows = 0, n_with_gradient = 0;
   ForEachCase(info(), [&](const OpCase &c, size_t, tir_dtype dtype) {
     if (!HasBatch(c)) return;
     const bool gradients = desc().vjp && tir_ir_dtype_is_compute_float(dtype);
+    n_rows++;
+    n_with_gradient += gradients;
     for (int64_t batch : {7, 1}) {
       SCOPED_TRACE(batch);
       CaseGraph there(context(), c, dtype, batch);
@@ -56,6 +64,9 @@ TEST_P(OpSymbolic, FollowsTheBatch) {
       EXPECT_EQ(Text(here.ir()), Text(there.ir()));
     }
   });
+  EXPECT_EQ(n_rows > 0, !NoBatch(info().op)) << "add rows with B";
+  EXPECT_EQ(n_with_gradient > 0, desc().vjp && n_rows > 0)
+      << "add float rows with B";
 }
 
 TAPEIR_FOR_ALL_OPS(OpSymbolic);

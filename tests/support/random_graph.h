@@ -1,7 +1,7 @@
 // Random small graphs over f32 and f64 values, for comparing ways to run one.
 //
-// Shapes have rank 0 to 3 with dims 1 to 4, some dims 0. Every graph has
-// views, broadcasts, values read many times and values never read; outputs
+// Shapes have rank 0 to 3 with dims 1 to `max_dim`, some dims 0. Every graph
+// has views, broadcasts, values read many times and values never read; outputs
 // may repeat or be inputs. With `assigns` some parameters are replaced.
 #ifndef TAPEIR_TESTS_SUPPORT_RANDOM_GRAPH_H
 #define TAPEIR_TESTS_SUPPORT_RANDOM_GRAPH_H
@@ -16,6 +16,7 @@ struct RandomGraphOptions {
   int n_ops = 20;
   bool assigns = false;
   bool empty_dims = true;
+  uint64_t max_dim = 4;
 };
 
 class RandomGraph {
@@ -50,8 +51,9 @@ class RandomGraph {
 
   int64_t RandomDim() {
     if (options_.empty_dims && random_.Below(24) == 0) return 0;
-    return random_.Below(3) == 0 ? 1
-                                 : 1 + static_cast<int64_t>(random_.Below(4));
+    return random_.Below(3) == 0
+               ? 1
+               : 1 + static_cast<int64_t>(random_.Below(options_.max_dim));
   }
 
   void AddLeaves() {

@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
 #include <thread>
 
 #include "tests/support/kernel_call.h"
@@ -90,6 +91,63 @@ TEST(Blas, GuardRestoresTheHostsThreads) {
   tir_exec_blas_end(&first);
   EXPECT_EQ(host.Get(), 1) << "another run is still inside";
   tir_exec_blas_end(&second);
+  EXPECT_EQ(host.Get(), 2);
+  host.Set(before);
+}
+
+// OpenMP's setting is each thread's own: begin and lanes change that of their
+// thread only, and give it back.
+TEST(Blas, GuardRestoresTheThreadsOfOpenMp) {
+  if (!tir_exec_blas_load()) return;  // built without it
+  if (tir_exec_blas_loaded() != TIR_BLAS_OPENMP) return;
+  void *handle = dlopen("libgomp.so.1", RTLD_NOW | RTLD_NOLOAD);
+  ASSERT_NE(handle, nullptr);
+  const auto get =
+      reinterpret_cast<int (*)()>(dlsym(handle, "omp_get_max_threads"));
+  const auto set =
+      reinterpret_cast<void (*)(int)>(dlsym(handle, "omp_set_num_threads"));
+  ASSERT_TRUE(get && set);
+  const int before = get();
+  set(3);
+  tir_exec_blas_guard guard = {}, lane = {};
+  tir_exec_blas_begin(&guard);
+  EXPECT_EQ(get(), 1);
+  std::thread other([&] {
+    set(5);
+    tir_exec_blas_begin_lane(&lane);
+    EXPECT_EQ(get(), 1);
+    tir_exec_blas_end_lane(&lane);
+    EXPECT_EQ(get(), 5);
+  });
+  other.join();
+  tir_exec_blas_end(&guard);
+  EXPECT_EQ(get(), 3);
+  set(before);
+  dlclose(handle);
+}
+
+// Runs may begin and end in any order on any threads: the host's number comes
+// back with the last one.
+TEST(Blas, GuardCountsRunsOfManyThreads) {
+  if (!tir_exec_blas_load()) return;  // built without it
+  if (tir_exec_blas_loaded() != TIR_BLAS_PTHREAD) return;
+  const HostThreads host;
+  ASSERT_TRUE(host.there());
+  const int before = host.Get();
+  host.Set(2);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; i++)
+    threads.emplace_back([&] {
+      for (int round = 0; round < 200; round++) {
+        tir_exec_blas_guard guard = {};
+        tir_exec_blas_begin(&guard);
+        wrong += host.Get() != 1;
+        tir_exec_blas_end(&guard);
+      }
+    });
+  for (std::thread &thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
   EXPECT_EQ(host.Get(), 2);
   host.Set(before);
 }

@@ -1,5 +1,5 @@
 // exp, log, tanh and sigmoid in f32 at every one of the 2^32 inputs.
-// Labels: optimised
+// Labels: optimised hot
 
 #include "tests/support/kernel_math.h"
 

@@ -1,3 +1,4 @@
+// Labels: hot
 // The same properties as the fast test, on 10 million random cases.
 #include "tests/support/checked_property.h"
 

@@ -1,0 +1,14 @@
+// Children of a process with threads go on: thousands of them.
+// Labels: blas
+#include "tests/support/fork_checks.h"
+
+class ForkSoak : public testing::TestWithParam<bool> {};
+
+TEST_P(ForkSoak, AtRest) { CheckForksAtRest(1000, GetParam()); }
+TEST_P(ForkSoak, OfAnotherThread) {
+  CheckForksOfAnotherThread(1000, GetParam());
+}
+TEST_P(ForkSoak, BesideRuns) { CheckForksBesideRuns(1000, GetParam()); }
+TEST_P(ForkSoak, InRuns) { CheckForksInRuns(500, GetParam()); }
+
+INSTANTIATE_TEST_SUITE_P(WithBlas, ForkSoak, testing::Bool());
