@@ -161,8 +161,10 @@ void tir_exec_blas_end(const tir_exec_blas_guard *guard) {
   if (guard->variant == TIR_BLAS_NONE) return;
   tir_exec_lock_take(&lock);
   note_fork();  // by a callback inside the run
-  if (n_guards > 0 && --n_guards == 0 && guard->variant == TIR_BLAS_PTHREAD)
+  // Counted until it has left BLAS: setting the number takes a lock of its own.
+  if (n_guards == 1 && guard->variant == TIR_BLAS_PTHREAD)
     blas.set_num_threads(guard_saved);
+  if (n_guards > 0) n_guards--;
   tir_exec_lock_give(&lock);
 }
 
