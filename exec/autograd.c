@@ -58,6 +58,12 @@ static bool usable(request *r, tir_value value, const char *what, size_t i) {
 
 // --- heads -----------------------------------------------------------------
 
+// What head i of the call is; 0 and an error if its handle is no good.
+static uint32_t head_of(request *r, tir_value value, size_t i) {
+  if (!usable(r, value, "head", i)) return 0;
+  return tir_ir_use_head(r->tape, value, r->call, "head").id;
+}
+
 static const char *why_text(const request *r, uint32_t head) {
   switch (r->frame->values.data[head].why) {
     case TIR_WHY_LEAF:
@@ -84,10 +90,8 @@ static bool has_history(const request *r, uint32_t value) {
 
 static bool add_heads(request *r, const tir_value *heads) {
   for (size_t i = 0; i < r->n_heads; i++) {
-    char operand[40], name[TIR_QUOTED_MAX + 1];
-    snprintf(operand, sizeof operand, "head %zu", i);
-    const uint32_t head =
-        tir_ir_use_head(r->tape, heads[i], r->call, operand).id;
+    char name[TIR_QUOTED_MAX + 1];
+    const uint32_t head = head_of(r, heads[i], i);
     if (!head) return false;
     if (!has_history(r, head)) {
       tir_ir_keep_error(r->tape, r->call, TIR_ERR_STATE,

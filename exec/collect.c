@@ -275,6 +275,24 @@ static void remap_scopes(const collector *c, tir_tape *tape) {
   }
 }
 
+// Calls that have released a history and are yet to run. Those that ran left
+// TIR_LIVE_GONE behind, so the first node to look at next time moves up.
+static void remap_released(const collector *c, tir_live *live) {
+  tir_live_frame *root = &live->root;
+  uint32_t id = live->lowest_released < c->first_node ? live->lowest_released
+                                                      : c->first_node;
+  live->lowest_released = UINT32_MAX;
+  for (; id < root->nodes.count; id++) {
+    uint32_t *by = &root->nodes.data[id].released_by;
+    if (!*by || *by == TIR_LIVE_GONE) continue;
+    *by = map_node(c, *by);
+    if (!*by)
+      *by = TIR_LIVE_GONE;
+    else if (live->lowest_released == UINT32_MAX)
+      live->lowest_released = id;
+  }
+}
+
 // Everything that holds ids.
 static void remap(const collector *c, tir_live *live) {
   tir_live_frame *root = &live->root;
@@ -292,15 +310,7 @@ static void remap(const collector *c, tir_live *live) {
     }
   for (size_t i = 0; i < live->effects.count; i++)
     live->effects.data[i] = map_node(c, live->effects.data[i]);
-  // Only pending calls stand in released_by; done ones left TIR_LIVE_GONE.
-  uint32_t id = live->lowest_released < c->first_node ? live->lowest_released
-                                                      : c->first_node;
-  for (; id < root->nodes.count; id++) {
-    uint32_t *by = &root->nodes.data[id].released_by;
-    if (*by == TIR_LIVE_GONE || *by < c->first_node) continue;
-    *by = map_node(c, *by);
-    if (!*by) *by = TIR_LIVE_GONE;
-  }
+  remap_released(c, live);
   live->random_state = map_value(c, live->random_state);
   if (live->first_pending > c->first_node)
     live->first_pending = c->first_node;

@@ -51,25 +51,6 @@ bool tir_live_frame_sync(tir_live_frame *frame) {
   return true;
 }
 
-bool tir_live_wants(const tir_live_frame *frame, tir_ir_node node,
-                    uint32_t i) {
-  const tir_ir_graph *g = frame->graph;
-  const uint32_t v = g->operands.data[g->nodes.data[node.id].in_first + i];
-  return (g->values.data[v].flags & TIR_VALUE_NEEDS_GRAD) &&
-         !tir_ir_op_shape_only(tir_ir_desc(g, node), i);
-}
-
-// A gradient call reads its head gradients; heads and variables only say where
-// the history lies.
-bool tir_live_reads(const tir_ir_graph *graph, tir_ir_node node,
-                    uint32_t i) {
-  if (tir_ir_op(graph, node) == TIR_OP_GRADIENT) {
-    const tir_attrs_gradient *attrs = tir_ir_attrs(graph, node);
-    return i >= attrs->n_heads && i < 2 * attrs->n_heads;
-  }
-  return !tir_ir_op_shape_only(tir_ir_desc(graph, node), i);
-}
-
 // A value met on the walk: is it a variable, and does it go on from here?
 // Older versions of a variable still are that variable.
 static bool visit(tir_live_frame *frame, uint32_t value) {

@@ -176,11 +176,23 @@ void tir_live_frame_free(tir_live_frame *frame);
 // Extends the side tables to the graph's size; false when memory ran out.
 bool tir_live_frame_sync(tir_live_frame *frame);
 // A gradient flows from node's operand i.
-bool tir_live_wants(const tir_live_frame *frame, tir_ir_node node,
-                    uint32_t i);
+static inline bool tir_live_wants(const tir_live_frame *frame,
+                                  tir_ir_node node, uint32_t i) {
+  const tir_ir_graph *g = frame->graph;
+  const uint32_t v = g->operands.data[g->nodes.data[node.id].in_first + i];
+  return (g->values.data[v].flags & TIR_VALUE_NEEDS_GRAD) &&
+         !tir_ir_op_shape_only(tir_ir_desc(g, node), i);
+}
 // Reads the data of operand i: not a shape-only operand, nor the heads and
 // wrt of a gradient call, which only say what is meant.
-bool tir_live_reads(const tir_ir_graph *graph, tir_ir_node node, uint32_t i);
+static inline bool tir_live_reads(const tir_ir_graph *graph, tir_ir_node node,
+                                  uint32_t i) {
+  if (tir_ir_op(graph, node) == TIR_OP_GRADIENT) {
+    const tir_attrs_gradient *attrs = tir_ir_attrs(graph, node);
+    return i >= attrs->n_heads && i < 2 * attrs->n_heads;
+  }
+  return !tir_ir_op_shape_only(tir_ir_desc(graph, node), i);
+}
 // Walks the history from heads. Fills frame->reached (nodes) and frame->wrt
 // (variables and the versions of them that were met). *out_released is a node
 // on the way whose history was released, 0 if there is none.

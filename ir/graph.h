@@ -172,9 +172,15 @@ static inline uint32_t tir_ir_n_in(const tir_ir_graph *g, tir_ir_node n) {
 static inline uint32_t tir_ir_n_out(const tir_ir_graph *g, tir_ir_node n) {
   return g->nodes.data[n.id].n_out;
 }
+// Where a value's uses lead after replacements.
+tir_ir_value tir_ir_resolve(const tir_ir_graph *graph, tir_ir_value value);
 // Operand i, replacements followed.
-tir_ir_value tir_ir_in(const tir_ir_graph *graph, tir_ir_node node,
-                       uint32_t i);
+static inline tir_ir_value tir_ir_in(const tir_ir_graph *g, tir_ir_node node,
+                                     uint32_t i) {
+  const uint32_t id = g->operands.data[g->nodes.data[node.id].in_first + i];
+  if (id >= g->forward.count) return (tir_ir_value){id};
+  return tir_ir_resolve(g, (tir_ir_value){id});
+}
 static inline tir_ir_value tir_ir_out(const tir_ir_graph *g, tir_ir_node n,
                                       uint32_t i) {
   return (tir_ir_value){g->nodes.data[n.id].out_first + i};
@@ -200,8 +206,6 @@ const char *tir_ir_value_name(const tir_ir_graph *graph, tir_ir_value value);
 // O(1); compact makes it permanent.
 tir_status tir_ir_replace_uses(tir_ir_graph *graph, tir_ir_value value,
                                tir_ir_value by, tir_error *error);
-// Where a value's uses lead after replacements.
-tir_ir_value tir_ir_resolve(const tir_ir_graph *graph, tir_ir_value value);
 // Changes the type of a value (for inference on new sizes).
 tir_status tir_ir_set_type(tir_ir_graph *graph, tir_ir_value value,
                            const tir_ir_type *type, tir_error *error);

@@ -21,12 +21,6 @@ tir_ir_value tir_ir_resolve(const tir_ir_graph *g, tir_ir_value value) {
   return value;
 }
 
-// Every reader of operands comes through here, so a replacement holds at once.
-tir_ir_value tir_ir_in(const tir_ir_graph *g, tir_ir_node node, uint32_t i) {
-  const uint32_t id = g->operands.data[g->nodes.data[node.id].in_first + i];
-  return tir_ir_resolve(g, (tir_ir_value){id});
-}
-
 // Both ends are resolved first, so that entries never form a ring.
 tir_status tir_ir_replace_uses(tir_ir_graph *g, tir_ir_value value,
                                tir_ir_value by, tir_error *error) {

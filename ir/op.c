@@ -9,7 +9,7 @@
 
 #include "ir/graph.h"
 
-static const tir_op_desc *const descs[TIR_N_OPS] = {
+const tir_op_desc *const tir_ir_op_descs[TIR_N_OPS] = {
     NULL,
 #define TIR_OP(ID, name) &tir_op_##name,
 #include "ir/ops.def"
@@ -25,26 +25,12 @@ static const uint8_t name_sizes[TIR_N_OPS] = {
 #undef TIR_OP
 };
 
-const tir_op_desc *tir_ir_op_desc(tir_op op) {
-  return (unsigned)op < TIR_N_OPS ? descs[op] : NULL;
-}
-
 tir_op tir_ir_op_find(const char *name, size_t size) {
   for (int op = 1; op < TIR_N_OPS; op++)
-    if (name_sizes[op] == size && memcmp(descs[op]->name, name, size) == 0)
+    if (name_sizes[op] == size &&
+        memcmp(tir_ir_op_descs[op]->name, name, size) == 0)
       return (tir_op)op;
   return TIR_OP_NONE;
-}
-
-// Fifteen operands have a bit of their own; later ones share the last.
-bool tir_ir_op_shape_only(const tir_op_desc *desc, size_t i) {
-  return (desc->shape_only >> (i < 15 ? i : 15)) & 1;
-}
-
-// All operands of a variadic op are alike.
-tir_ir_needs tir_ir_op_needs(const tir_op_desc *desc, size_t i) {
-  if (desc->max_inputs == 255) i = 0;
-  return i < TIR_MAX_FIXED_INPUTS ? desc->needs[i] : (tir_ir_needs){0, 0};
 }
 
 // The name of operand i in a list like "a, b" or "state, x...": the last name

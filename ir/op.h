@@ -133,13 +133,23 @@ struct tir_op_desc {
 #include "ir/ops.def"
 #undef TIR_OP
 
+// By op; entry 0 is NULL. These few are inline because recording asks them
+// for every operand.
+extern const tir_op_desc *const tir_ir_op_descs[TIR_N_OPS];
 // Descriptor of op 1 … TIR_N_OPS − 1.
-const tir_op_desc *tir_ir_op_desc(tir_op op);
+static inline const tir_op_desc *tir_ir_op_desc(tir_op op) {
+  return (unsigned)op < TIR_N_OPS ? tir_ir_op_descs[op] : NULL;
+}
 // By name; TIR_OP_NONE if there is none.
 tir_op tir_ir_op_find(const char *name, size_t size);
 // Is operand i of the op only looked at for its shape?
-bool tir_ir_op_shape_only(const tir_op_desc *desc, size_t i);
-tir_ir_needs tir_ir_op_needs(const tir_op_desc *desc, size_t i);
+static inline bool tir_ir_op_shape_only(const tir_op_desc *desc, size_t i) {
+  return (desc->shape_only >> (i < 15 ? i : 15)) & 1;
+}
+static inline tir_ir_needs tir_ir_op_needs(const tir_op_desc *desc, size_t i) {
+  if (desc->max_inputs == 255) i = 0;
+  return i < TIR_MAX_FIXED_INPUTS ? desc->needs[i] : (tir_ir_needs){0, 0};
+}
 
 // --- generic inference -----------------------------------------------------
 // For descriptors: each checks operand dtypes as its name says.
