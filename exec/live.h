@@ -184,7 +184,7 @@ static inline bool tir_live_wants(const tir_live_frame *frame,
          !tir_ir_op_shape_only(tir_ir_desc(g, node), i);
 }
 // Reads the data of operand i: not a shape-only operand, nor the heads and
-// wrt of a gradient call, which only say what is meant.
+// variables of a gradient call, which only say where the history lies.
 static inline bool tir_live_reads(const tir_ir_graph *graph, tir_ir_node node,
                                   uint32_t i) {
   if (tir_ir_op(graph, node) == TIR_OP_GRADIENT) {

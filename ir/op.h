@@ -142,10 +142,12 @@ static inline const tir_op_desc *tir_ir_op_desc(tir_op op) {
 }
 // By name; TIR_OP_NONE if there is none.
 tir_op tir_ir_op_find(const char *name, size_t size);
-// Is operand i of the op only looked at for its shape?
+// Is operand i of the op only looked at for its shape? Fifteen operands have
+// a bit of their own; later ones share the last.
 static inline bool tir_ir_op_shape_only(const tir_op_desc *desc, size_t i) {
   return (desc->shape_only >> (i < 15 ? i : 15)) & 1;
 }
+// All operands of a variadic op are alike.
 static inline tir_ir_needs tir_ir_op_needs(const tir_op_desc *desc, size_t i) {
   if (desc->max_inputs == 255) i = 0;
   return i < TIR_MAX_FIXED_INPUTS ? desc->needs[i] : (tir_ir_needs){0, 0};
