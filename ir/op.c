@@ -27,7 +27,8 @@ static const uint8_t name_sizes[TIR_N_OPS] = {
 
 tir_op tir_ir_op_find(const char *name, size_t size) {
   for (int op = 1; op < TIR_N_OPS; op++)
-    if (name_sizes[op] == size && memcmp(tir_ir_op_descs[op]->name, name, size) == 0)
+    if (name_sizes[op] == size &&
+        memcmp(tir_ir_op_descs[op]->name, name, size) == 0)
       return (tir_op)op;
   return TIR_OP_NONE;
 }
