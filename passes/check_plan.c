@@ -385,7 +385,8 @@ static tir_status check_operand(checker *c, tir_plan_nodes nodes, uint32_t k,
   tir_ir_type type;
   tir_ir_type_of(c->g, (tir_ir_value){x}, &type);
   const int64_t n = tir_ir_type_numel(&type);
-  if (!r || c->g->values.data[c->content[x]].node >= nodes.ids[k])
+  if (!r || !c->is_done[c->g->values.data[c->content[x]].node] ||
+      c->g->values.data[c->content[x]].node == nodes.ids[k])
     return broken(c, x, "is read before it is computed");
   if (n == r->n_elements ||
       (r->row && r->row <= TIR_PLAN_MAX_ROW && n == r->n_elements / r->row))

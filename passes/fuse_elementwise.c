@@ -10,12 +10,15 @@
 // region and lower than that of every other step that reads it; so regions
 // need each other in no circle, and two of one stage may always be joined. A
 // node joins the regions of its operands when they stand at the highest stage
-// among these. One that stands lower is lifted there if nobody else reads it,
-// and if what it reads is not much more than what it makes: its operands stay
-// alive instead.
+// among these. One that stands lower is lifted there if nobody else reads it.
 //
-// Views are seen through. What is assigned to a param only takes in what is
-// read for that alone, so that it stays an update that can be done early.
+// Neither may keep memory for long that was recorded to be free: a node does
+// not join a region that other steps separate from it, unless it alone reads
+// what it takes from there; a region is not lifted over other steps if it
+// reads more values whole than it makes.
+//
+// Views are seen through. What only serves to replace params takes in nothing
+// that serves something else, so that updates can be done early and in place.
 // Integer division and empty values stay out: a region cannot fail.
 #include <string.h>
 
@@ -36,15 +39,17 @@ typedef struct group {
   uint32_t n_uses;            // reads of its values by others
   uint32_t outer[MAX_OUTER];  // distinct values it reads whole
   uint32_t n_outer;           // > MAX_OUTER: more
+  uint32_t first, last;       // steps
 } group;
 
 typedef struct fuser {
   const tir_ir_graph *graph;
   tir_pass_flow flow;
   tir_plan *plan;
-  uint32_t *leader;   // by step: another step of its group, itself at the end
-  group *groups;      // by leading step
-  bool *is_assigned;  // by root: a param takes it
+  uint32_t *leader;    // by step: another step of its group, itself at the end
+  group *groups;       // by leading step
+  uint32_t *n_before;  // by step: steps before it that no region may have
+  bool *is_update;     // by step: only serves to replace params
   tir_error *error;
 } fuser;
 
@@ -185,7 +190,6 @@ typedef struct visit {
   tir_ir_node node;
   uint32_t step;
   shape own;
-  bool is_assigned;
   uint32_t top;  // highest stage of what it reads
   // Leading steps, and how many values of each are read.
   uint32_t leaders[MAX_MEMBERS], n_reads[MAX_MEMBERS];
@@ -214,22 +218,45 @@ static void list_leaders(const fuser *f, visit *v) {
   }
 }
 
-// May the region be run at a later stage than its own?
-static bool may_lift(const visit *v, uint32_t k, const group *g) {
-  return g->n_uses == v->n_reads[k] && g->n_outer <= v->n_reads[k];
+// No other steps were recorded between two.
+static bool is_near(const fuser *f, uint32_t step, uint32_t later) {
+  return f->n_before[step] == f->n_before[later];
+}
+
+// May the region be run at the node's stage, which is later than its own?
+static bool may_lift(const fuser *f, const visit *v, uint32_t k) {
+  const group *g = &f->groups[v->leaders[k]];
+  return g->n_uses == v->n_reads[k] &&
+         (g->n_outer <= v->n_reads[k] || is_near(f, g->first, v->step));
+}
+
+// Is one of the regions at that stage near?
+static bool any_near(const fuser *f, const visit *v, uint32_t stage) {
+  for (uint32_t k = 0; k < v->n_leaders; k++) {
+    const group *g = &f->groups[v->leaders[k]];
+    if (g->stage == stage && is_near(f, g->last, v->step)) return true;
+  }
+  return false;
+}
+
+// May the node join a region at its own stage?
+static bool may_join(const fuser *f, const visit *v, uint32_t k, bool near) {
+  const uint32_t leader = v->leaders[k];
+  if (f->groups[leader].n_uses == v->n_reads[k]) return true;
+  return near && f->is_update[leader] == f->is_update[v->step];
 }
 
 // Regions to join when the node stands at `stage`, put first in `leaders`;
 // their number is returned, and the shape of them all.
 static uint32_t choose(const fuser *f, visit *v, uint32_t stage, shape *out) {
+  const bool near = any_near(f, v, stage);
   uint32_t n_chosen = 0, n_members = 1;
   *out = v->own;
   for (uint32_t k = 0; k < v->n_leaders; k++) {
     const uint32_t leader = v->leaders[k], n_reads = v->n_reads[k];
     const group *g = &f->groups[leader];
-    const bool same_stage = g->stage == stage && !v->is_assigned;
     shape joined;
-    if ((!same_stage && !may_lift(v, k, g)) ||
+    if (!(g->stage == stage ? may_join(f, v, k, near) : may_lift(f, v, k)) ||
         n_members + g->n_members > MAX_MEMBERS ||
         !join_shapes(*out, g->shape, &joined))
       continue;
@@ -305,12 +332,15 @@ static void join(fuser *f, const visit *v, uint32_t n_chosen, uint32_t stage,
       .stage = stage,
       .n_members = 1,
       .n_uses = w->readers_first[out + 1] - w->readers_first[out],
+      .first = v->step,
+      .last = v->step,
   };
   count_outer(f, v, n_chosen, &own);
   for (uint32_t k = 0; k < n_chosen; k++) {
     const group *g = &f->groups[v->leaders[k]];
     own.n_members += g->n_members;
     own.n_uses += g->n_uses - v->n_reads[k];
+    if (g->first < own.first) own.first = g->first;
     f->leader[v->leaders[k]] = v->step;
   }
   f->groups[v->step] = own;
@@ -321,8 +351,9 @@ static void visit_step(fuser *f, uint32_t step) {
   list_leaders(f, &v);
   f->leader[step] = step;
   f->groups[step] = (group){.stage = v.top + 1};
+  f->n_before[step + 1] = f->n_before[step] + 1;
   if (!find_shape(f, v.node, &v.own)) return;
-  v.is_assigned = f->is_assigned[tir_ir_out(f->graph, v.node, 0).id];
+  f->n_before[step + 1]--;
   // At the stage of the highest operands, else above them.
   for (uint32_t stage = v.top; stage <= v.top + 1; stage++) {
     shape region;
@@ -381,16 +412,36 @@ static tir_status write_regions(fuser *f) {
   return TIR_OK;
 }
 
+// Steps whose results are all assigned, or read by such steps only.
+static void find_updates(fuser *f, bool *is_assigned) {
+  const tir_pass_flow *w = &f->flow;
+  for (uint32_t v = 1; v < w->n_values; v++)
+    if (w->assigned[v]) is_assigned[w->assigned[v]] = true;
+  for (uint32_t s = w->n_steps; s-- > 0;) {
+    f->is_update[s] = true;
+    for (uint32_t m = w->makes_first[s]; m < w->makes_first[s + 1]; m++) {
+      const uint32_t v = w->makes[m];
+      const bool is_read = w->readers_first[v] < w->readers_first[v + 1];
+      bool serves = is_read || is_assigned[v];
+      for (uint32_t i = w->readers_first[v]; i < w->readers_first[v + 1]; i++)
+        serves = serves && f->is_update[w->readers[i]];
+      f->is_update[s] =
+          f->is_update[s] && serves && (is_assigned[v] || !w->is_final[v]);
+    }
+  }
+}
+
 static tir_status fuse(fuser *f) {
   const size_t n = f->flow.n_steps + 1, n_values = f->flow.n_values;
-  const size_t n_bytes = n * (sizeof(group) + sizeof(uint32_t)) + n_values;
+  const size_t n_bytes =
+      n * (sizeof(group) + 2 * sizeof(uint32_t) + 1) + n_values;
   group *block = tir_base_alloc_zero(f->plan->context, n_bytes, 8);
   if (!block) return tir_base_fail_memory(f->error, n_bytes);
   f->groups = block;
   f->leader = (uint32_t *)(block + n);
-  f->is_assigned = (bool *)(f->leader + n);
-  for (size_t v = 1; v < n_values; v++)
-    if (f->flow.assigned[v]) f->is_assigned[f->flow.assigned[v]] = true;
+  f->n_before = f->leader + n;
+  f->is_update = (bool *)(f->n_before + n);
+  find_updates(f, f->is_update + n);
   for (uint32_t s = 0; s < f->flow.n_steps; s++) visit_step(f, s);
   const tir_status status = write_regions(f);
   tir_base_free(f->plan->context, block, n_bytes, 8);

@@ -48,6 +48,15 @@ static tir_status take_register(builder *b, uint32_t last, size_t size,
   return no_memory(b, sizeof last);
 }
 
+// One that no other value had before: it is filled before all tiles.
+static tir_status take_for_good(builder *b, size_t size, uint32_t *out_slot) {
+  const uint32_t never_dies = NEVER - 1;
+  if (size > b->widest) b->widest = size;
+  *out_slot = (uint32_t)b->last.count | REGISTER;
+  if (TIR_VEC_PUSH(b->fusing->context, &b->last, never_dies)) return TIR_OK;
+  return no_memory(b, sizeof never_dies);
+}
+
 static bool dies(const builder *b, uint32_t slot, uint32_t part) {
   return (slot & REGISTER) && b->last.data[slot & ~REGISTER] == part;
 }
@@ -86,7 +95,7 @@ static tir_status read_scalar(builder *b, const tir_exec_fused_op *op,
     *out_slot = b->setup.data[i].out;
     if (b->setup.data[i].arg == op->arg) return TIR_OK;
   }
-  TIR_TRY(take_register(b, NEVER - 1, op->size, out_slot));
+  TIR_TRY(take_for_good(b, op->size, out_slot));
   tir_exec_fused_op once = *op;
   once.out = *out_slot;
   once.per_row = false;
