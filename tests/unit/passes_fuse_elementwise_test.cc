@@ -314,8 +314,9 @@ TEST_F(CheckRegions, MembersInOrder) {
   ASSERT_EQ(plan_.Regions(), "a b c d");
   uint32_t *members = plan_.mutable_plan()->members.data;
   std::swap(members[0], members[1]);
-  EXPECT_EQ(Message(), "plan: value 3 of node %3 (exp) is read before it is "
-                       "computed");
+  EXPECT_EQ(Message(),
+            "plan: value 3 of node %3 (exp) is read before it is "
+            "computed");
 }
 
 TEST_F(CheckRegions, ResultsThatAreNeededHavePlaces) {
@@ -334,8 +335,9 @@ TEST_F(CheckRegions, ResultsDoNotOverlap) {
 TEST_F(CheckRegions, OperandsThatAreReadLaterAreKept) {
   *plan_.MutablePlace("b") = plan_.Place("y");
   const std::string late = Message();
-  EXPECT_EQ(late, "plan: value 4 of node %4 (mul) is an output, but does not "
-                  "reach it");
+  EXPECT_EQ(late,
+            "plan: value 4 of node %4 (mul) is an output, but does not "
+            "reach it");
   *plan_.MutablePlace("a") = plan_.Place("y");
   EXPECT_EQ(Message(),
             "plan: value 3 of node %3 (exp) overwrites an operand that is "
