@@ -24,7 +24,7 @@
 
 #include "passes/flow.h"
 
-enum { MAX_MEMBERS = 64, MAX_OUTER = 2 };
+enum { MAX_MEMBERS = 64, MAX_OPERANDS = 8, MAX_OUTER = 2 };
 
 // What a step would be as the only member of a region.
 typedef struct shape {
@@ -61,10 +61,12 @@ static uint32_t leader_of(const fuser *f, uint32_t step) {
   return step;
 }
 
+// As tir_ir_type_numel, which was checked when the type was made.
 static int64_t numel_of(const fuser *f, uint32_t value) {
-  tir_ir_type type;
-  tir_ir_type_of(f->graph, (tir_ir_value){value}, &type);
-  return tir_ir_type_numel(&type);
+  const tir_ir_value_data *v = tir_ir_value_at(f->graph, (tir_ir_value){value});
+  int64_t n = 1;
+  for (uint32_t i = 0; i < v->rank; i++) n *= f->graph->dims.data[v->dims + i];
+  return n;
 }
 
 // --- what a node is --------------------------------------------------------
@@ -127,6 +129,7 @@ static bool find_shape(const fuser *f, tir_ir_node n, shape *out) {
   const uint32_t traits = tir_ir_desc(g, n)->traits;
   *out = (shape){.n = numel_of(f, tir_ir_out(g, n, 0).id)};
   if (tir_ir_n_out(g, n) != 1 || out->n == 0) return false;
+  if (tir_ir_n_in(g, n) > MAX_OPERANDS) return false;
   if (traits & (TIR_TRAIT_EFFECT | TIR_TRAIT_RANDOM)) return false;
   if (is_broadcast(tir_ir_op(g, n))) return true;
   if (traits & TIR_TRAIT_ELEMENTWISE) return !tir_pass_may_fail(g, n);
@@ -174,12 +177,12 @@ static bool join_shapes(shape a, shape b, shape *out) {
 // i inside of it?
 static bool reads_inside(const fuser *f, tir_ir_node node, uint32_t i,
                          int64_t n, shape region) {
-  tir_ir_type x, to;
-  tir_ir_type_of(f->graph, tir_ir_in(f->graph, node, i), &x);
-  const int64_t n_x = tir_ir_type_numel(&x);
+  const int64_t n_x = numel_of(f, tir_ir_in(f->graph, node, i).id);
   // Sums of long rows are known when all of the region is done.
   if (n_x != region.n && !is_short(region.row)) return false;
   if (n_x == n) return true;
+  tir_ir_type x, to;
+  tir_ir_type_of(f->graph, tir_ir_in(f->graph, node, i), &x);
   tir_ir_type_of(f->graph, tir_ir_out(f->graph, node, 0), &to);
   return region.row && n == region.n && n_x == region.n / region.row &&
          is_one_per_row(&x, &to, region.row);

@@ -26,7 +26,7 @@ static bool reads_alike(const tir_planner *p, tir_ir_node n, uint32_t out,
   const uint32_t n_in = tir_ir_n_in(g, n);
   for (uint32_t i = 0; i < n_in; i++) {
     const uint32_t x = tir_ir_in(g, n, i).id;
-    if (tir_ir_op_shape_only(desc, i) || p->root[x] != root) continue;
+    if (p->root[x] != root || tir_ir_op_shape_only(desc, i)) continue;
     if (!tir_planner_is_whole(p, x) || !same_shape(g, x, out)) return false;
     *out_any = true;
   }
@@ -134,47 +134,48 @@ static bool is_writable(const tir_planner *p, uint32_t root) {
          donated[p->number[root]];
 }
 
-static bool is_taken(const uint32_t *taken, uint32_t n_taken, uint32_t root) {
-  for (uint32_t i = 0; i < n_taken; i++)
-    if (taken[i] == root) return true;
+// Roots whose memory results of a step may take over.
+typedef struct dead_roots {
+  uint32_t roots[16];  // more than these stay what they are
+  uint32_t n;
+} dead_roots;
+
+static bool is_listed(const dead_roots *d, uint32_t root) {
+  for (uint32_t i = 0; i < d->n; i++)
+    if (d->roots[i] == root) return true;
   return false;
 }
 
-// A dead operand's root whose memory `out` may take over; 0 if there is none.
-// An output is not computed in an input's memory: it would have to be copied.
-static uint32_t dead_operand_of(const tir_planner *p, tir_ir_node n,
-                                uint32_t at, uint32_t out,
-                                const uint32_t *taken, uint32_t n_taken) {
-  const tir_ir_graph *g = p->graph;
-  const tir_op_desc *desc = tir_ir_desc(g, n);
-  if (!(desc->traits & TIR_TRAIT_IN_PLACE)) return 0;
-  const bool is_wanted = p->buffer[out] != TIR_PLANNER_NONE;
-  const uint32_t n_in = tir_ir_n_in(g, n);
-  for (uint32_t i = 0; i < n_in; i++) {
-    if (tir_ir_op_shape_only(desc, i)) continue;
-    const uint32_t root = p->root[tir_ir_in(g, n, i).id];
-    if (p->until[root] != at + 1 || is_taken(taken, n_taken, root) ||
-        !is_writable(p, root) || !may_overwrite(p, at, out, root))
+static void find_dead(const tir_planner *p, uint32_t step, uint32_t at,
+                      dead_roots *d) {
+  const tir_pass_flow *f = &p->flow;
+  d->n = 0;
+  if (p->options->no_reuse) return;
+  for (uint32_t i = f->reads_first[step]; i < f->reads_first[step + 1]; i++) {
+    const uint32_t root = p->root[f->reads[i]];
+    if (p->until[root] != at + 1 || !is_writable(p, root) || is_listed(d, root))
       continue;
+    d->roots[d->n++] = root;
+    if (d->n == sizeof d->roots / sizeof *d->roots) return;
+  }
+}
+
+// One of them for `out`, which is no longer among them then; 0 if there is
+// none. An output is not computed in an input's memory: it would have to be
+// copied.
+static uint32_t take_dead(const tir_planner *p, uint32_t at, uint32_t out,
+                          dead_roots *d) {
+  const bool is_wanted = p->buffer[out] != TIR_PLANNER_NONE;
+  for (uint32_t i = 0; i < d->n; i++) {
+    const uint32_t root = d->roots[i];
     const uint32_t b = p->buffer[root];
     const bool is_input =
         b == TIR_PLANNER_NONE || p->buffers.data[b].kind == TIR_PLACE_INPUT;
-    if (is_wanted && is_input) continue;
+    if ((is_wanted && is_input) || !may_overwrite(p, at, out, root)) continue;
+    for (d->n--; i < d->n; i++) d->roots[i] = d->roots[i + 1];
     return root;
   }
   return 0;
-}
-
-static uint32_t find_dead_operand(const tir_planner *p, uint32_t at,
-                                  uint32_t out, const uint32_t *taken,
-                                  uint32_t n_taken) {
-  const tir_plan_nodes nodes =
-      tir_plan_nodes_of(p->plan, &p->plan->order.data[at]);
-  uint32_t root = 0;
-  for (uint32_t k = 0; k < nodes.n && !root; k++)
-    root = dead_operand_of(p, (tir_ir_node){nodes.ids[k]}, at, out, taken,
-                           n_taken);
-  return root;
 }
 
 static tir_status take_over(tir_planner *p, uint32_t out, uint32_t dead) {
@@ -203,22 +204,18 @@ static bool may_join(const tir_planner *p, uint32_t out) {
 }
 
 static tir_status place_results(tir_planner *p, uint32_t at) {
-  enum { MAX_TAKEN = 16 };
   const tir_pass_flow *f = &p->flow;
   const uint32_t step = f->step_of[p->plan->order.data[at]];
-  uint32_t taken[MAX_TAKEN], n_taken = 0;
+  dead_roots dead;
+  find_dead(p, step, at, &dead);
   for (uint32_t i = f->makes_first[step]; i < f->makes_first[step + 1]; i++) {
     const uint32_t out = f->makes[i];
     if (!f->is_read[out]) continue;
-    uint32_t dead = 0;
-    if (!p->options->no_reuse && may_join(p, out) && n_taken < MAX_TAKEN)
-      dead = find_dead_operand(p, at, out, taken, n_taken);
-    if (dead) {
-      taken[n_taken++] = dead;
-      TIR_TRY(take_over(p, out, dead));
-    } else if (p->buffer[out] == TIR_PLANNER_NONE) {
+    const uint32_t root = may_join(p, out) ? take_dead(p, at, out, &dead) : 0;
+    if (root)
+      TIR_TRY(take_over(p, out, root));
+    else if (p->buffer[out] == TIR_PLANNER_NONE)
       TIR_TRY(add_buffer(p, out, TIR_PLACE_ARENA, 0));
-    }
   }
   return TIR_OK;
 }
