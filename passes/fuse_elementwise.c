@@ -130,7 +130,8 @@ static bool find_shape(const fuser *f, tir_ir_node n, shape *out) {
   *out = (shape){.n = numel_of(f, tir_ir_out(g, n, 0).id)};
   if (tir_ir_n_out(g, n) != 1 || out->n == 0) return false;
   if (tir_ir_n_in(g, n) > MAX_OPERANDS) return false;
-  if (traits & (TIR_TRAIT_EFFECT | TIR_TRAIT_RANDOM)) return false;
+  if (traits & (TIR_TRAIT_EFFECT | TIR_TRAIT_RANDOM | TIR_TRAIT_WHOLE))
+    return false;
   if (is_broadcast(tir_ir_op(g, n))) return true;
   if (traits & TIR_TRAIT_ELEMENTWISE) return !tir_pass_may_fail(g, n);
   out->row = reduced_row(g, n);

@@ -397,6 +397,43 @@ graph @main(%x: f32[4]) {
   }
 }
 
+// What the pass takes for a part of a region has a loop to run there.
+TEST(Fused, ElementwiseOpsHaveLoops) {
+  const auto context = MakeContext(1);
+  const uint32_t outside = TIR_TRAIT_WHOLE | TIR_TRAIT_EFFECT |
+                           TIR_TRAIT_RANDOM | TIR_TRAIT_MOVEMENT;
+  int n_loops = 0;
+  for (int op = 1; op < TIR_N_OPS; op++) {
+    const tir_op_desc *desc = tir_ir_op_desc(static_cast<tir_op>(op));
+    if (!(desc->traits & TIR_TRAIT_ELEMENTWISE) || desc->n_outputs != 1 ||
+        (desc->traits & outside))
+      continue;
+    tir_base_arena arena;
+    tir_base_arena_init(&arena, context.get());
+    tir_ir_type types[4] = {};
+    for (tir_ir_type &type : types) type.dtype = TIR_DTYPE_F32;
+    std::vector<uint64_t> attrs(desc->attrs_size / 8 + 1);
+    tir_error error = {};
+    tir_exec_prepare query = {};
+    query.desc = desc;
+    query.attrs = attrs.data();
+    query.in = types;
+    query.n_in = desc->min_inputs;
+    query.out = types + 3;
+    query.n_out = 1;
+    query.arena = &arena;
+    query.error = &error;
+    query.is_part = true;
+    EXPECT_EQ(tir_exec_kernel(static_cast<tir_op>(op))->prepare(&query), TIR_OK)
+        << desc->name << error.message;
+    EXPECT_NE(query.loop, nullptr) << desc->name;
+    EXPECT_GT(query.cost, 0) << desc->name;
+    n_loops++;
+    tir_base_arena_free(&arena);
+  }
+  EXPECT_GT(n_loops, 30);
+}
+
 // --- live tape ---------------------------------------------------------------
 
 // Whether a value in the middle is read, and so kept, changes no bit.
