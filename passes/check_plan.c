@@ -9,7 +9,7 @@
 // should.
 //
 // Independent on purpose: views, contents and what may fail are found here
-// from graph and order alone; nothing is shared with schedule or plan-memory.
+// from graph, regions and order alone; nothing is shared with those who plan.
 #include <string.h>
 
 #include "ir/base/checked.h"
@@ -394,14 +394,17 @@ static tir_status check_operand(checker *c, tir_plan_nodes nodes, uint32_t k,
   return broken(c, x, "does not go through its region piece by piece");
 }
 
+static tir_status no_such_node(const checker *c, uint32_t at, uint32_t node) {
+  return tir_base_fail(
+      c->error, TIR_ERR_STATE,
+      "plan: step %u runs node %%%u, which is none or ran before", at, node);
+}
+
 static tir_status check_node(checker *c, tir_plan_nodes nodes, uint32_t k,
                              uint32_t at) {
   const tir_ir_node n = {nodes.ids[k]};
   if (n.id == 0 || n.id >= c->g->nodes.count || c->is_done[n.id])
-    return tir_base_fail(c->error, TIR_ERR_STATE,
-                         "plan: step %u runs node %%%u, which is none or ran "
-                         "before",
-                         at, n.id);
+    return no_such_node(c, at, n.id);
   c->is_done[n.id] = true;
   const tir_op_desc *desc = tir_ir_desc(c->g, n);
   const uint32_t n_in = tir_ir_n_in(c->g, n), n_out = tir_ir_n_out(c->g, n);
@@ -419,11 +422,7 @@ static tir_status check_node(checker *c, tir_plan_nodes nodes, uint32_t k,
 
 static tir_status check_step(checker *c, uint32_t at) {
   const uint32_t *node = &c->plan->order.data[at];
-  if (*node >= c->g->nodes.count)
-    return tir_base_fail(c->error, TIR_ERR_STATE,
-                         "plan: step %u runs node %%%u, which is none or ran "
-                         "before",
-                         at, *node);
+  if (*node >= c->g->nodes.count) return no_such_node(c, at, *node);
   const tir_plan_nodes nodes = tir_plan_nodes_of(c->plan, node);
   for (uint32_t k = 0; k < nodes.n; k++) TIR_TRY(check_node(c, nodes, k, at));
   for (uint32_t k = 0; k < nodes.n; k++) {
