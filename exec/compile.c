@@ -185,6 +185,12 @@ static tir_status build(tir_program *program,
                         tir_error *error) {
   TIR_TRY(run_passes(program, options->pipeline, error));
   TIR_TRY(list_ports(program, error));
+  // A NaN is looked for in the results of every node.
+  const bool fuses =
+      !options->no_fuse && !options->check_nan &&
+      !(options->pipeline && strcmp(options->pipeline, "none") == 0);
+  if (fuses)
+    TIR_TRY(tir_pass_fuse_elementwise(program->graph, &program->plan, error));
   TIR_TRY(tir_pass_schedule(program->graph, &program->plan, error));
   const tir_plan_options plan_options = {
       .no_reuse = options->no_reuse,

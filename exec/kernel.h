@@ -41,6 +41,23 @@ typedef struct tir_exec_split {
   size_t shared_bytes;        // multiple of 64
 } tir_exec_split;
 
+// Computes n elements, one after the other and each by itself. Operands an op
+// does not have are NULL. An output may stand exactly where an operand of its
+// type stands.
+typedef void (*tir_exec_loop)(int64_t n, void *out, const void *a,
+                              const void *b, const void *c);
+
+// A reduction, for those who have its operand piece by piece.
+typedef struct tir_exec_folding {
+  // Folds n elements of one row into accumulator number `at`. Parts of a row
+  // but its last are equally long: 2^k · TIR_EXEC_ROW_BLOCK elements.
+  void (*part)(const void *x, int64_t n, void *accumulators, int64_t at);
+  // n_rows results, each of n_parts accumulators of one row.
+  void (*finish)(const void *params, const void *accumulators, int64_t n_parts,
+                 int64_t n_rows, void *out);
+  const void *params;
+} tir_exec_folding;
+
 typedef struct tir_exec_prepare {
   const tir_op_desc *desc;
   const void *attrs;
@@ -55,6 +72,11 @@ typedef struct tir_exec_prepare {
   double grain;  // least work of a unit, 0: what pays (call.c). A test's
                  // small one cuts everything
   double cost;   // between the parts of a prepare: see elementwise.h
+  // The step is part of a fused one (kernels/fused.h): asks only for `loop`
+  // (of an n-ary op, that of two operands) or `folding`, and `cost`.
+  bool is_part;
+  tir_exec_loop loop;
+  tir_exec_folding folding;
   // Answers.
   tir_exec_kernel_fn run;
   const void *params;

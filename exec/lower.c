@@ -4,27 +4,14 @@
 // values bound to one input, param or output share its base entry. Constants
 // get their data here; a splat is written out, because kernels read dense
 // memory only.
+#include "exec/lower.h"
+
 #include <string.h>
 
-#include "exec/program.h"
 #include "exec/threads.h"
 #include "ir/base/checked.h"
 
-typedef struct lowering {
-  tir_program *program;
-  const tir_ir_graph *graph;
-  const tir_place *places;
-  uint32_t *entry;  // by value id, 0 = nowhere
-  size_t n_entry;
-  uint32_t n_internal;  // entries of the table filled so far
-  tir_ir_type *types;   // room for the operands and outputs of one node
-  bool *used;
-  size_t max_types;
-  double grain;
-  tir_error *error;
-} lowering;
-
-static void *arena_array(lowering *l, size_t count, size_t elem_size) {
+static void *arena_array(tir_exec_lowering *l, size_t count, size_t elem_size) {
   size_t bytes = 0;
   void *array = NULL;
   if (tir_base_size_mul(count + 1, elem_size, &bytes))
@@ -38,7 +25,7 @@ static bool is_internal(const tir_place *place) {
 }
 
 // A view that starts where its root starts needs no entry of its own.
-static bool shares_root(const lowering *l, uint32_t v) {
+static bool shares_root(const tir_exec_lowering *l, uint32_t v) {
   const tir_place *place = &l->places[v];
   const tir_place *root = &l->places[place->root];
   return place->is_view && place->root < v && root->kind == place->kind &&
@@ -70,7 +57,7 @@ static void fill_splat(uint8_t *data, size_t size, uint64_t bits,
   }
 }
 
-static tir_status make_constant(lowering *l, uint32_t v,
+static tir_status make_constant(tir_exec_lowering *l, uint32_t v,
                                 tir_tensor **out_tensor) {
   const tir_ir_node node = tir_ir_producer(l->graph, (tir_ir_value){v});
   const tir_attrs_constant *attrs = tir_ir_attrs(l->graph, node);
@@ -95,7 +82,7 @@ static size_t n_saved(const tir_plan_copy *copy) {
   return (size_t)(copy->kind == TIR_PLACE_ARENA) + copy->from_saved;
 }
 
-static void count_entries(const lowering *l, size_t *out_internal,
+static void count_entries(const tir_exec_lowering *l, size_t *out_internal,
                           size_t *out_offsets, size_t *out_constants) {
   size_t internal = 1, offsets = 0, constants = 0;  // entry 0 is NULL
   for (uint32_t v = 1; v < l->n_entry; v++) {
@@ -115,7 +102,7 @@ static void count_entries(const lowering *l, size_t *out_internal,
   *out_constants = constants;
 }
 
-static tir_status add_internal(lowering *l, uint32_t v) {
+static tir_status add_internal(tir_exec_lowering *l, uint32_t v) {
   tir_program *program = l->program;
   const tir_place *place = &l->places[v];
   tir_exec_pointer pointer = {.kind = place->kind, .offset = place->offset};
@@ -144,7 +131,7 @@ static void add_bases(tir_program *program) {
     *p++ = (tir_exec_pointer){.kind = TIR_PLACE_OUTPUT, .index = i};
 }
 
-static tir_status make_pointers(lowering *l) {
+static tir_status make_pointers(tir_exec_lowering *l) {
   tir_program *program = l->program;
   size_t n_internal = 0, n_offsets = 0, n_constants = 0, n_pointers = 0;
   count_entries(l, &n_internal, &n_offsets, &n_constants);
@@ -192,8 +179,21 @@ static void note_read(tir_program *program, uint32_t entry) {
     program->input_read[pointer->index] = true;
 }
 
+tir_status tir_exec_read_entry(tir_exec_lowering *l, tir_ir_node node,
+                               uint32_t operand, uint32_t *out_entry) {
+  const tir_ir_value in = tir_ir_in(l->graph, node, operand);
+  *out_entry = l->entry[in.id];
+  note_read(l->program, *out_entry);
+  if (*out_entry != 0 || l->places[in.id].size == 0) return TIR_OK;
+  return tir_base_fail(l->error, TIR_ERR_STATE,
+                       "compile: operand %u of node %%%u (%s) was given no "
+                       "memory",
+                       operand, node.id, tir_ir_desc(l->graph, node)->name);
+}
+
 // Scratch of a step with units: what all share, then a part per lane.
-static tir_status split_step(lowering *l, const tir_exec_prepare *query,
+static tir_status split_step(tir_exec_lowering *l,
+                             const tir_exec_prepare *query,
                              tir_exec_step *step) {
   tir_program *program = l->program;
   const uint32_t n_lanes = tir_exec_n_lanes(program->context);
@@ -215,7 +215,20 @@ static tir_status split_step(lowering *l, const tir_exec_prepare *query,
   return TIR_OK;
 }
 
-static tir_status prepare_step(lowering *l, tir_ir_node node,
+tir_status tir_exec_bind_step(tir_exec_lowering *l,
+                              const tir_exec_prepare *query,
+                              tir_exec_step *step) {
+  tir_program *program = l->program;
+  step->run = query->run;
+  step->params = query->params;
+  program->uses_blas |= query->uses_blas;
+  if (query->split.n_units > 1) return split_step(l, query, step);
+  if (query->scratch_bytes > program->scratch_bytes)
+    program->scratch_bytes = query->scratch_bytes;
+  return TIR_OK;
+}
+
+static tir_status prepare_step(tir_exec_lowering *l, tir_ir_node node,
                                tir_exec_step *step) {
   tir_program *program = l->program;
   const uint32_t n_in = tir_ir_n_in(l->graph, node);
@@ -252,73 +265,82 @@ static tir_status prepare_step(lowering *l, tir_ir_node node,
     tir_exec_append_node(l->graph, node.id, NULL, NULL, l->error);
     return status;
   }
-  step->run = query.run;
-  step->params = query.params;
   step->node = node.id;
-  program->uses_blas |= query.uses_blas;
-  if (query.split.n_units > 1) return split_step(l, &query, step);
-  if (query.scratch_bytes > program->scratch_bytes)
-    program->scratch_bytes = query.scratch_bytes;
-  return TIR_OK;
+  return tir_exec_bind_step(l, &query, step);
 }
 
-static tir_status fill_args(lowering *l, tir_ir_node node, uint32_t *args) {
+static tir_status fill_args(tir_exec_lowering *l, tir_ir_node node,
+                            uint32_t *args) {
   const tir_op_desc *desc = tir_ir_desc(l->graph, node);
   const uint32_t n_in = tir_ir_n_in(l->graph, node);
   for (uint32_t i = 0; i < n_in; i++) {
     args[i] = 0;
-    if (tir_ir_op_shape_only(desc, i)) continue;
-    const tir_ir_value in = tir_ir_in(l->graph, node, i);
-    args[i] = l->entry[in.id];
-    note_read(l->program, args[i]);
-    if (args[i] == 0 && l->places[in.id].size > 0)
-      return tir_base_fail(l->error, TIR_ERR_STATE,
-                           "compile: operand %u of node %%%u (%s) was given no "
-                           "memory",
-                           i, node.id, desc->name);
+    if (!tir_ir_op_shape_only(desc, i))
+      TIR_TRY(tir_exec_read_entry(l, node, i, &args[i]));
   }
   for (uint32_t i = 0; i < tir_ir_n_out(l->graph, node); i++)
     args[n_in + i] = l->entry[tir_ir_out(l->graph, node, i).id];
   return TIR_OK;
 }
 
-static tir_status make_steps(lowering *l) {
-  tir_program *program = l->program;
-  const uint32_t *order = program->plan.order.data;
-  const size_t n_steps = program->plan.order.count;
+// Room for the arguments of all steps; that of a region may be more than it
+// takes.
+static size_t count_args(const tir_exec_lowering *l) {
+  const tir_plan *plan = &l->program->plan;
   size_t n_args = 0;
-  for (size_t i = 0; i < n_steps; i++)
-    n_args += l->graph->nodes.data[order[i]].n_in +
-              l->graph->nodes.data[order[i]].n_out;
+  for (size_t i = 0; i < plan->order.count; i++) {
+    const tir_plan_nodes nodes = tir_plan_nodes_of(plan, &plan->order.data[i]);
+    for (uint32_t k = 0; k < nodes.n; k++)
+      n_args += (size_t)l->graph->nodes.data[nodes.ids[k]].n_in +
+                l->graph->nodes.data[nodes.ids[k]].n_out;
+  }
+  return n_args;
+}
+
+static tir_status make_steps(tir_exec_lowering *l) {
+  tir_program *program = l->program;
+  const tir_plan *plan = &program->plan;
+  const size_t n_steps = plan->order.count, n_args = count_args(l);
   if (n_args > UINT32_MAX)
     return tir_base_fail(l->error, TIR_ERR_LIMIT,
                          "compile: %zu arguments, the limit is %u", n_args,
                          UINT32_MAX);
   program->steps = arena_array(l, n_steps, sizeof *program->steps);
   program->args = arena_array(l, n_args, sizeof *program->args);
-  if (!program->steps || !program->args) return TIR_ERR_MEMORY;
+  program->region_ops =
+      arena_array(l, plan->regions.count, sizeof *program->region_ops);
+  if (!program->steps || !program->args || !program->region_ops)
+    return TIR_ERR_MEMORY;
   program->n_steps = (uint32_t)n_steps;
   program->commit = program->plan.commit;
 
   uint32_t arg = 0;
   for (size_t i = 0; i < n_steps; i++) {
-    const tir_ir_node node = {order[i]};
+    const tir_ir_node node = {plan->order.data[i]};
+    const uint32_t region = plan->region_of ? plan->region_of[node.id] : 0;
     tir_exec_step *step = &program->steps[i];
     *step = (tir_exec_step){.arg = arg};
-    TIR_TRY(fill_args(l, node, program->args + arg));
-    TIR_TRY(prepare_step(l, node, step));
-    arg += tir_ir_n_in(l->graph, node) + tir_ir_n_out(l->graph, node);
+    uint32_t n = tir_ir_n_in(l->graph, node) + tir_ir_n_out(l->graph, node);
+    if (region) {
+      TIR_TRY(
+          tir_exec_lower_region(l, region - 1, program->args + arg, &n, step));
+    } else {
+      TIR_TRY(fill_args(l, node, program->args + arg));
+      TIR_TRY(prepare_step(l, node, step));
+    }
+    arg += n;
   }
   return TIR_OK;
 }
 
-static uint32_t saved_entry(lowering *l, const tir_plan_copy *copy) {
+static uint32_t saved_entry(tir_exec_lowering *l, const tir_plan_copy *copy) {
   l->program->pointers[l->n_internal] =
       (tir_exec_pointer){.kind = TIR_PLACE_ARENA, .offset = copy->saved};
   return l->n_internal++;
 }
 
-static tir_exec_copy resolve_copy(lowering *l, const tir_plan_copy *copy) {
+static tir_exec_copy resolve_copy(tir_exec_lowering *l,
+                                  const tir_plan_copy *copy) {
   return (tir_exec_copy){
       .from = copy->from_saved ? saved_entry(l, copy) : l->entry[copy->value],
       .to = copy->kind == TIR_PLACE_ARENA
@@ -328,7 +350,7 @@ static tir_exec_copy resolve_copy(lowering *l, const tir_plan_copy *copy) {
   };
 }
 
-static tir_status make_copies(lowering *l) {
+static tir_status make_copies(tir_exec_lowering *l) {
   tir_program *program = l->program;
   const tir_plan_copy *copies = program->plan.copies.data;
   const size_t n = program->plan.copies.count;
@@ -349,7 +371,7 @@ static tir_status make_copies(lowering *l) {
 
 // --- all of it -------------------------------------------------------------
 
-static tir_status lower(lowering *l) {
+static tir_status lower(tir_exec_lowering *l) {
   TIR_TRY(make_pointers(l));
   TIR_TRY(make_steps(l));
   return make_copies(l);
@@ -357,7 +379,7 @@ static tir_status lower(lowering *l) {
 
 tir_status tir_exec_lower(tir_program *program, double grain,
                           tir_error *error) {
-  lowering l = {
+  tir_exec_lowering l = {
       .program = program,
       .graph = program->graph,
       .places = program->plan.places,

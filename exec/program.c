@@ -151,18 +151,22 @@ tir_status tir_program_graph(const tir_program *program, tir_graph **out_graph,
 static void annotate(void *user, const tir_ir_graph *graph, tir_ir_node node,
                      tir_ir_text *text) {
   const tir_program *program = user;
+  const tir_plan_region *region = tir_plan_region_of(&program->plan, node.id);
   for (uint32_t i = 0; i < tir_ir_n_out(graph, node); i++) {
     const tir_place *place =
         &program->plan.places[tir_ir_out(graph, node, i).id];
+    const bool inner = region && place->kind == TIR_PLACE_NONE;
     tir_ir_text_add(text, i == 0 ? "  # %s%s" : ", %s%s",
                     place->is_view ? "view of " : "",
-                    place_names[place->kind]);
+                    inner ? "inside" : place_names[place->kind]);
+    if (inner) tir_ir_text_add(text, " step %u", place->first);
     if (place->kind == TIR_PLACE_NONE) continue;
     if (place->kind != TIR_PLACE_ARENA)
       tir_ir_text_add(text, " %u at", place->index);
     tir_ir_text_add(text, " %zu..%zu steps %u..%u%s", place->offset,
                     place->offset + place->size, place->first, place->last,
                     place->in_place ? " in place" : "");
+    if (region) tir_ir_text_add(text, " fused");
   }
 }
 

@@ -13,7 +13,8 @@ typedef struct tir_exec_step {
   const void *params;
   const tir_exec_split *split;  // NULL: one call does it all
   uint32_t arg;                 // into args
-  uint32_t node;                // of program->graph, for errors
+  uint32_t node;                // of program->graph, for errors; the last of
+                                // a region
 } tir_exec_step;
 
 // Copies made after all steps, between entries of the pointer table.
@@ -40,6 +41,7 @@ struct tir_program {
   uint32_t n_steps;
   uint32_t commit;  // steps from here on overwrite state
   uint32_t *args;
+  const char **region_ops;  // by region: "fused(mul, add, tanh)"
   // Entry 0 is NULL; entries from first_external on depend on what is bound,
   // those before only on the arena. From first_external on stand one entry
   // per input, one per param, one per output, then (from first_offset) places
@@ -80,6 +82,7 @@ typedef struct tir_exec_compile_options {
   bool check_nan;
   const bool *input_donated;  // live tape; NULL: none
   bool no_reuse;
+  bool no_fuse;  // every node a step of its own (for tests)
   double grain;  // of tir_exec_prepare; 0: the usual one
 } tir_exec_compile_options;
 
@@ -90,6 +93,9 @@ tir_status tir_exec_compile(tir_context *context, tir_ir_graph *graph,
                             tir_program **out_program, tir_error *error);
 // Part of it: from the plan to pointers, args, steps, copies and scratch.
 tir_status tir_exec_lower(tir_program *program, double grain, tir_error *error);
+// Name of what a step does: of its op, or of the ops of its region.
+const char *tir_exec_step_op(const tir_program *program,
+                             const tir_exec_step *step);
 // Bytes of an instance's own tables, the last part of its block.
 size_t tir_exec_table_bytes(const tir_program *program);
 // Fills `listed` and `listed_names`.

@@ -206,7 +206,7 @@ static tir_status run_monitored(run *r, const tir_exec_poll *inside) {
       .name = tir_ir_n_out(graph, node) > 0
                   ? tir_ir_value_name(graph, tir_ir_out(graph, node, 0))
                   : "",
-      .op = tir_ir_desc(graph, node)->name,
+      .op = tir_exec_step_op(r->program, &r->program->steps[r->at]),
       .site = data->site,
       .backward = data->flags & TIR_NODE_BACKWARD,
       .start_ns = start_ns,

@@ -31,6 +31,8 @@ enum {
   TIR_TRAIT_MOVEMENT = 1 << 8,     // copies elements, computes none
   TIR_TRAIT_FALLIBLE = 1 << 9,     // a run may fail on its data
   TIR_TRAIT_INTERNAL = 1 << 10,    // never in a file (gradient call)
+  TIR_TRAIT_WHOLE = 1 << 11,       // elementwise, but computed by a kernel of
+                                   // its own: never a part of a fused step
 };
 
 // --- attributes ------------------------------------------------------------

@@ -9,7 +9,7 @@
 // should.
 //
 // Independent on purpose: views, contents and what may fail are found here
-// from graph and order alone; nothing is shared with schedule or plan-memory.
+// from graph, regions and order alone; nothing is shared with those who plan.
 #include <string.h>
 
 #include "ir/base/checked.h"
@@ -309,12 +309,51 @@ static bool overlap(region a, region b) {
   return a.first < b.end && b.first < a.end;
 }
 
+// Reading and overwriting the same memory is allowed to ops that work in place
+// on it. A region goes through it piece by piece: whoever reads it comes no
+// later than who writes it, and neither moves elements.
+static bool may_replace(const checker *c, tir_plan_nodes nodes, uint32_t reader,
+                        uint32_t maker, uint32_t x, uint32_t out) {
+  const tir_ir_node n = {nodes.ids[reader]};
+  const uint32_t traits = tir_ir_desc(c->g, n)->traits;
+  if (!(traits & TIR_TRAIT_IN_PLACE) || !same_elements(c, x, out)) return false;
+  return nodes.n == 1 || (reader <= maker && (traits & TIR_TRAIT_ELEMENTWISE) &&
+                          same_elements(c, tir_ir_out(c->g, n, 0).id, out));
+}
+
+// Is the value computed by one of the nodes?
+static bool is_inside(const checker *c, tir_plan_nodes nodes, uint32_t value) {
+  const uint32_t node = c->g->values.data[c->content[value]].node;
+  for (uint32_t k = 0; k < nodes.n; k++)
+    if (nodes.ids[k] == node) return true;
+  return false;
+}
+
+static tir_status check_overwritten(checker *c, tir_plan_nodes nodes,
+                                    uint32_t maker, uint32_t out, region r) {
+  region other;
+  for (uint32_t k = 0; k < nodes.n; k++) {
+    const tir_ir_node n = {nodes.ids[k]};
+    const uint32_t n_in = tir_ir_n_in(c->g, n);
+    for (uint32_t i = 0; i < n_in; i++) {
+      const uint32_t x = tir_ir_in(c->g, n, i).id;
+      if (tir_ir_op_shape_only(tir_ir_desc(c->g, n), i) ||
+          bytes_of(c, x) == 0 || is_inside(c, nodes, x))
+        continue;
+      TIR_TRY(region_of(c, x, &other));
+      if (!overlap(r, other)) continue;
+      if (r.first != other.first || !may_replace(c, nodes, k, maker, x, out))
+        return broken(c, out, "overwrites an operand that is still read");
+    }
+  }
+  return TIR_OK;
+}
+
 // A result may lie over an operand only in place, and over another result
 // never.
-static tir_status check_result(checker *c, tir_ir_node n, uint32_t i,
-                               uint32_t at) {
-  const tir_op_desc *desc = tir_ir_desc(c->g, n);
-  const uint32_t out = tir_ir_out(c->g, n, i).id;
+static tir_status check_result(checker *c, tir_plan_nodes nodes, uint32_t maker,
+                               uint32_t i, uint32_t at) {
+  const uint32_t out = tir_ir_out(c->g, (tir_ir_node){nodes.ids[maker]}, i).id;
   const tir_place *p = &c->plan->places[out];
   if (p->kind == TIR_PLACE_NONE || p->size == 0) return TIR_OK;
   region r, other;
@@ -325,21 +364,16 @@ static tir_status check_result(checker *c, tir_ir_node n, uint32_t i,
     return broken(c, out, "overwrites a param before the commit point");
   if (p->kind == TIR_PLACE_ARENA && p->offset % 64 != 0)
     return broken(c, out, "does not start at a multiple of 64");
-  const uint32_t n_in = tir_ir_n_in(c->g, n);
-  for (uint32_t k = 0; k < n_in; k++) {
-    const uint32_t x = tir_ir_in(c->g, n, k).id;
-    if (tir_ir_op_shape_only(desc, k) || bytes_of(c, x) == 0) continue;
-    TIR_TRY(region_of(c, x, &other));
-    if (!overlap(r, other)) continue;
-    if (!(desc->traits & TIR_TRAIT_IN_PLACE) || r.first != other.first ||
-        !same_elements(c, x, out))
-      return broken(c, out, "overwrites an operand that is still read");
-  }
-  for (uint32_t k = 0; k < i; k++) {
-    const uint32_t y = tir_ir_out(c->g, n, k).id;
-    if (c->plan->places[y].kind == TIR_PLACE_NONE) continue;
-    TIR_TRY(region_of(c, y, &other));
-    if (overlap(r, other)) return broken(c, out, "overlaps another result");
+  TIR_TRY(check_overwritten(c, nodes, maker, out, r));
+  for (uint32_t k = 0; k <= maker; k++) {
+    const tir_ir_node n = {nodes.ids[k]};
+    const uint32_t n_out = k == maker ? i : tir_ir_n_out(c->g, n);
+    for (uint32_t o = 0; o < n_out; o++) {
+      const uint32_t y = tir_ir_out(c->g, n, o).id;
+      if (c->plan->places[y].kind == TIR_PLACE_NONE) continue;
+      TIR_TRY(region_of(c, y, &other));
+      if (overlap(r, other)) return broken(c, out, "overlaps another result");
+    }
   }
   return TIR_OK;
 }
@@ -356,33 +390,68 @@ static bool may_fail(const checker *c, tir_ir_node n) {
   return !all_floats;
 }
 
+// A value is read whole, or (inside a region) piece by piece as an earlier
+// member makes it: of all elements, or of one for each row.
+static tir_status check_operand(checker *c, tir_plan_nodes nodes, uint32_t k,
+                                uint32_t x) {
+  if (!is_inside(c, nodes, x)) return expect_value(c, x);
+  const tir_plan_region *r = tir_plan_region_of(c->plan, nodes.ids[k]);
+  tir_ir_type type;
+  tir_ir_type_of(c->g, (tir_ir_value){x}, &type);
+  const int64_t n = tir_ir_type_numel(&type);
+  if (!r || !c->is_done[c->g->values.data[c->content[x]].node] ||
+      c->g->values.data[c->content[x]].node == nodes.ids[k])
+    return broken(c, x, "is read before it is computed");
+  if (n == r->n_elements ||
+      (r->row && r->row <= TIR_PLAN_MAX_ROW && n == r->n_elements / r->row))
+    return TIR_OK;
+  return broken(c, x, "does not go through its region piece by piece");
+}
+
+static tir_status no_such_node(const checker *c, uint32_t at, uint32_t node) {
+  return tir_base_fail(
+      c->error, TIR_ERR_STATE,
+      "plan: step %u runs node %%%u, which is none or ran before", at, node);
+}
+
 // All operands are checked before any result is written, as a kernel may do it
 // in any order.
-static tir_status check_step(checker *c, uint32_t at) {
-  const tir_ir_node n = {c->plan->order.data[at]};
+static tir_status check_node(checker *c, tir_plan_nodes nodes, uint32_t k,
+                             uint32_t at) {
+  const tir_ir_node n = {nodes.ids[k]};
   if (n.id == 0 || n.id >= c->g->nodes.count || c->is_done[n.id])
-    return tir_base_fail(c->error, TIR_ERR_STATE,
-                         "plan: step %u runs node %%%u, which is none or ran "
-                         "before",
-                         at, n.id);
+    return no_such_node(c, at, n.id);
   c->is_done[n.id] = true;
   const tir_op_desc *desc = tir_ir_desc(c->g, n);
   const uint32_t n_in = tir_ir_n_in(c->g, n), n_out = tir_ir_n_out(c->g, n);
-  if (may_fail(c, n) && at >= c->plan->commit)
+  if (may_fail(c, n) && (at >= c->plan->commit || nodes.n > 1))
     return broken(c, tir_ir_out(c->g, n, 0).id,
-                  "may fail behind the commit point");
+                  nodes.n > 1 ? "may fail inside a region"
+                              : "may fail behind the commit point");
   for (uint32_t i = 0; i < n_in; i++)
     if (!tir_ir_op_shape_only(desc, i))
-      TIR_TRY(expect_value(c, tir_ir_in(c->g, n, i).id));
-  for (uint32_t i = 0; i < n_out; i++) TIR_TRY(check_result(c, n, i, at));
-  for (uint32_t i = 0; i < n_out; i++) {
-    const uint32_t out = tir_ir_out(c->g, n, i).id;
-    if (c->plan->places[out].kind == TIR_PLACE_NONE) continue;
-    region r;
-    TIR_TRY(region_of(c, out, &r));
-    set_owner(c, r, out);
-    c->home[out] = r.first;
-    c->is_written[out] = true;
+      TIR_TRY(check_operand(c, nodes, k, tir_ir_in(c->g, n, i).id));
+  for (uint32_t i = 0; i < n_out; i++)
+    TIR_TRY(check_result(c, nodes, k, i, at));
+  return TIR_OK;
+}
+
+static tir_status check_step(checker *c, uint32_t at) {
+  const uint32_t *node = &c->plan->order.data[at];
+  if (*node >= c->g->nodes.count) return no_such_node(c, at, *node);
+  const tir_plan_nodes nodes = tir_plan_nodes_of(c->plan, node);
+  for (uint32_t k = 0; k < nodes.n; k++) TIR_TRY(check_node(c, nodes, k, at));
+  for (uint32_t k = 0; k < nodes.n; k++) {
+    const tir_ir_node n = {nodes.ids[k]};
+    for (uint32_t i = 0; i < tir_ir_n_out(c->g, n); i++) {
+      const uint32_t out = tir_ir_out(c->g, n, i).id;
+      if (c->plan->places[out].kind == TIR_PLACE_NONE) continue;
+      region r;
+      TIR_TRY(region_of(c, out, &r));
+      set_owner(c, r, out);
+      c->home[out] = r.first;
+      c->is_written[out] = true;
+    }
   }
   return TIR_OK;
 }

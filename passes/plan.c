@@ -7,6 +7,11 @@ void tir_plan_init(tir_plan *plan, tir_context *context) {
 
 void tir_plan_free(tir_plan *plan) {
   if (!plan->context) return;
+  TIR_VEC_FREE(plan->context, &plan->regions);
+  TIR_VEC_FREE(plan->context, &plan->members);
+  tir_base_free(plan->context, plan->region_of,
+                plan->n_region_of * sizeof *plan->region_of,
+                _Alignof(uint32_t));
   TIR_VEC_FREE(plan->context, &plan->order);
   TIR_VEC_FREE(plan->context, &plan->copies);
   tir_base_free(plan->context, plan->places,

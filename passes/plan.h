@@ -1,4 +1,5 @@
-// Schedule and memory plan: annotations of a graph, made after its passes.
+// Regions, schedule and memory plan: annotations of a graph, made after its
+// passes.
 //
 // plan-memory knows nothing of kernels: what they need comes in as scratch
 // sizes and in-place permission.
@@ -45,11 +46,26 @@ typedef struct tir_plan_copy {
   size_t saved;       // arena offset
 } tir_plan_copy;
 
+// Nodes that run as one step, piece by piece, so that a value only they read is
+// never in memory as a whole. Every value of a region has n_elements elements
+// or, once rows are reduced, one for each row.
+typedef struct tir_plan_region {
+  uint32_t first;      // in `members`; ids rise
+  uint32_t n_members;
+  int64_t n_elements;
+  int64_t row;         // elements of a row; 0: nothing is reduced
+} tir_plan_region;
+
 typedef struct tir_plan {
   tir_context *context;
+  TIR_VEC(tir_plan_region) regions;
+  TIR_VEC(uint32_t) members;      // node ids, region by region
+  uint32_t *region_of;            // by node: its region + 1, 0 for none; NULL
+  size_t n_region_of;             // if there are no regions
   TIR_VEC(uint32_t) order;        // node ids to execute, in order; inputs,
                                   // params, constants, views, assigns and
-                                  // unused nodes are not in it
+                                  // unused nodes are not in it. A region is
+                                  // in it once, by its last member
   TIR_VEC(tir_plan_copy) copies;  // run after all of `order`
   tir_place *places;              // by value id, n_values + 1 entries
   size_t n_places;
@@ -66,6 +82,33 @@ typedef struct tir_plan_options {
   const bool *input_donated;
 } tir_plan_options;
 
+// The nodes that run in one step with `node`, in order: itself, or its region.
+typedef struct tir_plan_nodes {
+  const uint32_t *ids;
+  uint32_t n;
+} tir_plan_nodes;
+
+static inline const tir_plan_region *tir_plan_region_of(const tir_plan *plan,
+                                                        uint32_t node) {
+  const uint32_t region = plan->region_of ? plan->region_of[node] : 0;
+  return region ? &plan->regions.data[region - 1] : NULL;
+}
+// `node` must stay where it is as long as the answer is used.
+static inline tir_plan_nodes tir_plan_nodes_of(const tir_plan *plan,
+                                               const uint32_t *node) {
+  const tir_plan_region *region = tir_plan_region_of(plan, *node);
+  if (!region) return (tir_plan_nodes){node, 1};
+  return (tir_plan_nodes){&plan->members.data[region->first],
+                          region->n_members};
+}
+
+// Rows of up to so many elements are reduced and used again in one region.
+enum { TIR_PLAN_MAX_ROW = 4096 };
+
+// passes/fuse_elementwise.c: fills regions, members and region_of. Comes before
+// the schedule, or not at all.
+tir_status tir_pass_fuse_elementwise(const tir_ir_graph *graph, tir_plan *plan,
+                                     tir_error *error);
 // passes/schedule.c: fills order and commit. Among orders that keep the
 // dependencies and "readers of a state's old version before its assign" it
 // picks the one with the lower peak of recorded order and greedy order.

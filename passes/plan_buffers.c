@@ -18,23 +18,55 @@ static bool same_shape(const tir_ir_graph *g, uint32_t a, uint32_t b) {
   return x.dtype == y.dtype && tir_ir_same_shape(&x, &y);
 }
 
-// May the node write `out` over the memory of `root`, which nobody reads
-// afterwards? Every operand in that memory must stand element by element where
-// the result will.
-static bool may_overwrite(const tir_planner *p, tir_ir_node n, uint32_t out,
-                          uint32_t root) {
+// Does node number k of a step read the memory of `root`, and then only element
+// by element where `out` will stand?
+static bool reads_alike(const tir_planner *p, tir_ir_node n, uint32_t out,
+                        uint32_t root, bool *out_any) {
   const tir_ir_graph *g = p->graph;
   const tir_op_desc *desc = tir_ir_desc(g, n);
-  if (!(desc->traits & TIR_TRAIT_IN_PLACE)) return false;
-  bool any = false;
   const uint32_t n_in = tir_ir_n_in(g, n);
   for (uint32_t i = 0; i < n_in; i++) {
     const uint32_t x = tir_ir_in(g, n, i).id;
-    if (tir_ir_op_shape_only(desc, i) || p->root[x] != root) continue;
+    if (p->root[x] != root || tir_ir_op_shape_only(desc, i)) continue;
     if (!tir_planner_is_whole(p, x) || !same_shape(g, x, out)) return false;
+    *out_any = true;
+  }
+  return true;
+}
+
+// In a region the last node to read `root` comes no later than the one that
+// makes `out`, and results are of one size, so that both go through the memory
+// piece by piece together.
+static bool region_may_overwrite(const tir_planner *p, tir_plan_nodes nodes,
+                                 uint32_t out, uint32_t root) {
+  const tir_ir_graph *g = p->graph;
+  const uint32_t maker = tir_ir_producer(g, (tir_ir_value){out}).id;
+  bool any = false;
+  for (uint32_t k = 0; k < nodes.n; k++) {
+    const tir_ir_node n = {nodes.ids[k]};
+    bool reads = false;
+    if (!reads_alike(p, n, out, root, &reads)) return false;
+    if (!reads) continue;
     any = true;
+    if (n.id > maker || !same_shape(g, tir_ir_out(g, n, 0).id, out) ||
+        !(tir_ir_desc(g, n)->traits & TIR_TRAIT_ELEMENTWISE))
+      return false;
   }
   return any;
+}
+
+// May the step at `at` write `out` over the memory of `root`, which nobody
+// reads afterwards? Every operand in that memory must stand element by element
+// where the result will.
+static bool may_overwrite(const tir_planner *p, uint32_t at, uint32_t out,
+                          uint32_t root) {
+  const tir_plan_nodes nodes =
+      tir_plan_nodes_of(p->plan, &p->plan->order.data[at]);
+  if (nodes.n > 1) return region_may_overwrite(p, nodes, out, root);
+  const tir_ir_node n = {nodes.ids[0]};
+  bool any = false;
+  return (tir_ir_desc(p->graph, n)->traits & TIR_TRAIT_IN_PLACE) &&
+         reads_alike(p, n, out, root, &any) && any;
 }
 
 // A buffer begins with the step that fills it and ends with the last reader.
@@ -68,8 +100,7 @@ static tir_status place_assign(tir_planner *p, tir_ir_node n) {
   const uint32_t until = p->until[param];
   if (until > at + 1) return TIR_OK;  // the old version is still read
   if (until == at + 1) {
-    const tir_ir_node maker = {p->plan->order.data[at]};
-    if (!may_overwrite(p, maker, root, param)) return TIR_OK;
+    if (!may_overwrite(p, at, root, param)) return TIR_OK;
     p->in_place[root] = true;
   }
   return add_buffer(p, root, TIR_PLACE_PARAM, p->number[param]);
@@ -108,33 +139,45 @@ static bool is_writable(const tir_planner *p, uint32_t root) {
          donated[p->number[root]];
 }
 
-static bool is_taken(const uint32_t *taken, uint32_t n_taken, uint32_t root) {
-  for (uint32_t i = 0; i < n_taken; i++)
-    if (taken[i] == root) return true;
+// Roots whose memory results of a step may take over.
+typedef struct dead_roots {
+  uint32_t roots[16];  // more than these stay what they are
+  uint32_t n;
+} dead_roots;
+
+static bool is_listed(const dead_roots *d, uint32_t root) {
+  for (uint32_t i = 0; i < d->n; i++)
+    if (d->roots[i] == root) return true;
   return false;
 }
 
-// A dead operand's root whose memory `out` may take over; 0 if there is none.
-// An output is not computed in an input's memory: it would have to be copied.
-static uint32_t find_dead_operand(const tir_planner *p, uint32_t at,
-                                  uint32_t out, const uint32_t *taken,
-                                  uint32_t n_taken) {
-  const tir_ir_graph *g = p->graph;
-  const tir_ir_node n = {p->plan->order.data[at]};
-  const tir_op_desc *desc = tir_ir_desc(g, n);
-  if (!(desc->traits & TIR_TRAIT_IN_PLACE)) return 0;
-  const bool is_wanted = p->buffer[out] != TIR_PLANNER_NONE;
-  const uint32_t n_in = tir_ir_n_in(g, n);
-  for (uint32_t i = 0; i < n_in; i++) {
-    if (tir_ir_op_shape_only(desc, i)) continue;
-    const uint32_t root = p->root[tir_ir_in(g, n, i).id];
-    if (p->until[root] != at + 1 || is_taken(taken, n_taken, root) ||
-        !is_writable(p, root) || !may_overwrite(p, n, out, root))
+static void find_dead(const tir_planner *p, uint32_t step, uint32_t at,
+                      dead_roots *d) {
+  const tir_pass_flow *f = &p->flow;
+  d->n = 0;
+  if (p->options->no_reuse) return;
+  for (uint32_t i = f->reads_first[step]; i < f->reads_first[step + 1]; i++) {
+    const uint32_t root = p->root[f->reads[i]];
+    if (p->until[root] != at + 1 || !is_writable(p, root) || is_listed(d, root))
       continue;
+    d->roots[d->n++] = root;
+    if (d->n == sizeof d->roots / sizeof *d->roots) return;
+  }
+}
+
+// One of them for `out`, which is no longer among them then; 0 if there is
+// none. An output is not computed in an input's memory: it would have to be
+// copied.
+static uint32_t take_dead(const tir_planner *p, uint32_t at, uint32_t out,
+                          dead_roots *d) {
+  const bool is_wanted = p->buffer[out] != TIR_PLANNER_NONE;
+  for (uint32_t i = 0; i < d->n; i++) {
+    const uint32_t root = d->roots[i];
     const uint32_t b = p->buffer[root];
     const bool is_input =
         b == TIR_PLANNER_NONE || p->buffers.data[b].kind == TIR_PLACE_INPUT;
-    if (is_wanted && is_input) continue;
+    if ((is_wanted && is_input) || !may_overwrite(p, at, out, root)) continue;
+    for (d->n--; i < d->n; i++) d->roots[i] = d->roots[i + 1];
     return root;
   }
   return 0;
@@ -167,21 +210,18 @@ static bool may_join(const tir_planner *p, uint32_t out) {
 
 // Each result takes another dead operand, or memory of its own.
 static tir_status place_results(tir_planner *p, uint32_t at) {
-  const tir_ir_node_data *n =
-      tir_ir_node_at(p->graph, (tir_ir_node){p->plan->order.data[at]});
-  uint32_t taken[TIR_MAX_OUTPUTS], n_taken = 0;
-  for (uint32_t i = 0; i < n->n_out; i++) {
-    const uint32_t out = n->out_first + i;
-    if (!p->flow.is_read[out]) continue;
-    uint32_t dead = 0;
-    if (!p->options->no_reuse && may_join(p, out) && n_taken < TIR_MAX_OUTPUTS)
-      dead = find_dead_operand(p, at, out, taken, n_taken);
-    if (dead) {
-      taken[n_taken++] = dead;
-      TIR_TRY(take_over(p, out, dead));
-    } else if (p->buffer[out] == TIR_PLANNER_NONE) {
+  const tir_pass_flow *f = &p->flow;
+  const uint32_t step = f->step_of[p->plan->order.data[at]];
+  dead_roots dead;
+  find_dead(p, step, at, &dead);
+  for (uint32_t i = f->makes_first[step]; i < f->makes_first[step + 1]; i++) {
+    const uint32_t out = f->makes[i];
+    if (!f->is_read[out]) continue;
+    const uint32_t root = may_join(p, out) ? take_dead(p, at, out, &dead) : 0;
+    if (root)
+      TIR_TRY(take_over(p, out, root));
+    else if (p->buffer[out] == TIR_PLANNER_NONE)
       TIR_TRY(add_buffer(p, out, TIR_PLACE_ARENA, 0));
-    }
   }
   return TIR_OK;
 }

@@ -185,8 +185,7 @@ static tir_status plan_all(tir_planner *p) {
   }
   memset(p->position, 0xff, p->flow.n_nodes * sizeof *p->position);
   p->end = (uint32_t)p->plan->order.count;
-  for (uint32_t at = 0; at < p->end; at++)
-    p->position[p->plan->order.data[at]] = at;
+  for (uint32_t at = 0; at < p->end; at++) tir_planner_set_position(p, at);
   number_externals(p);
   if (p->options->no_reuse)
     tir_planner_find_lifetimes(p);
@@ -231,7 +230,7 @@ tir_status tir_pass_plan_memory(const tir_ir_graph *graph,
       .plan = plan,
       .error = error,
   };
-  TIR_TRY(tir_pass_flow_make(graph, &p.flow, error));
+  TIR_TRY(tir_pass_flow_make(graph, plan, &p.flow, error));
   const tir_status status = plan_flow(&p);
   tir_pass_flow_free(&p.flow);
   return status;

@@ -115,8 +115,8 @@ tir_status tir_planner_find_slices(tir_planner *p) {
       continue;
     }
     n_before_commit += i < plan->commit;
-    p->position[n.id] = n_kept;
-    plan->order.data[n_kept++] = n.id;
+    plan->order.data[n_kept] = n.id;
+    tir_planner_set_position(p, n_kept++);
   }
   plan->order.count = n_kept;
   plan->commit = n_before_commit;

@@ -53,6 +53,12 @@ void tir_planner_place_saved(tir_planner *p);
 static inline tir_op tir_planner_maker(const tir_planner *p, uint32_t value) {
   return tir_ir_op(p->graph, tir_ir_producer(p->graph, (tir_ir_value){value}));
 }
+// What runs at position `at` stands there.
+static inline void tir_planner_set_position(const tir_planner *p, uint32_t at) {
+  const tir_plan_nodes nodes =
+      tir_plan_nodes_of(p->plan, &p->plan->order.data[at]);
+  for (uint32_t i = 0; i < nodes.n; i++) p->position[nodes.ids[i]] = at;
+}
 // Position of the step that makes a root, TIR_PLANNER_NONE for externals.
 static inline uint32_t tir_planner_made_at(const tir_planner *p,
                                            uint32_t root) {

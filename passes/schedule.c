@@ -64,21 +64,26 @@ static tir_ir_node node_of(const scheduler *s, uint32_t step) {
   return (tir_ir_node){s->flow->node_of[step]};
 }
 
-static uint32_t step_of_value(const tir_pass_flow *f, uint32_t value) {
-  return f->step_of[f->graph->values.data[value].node];
-}
-
 static bool has_readers(const tir_pass_flow *f, uint32_t root) {
   return f->readers_first[root] != f->readers_first[root + 1];
 }
 
+// What a step leaves, as a range of f->makes.
 typedef struct range {
   uint32_t first, end;
 } range;
 
-static range outputs_of(const scheduler *s, uint32_t step) {
-  const tir_ir_node_data *n = tir_ir_node_at(s->flow->graph, node_of(s, step));
-  return (range){n->out_first, n->out_first + n->n_out};
+static range made_by(const scheduler *s, uint32_t step) {
+  const tir_pass_flow *f = s->flow;
+  return (range){f->makes_first[step], f->makes_first[step + 1]};
+}
+
+static bool may_fail(const scheduler *s, uint32_t step) {
+  const tir_plan_nodes nodes = tir_pass_nodes_of(s->flow, step);
+  for (uint32_t i = 0; i < nodes.n; i++)
+    if (tir_pass_may_fail(s->flow->graph, (tir_ir_node){nodes.ids[i]}))
+      return true;
+  return false;
 }
 
 // --- what the steps are ----------------------------------------------------
@@ -88,9 +93,10 @@ static bool is_update(const scheduler *s, uint32_t step,
                       const bool *is_assigned) {
   const tir_pass_flow *f = s->flow;
   if (s->flags[step] & CAN_FAIL) return false;
-  const range out = outputs_of(s, step);
+  const range made = made_by(s, step);
   bool any = false;
-  for (uint32_t v = out.first; v < out.end; v++) {
+  for (uint32_t i = made.first; i < made.end; i++) {
+    const uint32_t v = f->makes[i];
     if (has_readers(f, v)) return false;
     any = any || is_assigned[v];
   }
@@ -102,7 +108,7 @@ static void find_updates(scheduler *s, bool *is_assigned) {
   for (uint32_t v = 1; v < f->n_values; v++)
     if (f->assigned[v] && !f->is_final[v]) is_assigned[f->assigned[v]] = true;
   for (uint32_t step = 0; step < s->n_steps; step++) {
-    if (tir_pass_may_fail(f->graph, node_of(s, step))) {
+    if (may_fail(s, step)) {
       s->flags[step] |= CAN_FAIL | IS_CHECKED;
       s->n_can_fail++;
     }
@@ -112,7 +118,7 @@ static void find_updates(scheduler *s, bool *is_assigned) {
   }
   for (uint32_t v = 1; v < f->n_values; v++) {
     if (!f->assigned[v] || f->is_final[v]) continue;
-    const uint32_t step = step_of_value(f, f->assigned[v]);
+    const uint32_t step = tir_pass_step_of_value(f, f->assigned[v]);
     if (step != TIR_FLOW_NO_STEP && (s->flags[step] & IS_UPDATE))
       s->updater[v] = step + 1;
   }
@@ -120,9 +126,9 @@ static void find_updates(scheduler *s, bool *is_assigned) {
 
 static bool is_small(const scheduler *s, uint32_t step) {
   const tir_pass_flow *f = s->flow;
-  const range out = outputs_of(s, step);
-  for (uint32_t v = out.first; v < out.end; v++)
-    if (f->bytes[v] > SMALL_BYTES) return false;
+  const range made = made_by(s, step);
+  for (uint32_t i = made.first; i < made.end; i++)
+    if (f->bytes[f->makes[i]] > SMALL_BYTES) return false;
   for (uint32_t i = f->reads_first[step]; i < f->reads_first[step + 1]; i++)
     if (f->bytes[f->reads[i]] > SMALL_BYTES) return false;
   return true;
@@ -130,9 +136,10 @@ static bool is_small(const scheduler *s, uint32_t step) {
 
 static bool only_updates_read(const scheduler *s, uint32_t step) {
   const tir_pass_flow *f = s->flow;
-  const range out = outputs_of(s, step);
+  const range made = made_by(s, step);
   bool any = false;
-  for (uint32_t v = out.first; v < out.end; v++) {
+  for (uint32_t m = made.first; m < made.end; m++) {
+    const uint32_t v = f->makes[m];
     for (uint32_t i = f->readers_first[v]; i < f->readers_first[v + 1]; i++) {
       if (!(s->flags[f->readers[i]] & (IS_UPDATE | IS_EARLY))) return false;
       any = true;
@@ -150,7 +157,7 @@ static void mark_early_and_checked(scheduler *s) {
       s->flags[step] |= IS_EARLY;
     if (!(s->flags[step] & IS_CHECKED)) continue;
     for (uint32_t i = f->reads_first[step]; i < f->reads_first[step + 1]; i++) {
-      const uint32_t maker = step_of_value(f, f->reads[i]);
+      const uint32_t maker = tir_pass_step_of_value(f, f->reads[i]);
       if (maker != TIR_FLOW_NO_STEP) s->flags[maker] |= IS_CHECKED;
     }
   }
@@ -161,10 +168,12 @@ static void find_costs(scheduler *s) {
   const tir_pass_flow *f = s->flow;
   const tir_ir_graph *g = f->graph;
   for (uint32_t step = 0; step < s->n_steps; step++) {
-    const range out = outputs_of(s, step);
-    for (uint32_t v = out.first; v < out.end; v++)
+    const range made = made_by(s, step);
+    for (uint32_t i = made.first; i < made.end; i++) {
+      const uint32_t v = f->makes[i];
       if (f->is_read[v] && !((s->flags[step] & IS_UPDATE) && f->is_final[v]))
         s->cost[v] = f->bytes[v];
+    }
   }
   for (size_t i = 0; i < g->outputs.count; i++)
     s->cost[f->root[tir_ir_resolve(g, g->outputs.data[i].value).id]] = 0;
@@ -176,10 +185,10 @@ static void find_costs(scheduler *s) {
 // of sizes that no memory has may not overflow either.
 static int64_t growth_of(const scheduler *s, uint32_t step) {
   const tir_pass_flow *f = s->flow;
-  const range out = outputs_of(s, step);
+  const range made = made_by(s, step);
   double growth = 0;
-  for (uint32_t v = out.first; v < out.end; v++)
-    if (s->n_left[v] > 0) growth += (double)s->cost[v];
+  for (uint32_t i = made.first; i < made.end; i++)
+    if (s->n_left[f->makes[i]] > 0) growth += (double)s->cost[f->makes[i]];
   for (uint32_t i = f->reads_first[step]; i < f->reads_first[step + 1]; i++)
     if (s->n_left[f->reads[i]] == 1) growth -= (double)s->cost[f->reads[i]];
   const double most = 4e18;
@@ -223,7 +232,8 @@ static void begin_run(scheduler *s, rule r) {
     for (uint32_t i = f->readers_first[v]; i < f->readers_first[v + 1]; i++) {
       const uint32_t reader = f->readers[i];
       s->left_xor[v] ^= reader;
-      if (step_of_value(f, v) != TIR_FLOW_NO_STEP) s->n_waiting[reader]++;
+      if (tir_pass_step_of_value(f, v) != TIR_FLOW_NO_STEP)
+        s->n_waiting[reader]++;
       if (updater && reader != updater - 1) s->n_waiting[updater - 1]++;
     }
   }
@@ -238,17 +248,19 @@ static void begin_run(scheduler *s, rule r) {
 // The step's results replace dead operands: the peak counts them once.
 static void count_memory(scheduler *s, uint32_t step) {
   const tir_pass_flow *f = s->flow;
-  const range out = outputs_of(s, step);
+  const range outs = made_by(s, step);
   const bool in_place =
       tir_ir_desc(f->graph, node_of(s, step))->traits & TIR_TRAIT_IN_PLACE;
+  const size_t first_cost =
+      outs.first < outs.end ? s->cost[f->makes[outs.first]] : 0;
   size_t made = 0, reused = 0, freed = 0;
-  for (uint32_t v = out.first; v < out.end; v++)
-    if (s->n_left[v] > 0) made += s->cost[v];
+  for (uint32_t i = outs.first; i < outs.end; i++)
+    if (s->n_left[f->makes[i]] > 0) made += s->cost[f->makes[i]];
   for (uint32_t i = f->reads_first[step]; i < f->reads_first[step + 1]; i++) {
     const uint32_t root = f->reads[i];
     if (s->n_left[root] != 1) continue;
     freed += s->cost[root];
-    if (in_place && s->cost[root] == s->cost[out.first]) reused = s->cost[root];
+    if (in_place && s->cost[root] == first_cost) reused = first_cost;
   }
   if (s->live + made - reused > s->peak) s->peak = s->live + made - reused;
   s->live = s->live + made - freed;
@@ -279,10 +291,12 @@ static void execute(scheduler *s, uint32_t step) {
     if (updater && updater - 1 != step && s->n_waiting[updater - 1])
       wait_less(s, updater - 1);
   }
-  const range out = outputs_of(s, step);
-  for (uint32_t v = out.first; v < out.end; v++)
+  const range made = made_by(s, step);
+  for (uint32_t m = made.first; m < made.end; m++) {
+    const uint32_t v = f->makes[m];
     for (uint32_t i = f->readers_first[v]; i < f->readers_first[v + 1]; i++)
       wait_less(s, f->readers[i]);
+  }
   if (!(s->flags[step] & CAN_FAIL)) return;
   s->commit = s->n_ordered;
   if (--s->fail_left == 0) release_updates(s);
@@ -366,7 +380,7 @@ static tir_status schedule_flow(const tir_pass_flow *f, tir_plan *plan,
 tir_status tir_pass_schedule(const tir_ir_graph *graph, tir_plan *plan,
                              tir_error *error) {
   tir_pass_flow flow;
-  TIR_TRY(tir_pass_flow_make(graph, &flow, error));
+  TIR_TRY(tir_pass_flow_make(graph, plan, &flow, error));
   const tir_status status = schedule_flow(&flow, plan, error);
   tir_pass_flow_free(&flow);
   return status;

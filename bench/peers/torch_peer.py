@@ -105,6 +105,25 @@ def w3():
                                    F.mse_loss, x, target))
 
 
+def w6():
+    torch.manual_seed(0)
+    x = torch.randn(10_000_000)
+
+    def chain():
+        return torch.tanh(1.3 * x + 0.1) * torch.exp(-(x * x)) + torch.log1p(
+            torch.abs(x))
+
+    with torch.no_grad():
+        bench("W6_forward", "ms", chain)
+    x.requires_grad_()
+
+    def step():
+        x.grad = None
+        chain().sum().backward()
+
+    bench("W6_fwd_bwd", "ms", step)
+
+
 def w9a():
     base = status_mib("VmRSS")
     model = mlp([1024] * 33, nn.ReLU, last_active=True)
@@ -123,7 +142,8 @@ def w9a():
 def main():
     chosen = sys.argv[1].split(",") if len(sys.argv) > 1 else []
     torch.set_num_threads(1)
-    for name, run in (("W9a", w9a), ("W1", w1), ("W2", w2), ("W3", w3)):
+    for name, run in (("W9a", w9a), ("W1", w1), ("W2", w2), ("W3", w3),
+                      ("W6", w6)):
         if not chosen or name in chosen:
             run()
 

@@ -80,13 +80,18 @@ static tir_status add_n_prepare(tir_exec_prepare *q) {
       TIR_AT_LEVEL(tir_exec_binary, q->cpu_level);
   const tir_exec_loop add = level->add[q->in[0].dtype];
   if (!add) return tir_exec_kernel_missing(q);
+  q->cost = (double)q->n_in;
+  if (q->is_part) {
+    q->loop = add;
+    return TIR_OK;
+  }
   add_n_params *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
   p->add = add;
   p->n = tir_ir_type_numel(&q->out[0]);
   p->n_in = q->n_in;
   p->elem_size = tir_dtype_size(q->out[0].dtype);
-  p->per_unit = tir_exec_cut(q, p->n, (double)q->n_in);
+  p->per_unit = tir_exec_cut(q, p->n, q->cost);
   q->run = add_n_run;
   q->params = p;
   return TIR_OK;

@@ -3,10 +3,9 @@
 // Frequent pairs have loops in levels/cast.c. The others go in two steps
 // through a block of doubles (from floats) or int64 (from integers and bool),
 // which is exact, so the second step rounds once.
-#include <math.h>
-#include <string.h>
-
 #include "exec/kernels/levels.h"
+
+// `truth` is bool, which is a macro and cannot be pasted.
 
 // --- first step: widen -------------------------------------------------------
 
@@ -20,8 +19,6 @@
     }                                                      \
   }
 
-typedef void (*convert_fn)(int64_t n, void *out, const void *in);
-
 TIR_WIDEN_LOOP(widen_f32, double, float, (double)x)
 TIR_WIDEN_LOOP(widen_f64, double, double, x)
 TIR_WIDEN_LOOP(widen_f16, double, uint16_t, (double)tir_ir_f16_to_f32(x))
@@ -31,15 +28,7 @@ TIR_WIDEN_LOOP(widen_u8, int64_t, uint8_t, x)
 TIR_WIDEN_LOOP(widen_i16, int64_t, int16_t, x)
 TIR_WIDEN_LOOP(widen_i32, int64_t, int32_t, x)
 TIR_WIDEN_LOOP(widen_i64, int64_t, int64_t, x)
-TIR_WIDEN_LOOP(widen_bool, int64_t, uint8_t, x != 0)
-
-static const convert_fn widen[TIR_N_DTYPES] = {
-    [TIR_DTYPE_F32] = widen_f32, [TIR_DTYPE_F64] = widen_f64,
-    [TIR_DTYPE_F16] = widen_f16, [TIR_DTYPE_BF16] = widen_bf16,
-    [TIR_DTYPE_I8] = widen_i8,   [TIR_DTYPE_U8] = widen_u8,
-    [TIR_DTYPE_I16] = widen_i16, [TIR_DTYPE_I32] = widen_i32,
-    [TIR_DTYPE_I64] = widen_i64, [TIR_DTYPE_BOOL] = widen_bool,
-};
+TIR_WIDEN_LOOP(widen_truth, int64_t, uint8_t, x != 0)
 
 // --- second step: round or saturate ------------------------------------------
 
@@ -75,8 +64,8 @@ TIR_NARROW_INT(u8, uint8_t, 0, UINT8_MAX)
 TIR_NARROW_INT(i16, int16_t, INT16_MIN, INT16_MAX)
 TIR_NARROW_INT(i32, int32_t, INT32_MIN, INT32_MAX)
 TIR_NARROW_INT(i64, int64_t, INT64_MIN, INT64_MAX)
-TIR_WIDEN_LOOP(bool_from_f64, uint8_t, double, x != 0)
-TIR_WIDEN_LOOP(bool_from_i64, uint8_t, int64_t, x != 0)
+TIR_WIDEN_LOOP(truth_from_f64, uint8_t, double, x != 0)
+TIR_WIDEN_LOOP(truth_from_i64, uint8_t, int64_t, x != 0)
 TIR_WIDEN_LOOP(f32_from_f64, float, double, (float)x)
 TIR_WIDEN_LOOP(f32_from_i64, float, int64_t, (float)x)
 TIR_WIDEN_LOOP(f64_from_f64, double, double, x)
@@ -88,63 +77,90 @@ TIR_WIDEN_LOOP(bf16_from_f64, uint16_t, double, tir_ir_f64_to_bf16(x))
 TIR_WIDEN_LOOP(bf16_from_i64, uint16_t, int64_t,
                tir_ir_f64_to_bf16(odd_double(x)))
 
-static const convert_fn from_f64[TIR_N_DTYPES] = {
-    [TIR_DTYPE_F32] = f32_from_f64, [TIR_DTYPE_F64] = f64_from_f64,
-    [TIR_DTYPE_F16] = f16_from_f64, [TIR_DTYPE_BF16] = bf16_from_f64,
-    [TIR_DTYPE_I8] = i8_from_f64,   [TIR_DTYPE_U8] = u8_from_f64,
-    [TIR_DTYPE_I16] = i16_from_f64, [TIR_DTYPE_I32] = i32_from_f64,
-    [TIR_DTYPE_I64] = i64_from_f64, [TIR_DTYPE_BOOL] = bool_from_f64,
-};
-static const convert_fn from_i64[TIR_N_DTYPES] = {
-    [TIR_DTYPE_F32] = f32_from_i64, [TIR_DTYPE_F64] = f64_from_i64,
-    [TIR_DTYPE_F16] = f16_from_i64, [TIR_DTYPE_BF16] = bf16_from_i64,
-    [TIR_DTYPE_I8] = i8_from_i64,   [TIR_DTYPE_U8] = u8_from_i64,
-    [TIR_DTYPE_I16] = i16_from_i64, [TIR_DTYPE_I32] = i32_from_i64,
-    [TIR_DTYPE_I64] = i64_from_i64, [TIR_DTYPE_BOOL] = bool_from_i64,
-};
-
 // --- kernel ------------------------------------------------------------------
 
-typedef struct cast_params {
-  convert_fn first, second;
-  int64_t n;
-  size_t in_size, out_size;
-  int64_t per_unit;
-} cast_params;
-
-static tir_status cast_run(const tir_exec_call *call) {
-  const cast_params *const p = call->params;
-  _Alignas(64) char wide[TIR_EXEC_BLOCK * 8];
-  const char *const in = tir_exec_arg(call, 0);
-  char *const out = tir_exec_arg(call, 1);
-  const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
-  for (int64_t i = span.first; i < span.end; i += TIR_EXEC_BLOCK) {
-    const int64_t m =
-        span.end - i < TIR_EXEC_BLOCK ? span.end - i : TIR_EXEC_BLOCK;
-    p->first(m, wide, in + (size_t)i * p->in_size);
-    p->second(m, out + (size_t)i * p->out_size, wide);
+// Both steps, block by block.
+#define TIR_CAST_LOOP(from, wide, to)                                    \
+  static void from##_to_##to(int64_t n, void *out, const void *a,        \
+                             const void *b, const void *c) {             \
+    _Alignas(64) char block[TIR_EXEC_BLOCK * 8];                         \
+    const char *at = a;                                                  \
+    char *result = out;                                                  \
+    (void)b;                                                             \
+    (void)c;                                                             \
+    for (int64_t i = 0; i < n; i += TIR_EXEC_BLOCK) {                    \
+      const int64_t m = n - i < TIR_EXEC_BLOCK ? n - i : TIR_EXEC_BLOCK; \
+      widen_##from(m, block, at + (size_t)i * sizeof_##from);            \
+      to##_from_##wide(m, result + (size_t)i * sizeof_##to, block);      \
+    }                                                                    \
   }
-  return TIR_OK;
-}
+
+enum {
+  sizeof_f32 = 4,
+  sizeof_f64 = 8,
+  sizeof_f16 = 2,
+  sizeof_bf16 = 2,
+  sizeof_i8 = 1,
+  sizeof_u8 = 1,
+  sizeof_i16 = 2,
+  sizeof_i32 = 4,
+  sizeof_i64 = 8,
+  sizeof_truth = 1,
+};
+
+#define TIR_CAST_LOOPS(from, wide) \
+  TIR_CAST_LOOP(from, wide, f32)   \
+  TIR_CAST_LOOP(from, wide, f64)   \
+  TIR_CAST_LOOP(from, wide, f16)   \
+  TIR_CAST_LOOP(from, wide, bf16)  \
+  TIR_CAST_LOOP(from, wide, i8)    \
+  TIR_CAST_LOOP(from, wide, u8)    \
+  TIR_CAST_LOOP(from, wide, i16)   \
+  TIR_CAST_LOOP(from, wide, i32)   \
+  TIR_CAST_LOOP(from, wide, i64)   \
+  TIR_CAST_LOOP(from, wide, truth)
+
+#define TIR_CAST_ENTRIES(from)                                           \
+  {                                                                      \
+    [TIR_DTYPE_F32] = from##_to_f32, [TIR_DTYPE_F64] = from##_to_f64,    \
+    [TIR_DTYPE_F16] = from##_to_f16, [TIR_DTYPE_BF16] = from##_to_bf16,  \
+    [TIR_DTYPE_I8] = from##_to_i8, [TIR_DTYPE_U8] = from##_to_u8,        \
+    [TIR_DTYPE_I16] = from##_to_i16, [TIR_DTYPE_I32] = from##_to_i32,    \
+    [TIR_DTYPE_I64] = from##_to_i64, [TIR_DTYPE_BOOL] = from##_to_truth, \
+  }
+
+TIR_CAST_LOOPS(f32, f64)
+TIR_CAST_LOOPS(f64, f64)
+TIR_CAST_LOOPS(f16, f64)
+TIR_CAST_LOOPS(bf16, f64)
+TIR_CAST_LOOPS(i8, i64)
+TIR_CAST_LOOPS(u8, i64)
+TIR_CAST_LOOPS(i16, i64)
+TIR_CAST_LOOPS(i32, i64)
+TIR_CAST_LOOPS(i64, i64)
+TIR_CAST_LOOPS(truth, i64)
+
+static const tir_exec_loops two_steps[TIR_N_DTYPES] = {
+    [TIR_DTYPE_F32] = TIR_CAST_ENTRIES(f32),
+    [TIR_DTYPE_F64] = TIR_CAST_ENTRIES(f64),
+    [TIR_DTYPE_F16] = TIR_CAST_ENTRIES(f16),
+    [TIR_DTYPE_BF16] = TIR_CAST_ENTRIES(bf16),
+    [TIR_DTYPE_I8] = TIR_CAST_ENTRIES(i8),
+    [TIR_DTYPE_U8] = TIR_CAST_ENTRIES(u8),
+    [TIR_DTYPE_I16] = TIR_CAST_ENTRIES(i16),
+    [TIR_DTYPE_I32] = TIR_CAST_ENTRIES(i32),
+    [TIR_DTYPE_I64] = TIR_CAST_ENTRIES(i64),
+    [TIR_DTYPE_BOOL] = TIR_CAST_ENTRIES(truth),
+};
 
 static tir_status cast_prepare(tir_exec_prepare *q) {
   const tir_dtype from = q->in[0].dtype;
   const tir_dtype to = q->out[0].dtype;
   const tir_exec_level_cast *const level =
       TIR_AT_LEVEL(tir_exec_cast, q->cpu_level);
-  if (level->to[from][to])
-    return tir_exec_prepare_elementwise(q, 1, level->to[from][to]);
-  cast_params *const p = tir_exec_kernel_params(q, sizeof *p);
-  if (!p) return TIR_ERR_MEMORY;
-  p->first = widen[from];
-  p->second = tir_ir_dtype_is_float(from) ? from_f64[to] : from_i64[to];
-  p->n = tir_ir_type_numel(&q->out[0]);
-  p->in_size = tir_dtype_size(from);
-  p->out_size = tir_dtype_size(to);
-  p->per_unit = tir_exec_cut(q, p->n, 8);
-  q->run = cast_run;
-  q->params = p;
-  return TIR_OK;
+  const tir_exec_loop loop = level->to[from][to];
+  if (!loop) q->cost = 8;
+  return tir_exec_prepare_elementwise(q, 1, loop ? loop : two_steps[from][to]);
 }
 
 const tir_exec_kernel_desc tir_kernel_cast = {.prepare = cast_prepare};

@@ -203,6 +203,45 @@ static tir_status run_flat_part(const tir_exec_call *call) {
   return TIR_OK;
 }
 
+// --- expanding ---------------------------------------------------------------
+
+void tir_exec_broadcast(const tir_ir_type *in, const tir_ir_type *out,
+                        tir_exec_elementwise *p) {
+  *p = (tir_exec_elementwise){.n = tir_ir_type_numel(out), .n_in = 1};
+  p->sizes[0] = p->out_size = tir_dtype_size(in->dtype);
+  merge_dims(p, in, out);
+}
+
+bool tir_exec_is_flat(const tir_exec_elementwise *p) {
+  return p->rank == 1 && p->strides[0][0] == (int64_t)p->sizes[0];
+}
+
+bool tir_exec_is_scalar(const tir_exec_elementwise *p) {
+  return p->rank == 1 && p->strides[0][0] == 0;
+}
+
+void tir_exec_expand(const tir_exec_elementwise *p, const char *from,
+                     int64_t first, int64_t n, char *to) {
+  const int last = p->rank - 1;
+  const size_t size = p->sizes[0];
+  const int64_t length = p->dims[last], stride = p->strides[0][last];
+  int64_t at[TIR_MAX_RANK] = {0};
+  const char *row = from;
+  seek_row(p, first / length, at, &row);
+  int64_t column = first % length;
+  while (n > 0) {
+    const int64_t m = length - column < n ? length - column : n;
+    if (stride == 0)
+      fill(to, row, size, m);
+    else
+      memcpy(to, row + stride * column, (size_t)m * size);
+    to += (size_t)m * size;
+    n -= m;
+    column = 0;
+    next_row(p, at, &row);
+  }
+}
+
 // --- preparing ---------------------------------------------------------------
 
 static bool is_flat(const tir_exec_elementwise *p) {
@@ -218,6 +257,11 @@ tir_status tir_exec_prepare_checked(tir_exec_prepare *q, size_t n_in,
   static const tir_exec_kernel_fn flat[] = {NULL, run_flat_1, run_flat_2,
                                             run_flat_3};
   if (!loop) return tir_exec_kernel_missing(q);
+  if (q->cost == 0) q->cost = 1;
+  if (q->is_part) {
+    q->loop = loop;
+    return TIR_OK;
+  }
   tir_exec_elementwise *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
   p->loop = loop;
@@ -230,7 +274,7 @@ tir_status tir_exec_prepare_checked(tir_exec_prepare *q, size_t n_in,
     p->sizes[k] = tir_dtype_size(q->in[k].dtype);
   p->out_size = tir_dtype_size(q->out[0].dtype);
   merge_dims(p, q->in, &q->out[0]);
-  p->per_unit = tir_exec_cut(q, p->n, q->cost > 0 ? q->cost : 1);
+  p->per_unit = tir_exec_cut(q, p->n, q->cost);
   const bool is_cut = q->split.n_units > 1;
   if (is_flat(p))
     q->run = is_cut ? run_flat_part : flat[n_in];

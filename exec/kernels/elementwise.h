@@ -10,9 +10,6 @@
 
 enum { TIR_EXEC_MAX_OPERANDS = 3, TIR_EXEC_BLOCK = 512 };
 
-// Computes n elements. Operands an op does not have are NULL.
-typedef void (*tir_exec_loop)(int64_t n, void *out, const void *a,
-                              const void *b, const void *c);
 // Position of the first element that has no result, or n.
 typedef int64_t (*tir_exec_check)(int64_t n, const void *a, const void *b);
 
@@ -44,5 +41,15 @@ tir_status tir_exec_prepare_elementwise(tir_exec_prepare *q, size_t n_in,
 tir_status tir_exec_prepare_checked(tir_exec_prepare *q, size_t n_in,
                                     tir_exec_loop loop, tir_exec_check check,
                                     const char *check_text);
+
+// One operand broadcast to a type, for those who have no loop for it.
+void tir_exec_broadcast(const tir_ir_type *in, const tir_ir_type *out,
+                        tir_exec_elementwise *p);
+// Every element is where it is in the operand / is the operand's only one.
+bool tir_exec_is_flat(const tir_exec_elementwise *p);
+bool tir_exec_is_scalar(const tir_exec_elementwise *p);
+// Elements first … first + n − 1 of the result.
+void tir_exec_expand(const tir_exec_elementwise *p, const char *from,
+                     int64_t first, int64_t n, char *to);
 
 #endif

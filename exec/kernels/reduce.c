@@ -183,6 +183,11 @@ static tir_status prepare_fold(tir_exec_prepare *q, const bool *reduced,
   tir_exec_fill_axes(&q->in[0], reduced, p);
   p->divide = divide;
   p->out_arg = (uint32_t)q->n_in;
+  q->cost = 1;
+  if (q->is_part) {
+    q->folding = (tir_exec_folding){fold.row_part, fold.finish_rows, p};
+    return TIR_OK;
+  }
   if (p->count == 0) return prepare_fill(q, empty);
   q->params = p;
   q->run = fold.run;
@@ -317,7 +322,7 @@ static tir_status norm_prepare(tir_exec_prepare *q) {
   TIR_TRY(read_axes(q, reduced));
   const tir_exec_level_reduce *const level =
       TIR_AT_LEVEL(tir_exec_reduce, q->cpu_level);
-  const tir_exec_fold scaled = {norm_f64_run, NULL};
+  const tir_exec_fold scaled = {.run = norm_f64_run};
   return prepare_fold(
       q, reduced,
       q->in[0].dtype == TIR_DTYPE_F64 ? scaled : level->norm[q->in[0].dtype],

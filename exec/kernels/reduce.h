@@ -71,6 +71,10 @@ void tir_exec_fill_rows(tir_exec_prepare *q, const tir_ir_type *in, int axis,
 typedef struct tir_exec_fold {
   tir_exec_kernel_fn run;
   tir_exec_kernel_fn finish;  // of a fold in several parts
+  // As tir_exec_folding has them; accumulators take 8 bytes at most.
+  void (*row_part)(const void *x, int64_t n, void *accumulators, int64_t at);
+  void (*finish_rows)(const void *params, const void *accumulators,
+                      int64_t n_parts, int64_t n_rows, void *out);
 } tir_exec_fold;
 
 typedef struct tir_exec_level_reduce {

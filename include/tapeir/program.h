@@ -122,8 +122,9 @@ TIR_API int64_t tir_instance_find_output(const tir_instance *instance,
 /// program.
 typedef struct tir_step_report {
   uint64_t step;        ///< from 0, as in tir_planned_value
-  const char *name;     ///< of the node's first result, "" if it has none
-  const char *op;       ///< its name
+  const char *name;     ///< of the node's first result, "" if it has none; of
+                        ///< a fused step that of its last node
+  const char *op;       ///< its name; of a fused step "fused(mul, add, tanh)"
   const char *site;     ///< where it was recorded, NULL if unknown
   bool backward;        ///< made by differentiation
   int64_t start_ns;     ///< CLOCK_MONOTONIC time

@@ -15,9 +15,10 @@ extern "C" {
 
 class Planned {
  public:
-  // Takes the graph; runs `passes`, schedule, plan-memory and the checker.
+  // Takes the graph; runs `passes`, fuse-elementwise if asked for, schedule,
+  // plan-memory and the checker.
   Planned(GraphPtr graph, const char *passes = "",
-          const tir_plan_options *options = nullptr)
+          const tir_plan_options *options = nullptr, bool fuse = false)
       : graph_(std::move(graph)) {
     tir_plan_init(&plan_, graph_->context);
     tir_pass_ctx ctx = {};
@@ -26,6 +27,11 @@ class Planned {
     ctx.for_execution = true;
     EXPECT_EQ(tir_pass_run(&ctx, passes, nullptr, graph_.get()), TIR_OK)
         << error_.message;
+    if (fuse) {
+      EXPECT_EQ(tir_pass_fuse_elementwise(graph_.get(), &plan_, &error_),
+                TIR_OK)
+          << error_.message;
+    }
     EXPECT_EQ(tir_pass_schedule(graph_.get(), &plan_, &error_), TIR_OK)
         << error_.message;
     EXPECT_EQ(tir_pass_plan_memory(graph_.get(), options, &plan_, &error_),
@@ -71,6 +77,21 @@ class Planned {
     for (size_t i = 0; i < plan_.order.count; i++) {
       const tir_ir_value v = tir_ir_out(graph_.get(), {plan_.order.data[i]}, 0);
       text += (i ? " " : "") + std::string(tir_ir_value_name(graph_.get(), v));
+    }
+    return text;
+  }
+  // Regions by the names of their values, "a b | c d".
+  std::string Regions() const {
+    std::string text;
+    for (size_t i = 0; i < plan_.regions.count; i++) {
+      const tir_plan_region &r = plan_.regions.data[i];
+      text += i ? " |" : "";
+      for (uint32_t k = 0; k < r.n_members; k++) {
+        const tir_ir_node node = {plan_.members.data[r.first + k]};
+        const tir_ir_value v = tir_ir_out(graph_.get(), node, 0);
+        text += (text.empty() ? "" : " ") +
+                std::string(tir_ir_value_name(graph_.get(), v));
+      }
     }
     return text;
   }

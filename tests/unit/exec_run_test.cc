@@ -50,13 +50,21 @@ TEST_F(RunTest, BadIndexNamesNodePlaceAndValue) {
 
 // --- watching --------------------------------------------------------------
 
+// Every node a step of its own.
+tir_compile_options Unfused() {
+  tir_compile_options options = {};
+  options.pipeline = "none";
+  return options;
+}
+
 TEST_F(RunTest, MonitorSeesEveryStepOnceInOrder) {
   GraphBuilder b(context_.get());
   const tir_value x = b.Input("x", TIR_DTYPE_F32, {4});
   const tir_value h = tir_set_name(b.tape(), tir_exp(b.tape(), x), "hidden");
   b.Output("y", tir_tanh(b.tape(), h));
   const Owned<tir_graph> graph(b.Publish());
-  const auto program = Compile(context_.get(), graph.get());
+  const tir_compile_options unfused = Unfused();
+  const auto program = Compile(context_.get(), graph.get(), &unfused);
   const auto instance = Instantiate(program);
   const std::vector<float> data(4, 0.5f);
   Bind(instance, 0, data);
@@ -85,6 +93,29 @@ TEST_F(RunTest, MonitorSeesEveryStepOnceInOrder) {
   EXPECT_TRUE(seen.empty());
 }
 
+TEST_F(RunTest, MonitorNamesTheOpsOfAFusedStep) {
+  GraphBuilder b(context_.get());
+  tir_value y = b.Input("x", TIR_DTYPE_F32, {4});
+  for (int i = 0; i < 6; i++) y = tir_tanh(b.tape(), tir_exp(b.tape(), y));
+  b.Output("y", tir_set_name(b.tape(), y, "last"));
+  const Owned<tir_graph> graph(b.Publish());
+  const auto program = Compile(context_.get(), graph.get());
+  const auto instance = Instantiate(program);
+  const std::vector<float> data(4, 0.5f);
+  Bind(instance, 0, data);
+  std::vector<tir_step_report> seen;
+  tir_run_options options = {};
+  options.monitor = [](void *user, const tir_step_report *report) {
+    static_cast<std::vector<tir_step_report> *>(user)->push_back(*report);
+  };
+  options.monitor_user = &seen;
+  ASSERT_EQ(tir_run(instance.get(), &options, &error_), TIR_OK);
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_STREQ(seen[0].op,
+               "fused(exp, tanh, exp, tanh, exp, tanh, exp, tanh, 4 more)");
+  EXPECT_STREQ(seen[0].name, "last");
+}
+
 // --- cancelling ------------------------------------------------------------
 
 // A chain of `n` ops that no pass shortens.
@@ -107,7 +138,8 @@ struct CancelAt {
 TEST_F(RunTest, CancelAtEveryStepLeavesTheInstanceUsable) {
   const int n = 200;
   const auto graph = Chain(context_.get(), n);
-  const auto program = Compile(context_.get(), graph.get());
+  const tir_compile_options unfused = Unfused();
+  const auto program = Compile(context_.get(), graph.get(), &unfused);
   tir_memory_report report = {};
   tir_program_memory(program.get(), &report);
   ASSERT_EQ(report.n_steps, static_cast<uint64_t>(n));
@@ -144,7 +176,8 @@ int64_t NowNs() {
 
 TEST_F(RunTest, DeadlineStopsARun) {
   const auto graph = Chain(context_.get(), 20);
-  const auto program = Compile(context_.get(), graph.get());
+  const tir_compile_options unfused = Unfused();
+  const auto program = Compile(context_.get(), graph.get(), &unfused);
   const auto instance = Instantiate(program);
   const std::vector<float> x(8, 0.5f);
   Bind(instance, 0, x);

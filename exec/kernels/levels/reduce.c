@@ -417,7 +417,7 @@ static inline double from_key_f64(int64_t key) {
 #include "exec/kernels/levels/argbest_template.h"
 
 #define TIR_FOLD_ENTRY(name) \
-  { name##_kernel, name##_finish }
+  { name##_kernel, name##_finish, name##_row_part, name##_finish_rows }
 #define TIR_KERNEL_ENTRY(name) name##_kernel
 
 #if TIR_SMALL_INTS

@@ -206,21 +206,48 @@ static tir_status NAME(kernel)(const tir_exec_call *call) {
   return TIR_OK;
 }
 
+// n contiguous elements of a row: a whole branch of its tree, or its end.
+static void NAME(row_part)(const void *x, int64_t n, void *accumulators,
+                           int64_t at) {
+  A *const to = (A *)accumulators + at;
+  const T *const from = x;
+  if (n <= TIR_EXEC_ROW_BLOCK) {
+    *to = NAME(run)(from, n);
+    return;
+  }
+  TREE tree = {0};
+  for (int64_t i = 0; i < n; i += TIR_EXEC_ROW_BLOCK) NAME(push)
+  (&tree, NAME(run)(from + i, tir_exec_piece(n - i, TIR_EXEC_ROW_BLOCK)));
+  *to = NAME(total)(&tree);
+}
+
+static void NAME(finish_rows)(const void *params, const void *accumulators,
+                              int64_t n_parts, int64_t n_rows, void *out) {
+  const tir_exec_axes *const p = params;
+  const A *part = accumulators;
+  T *const to = out;
+  for (int64_t k = 0; k < n_rows; k++, part += n_parts) {
+    A a = part[0];
+    if (n_parts > 1) {
+      TREE tree = {0};
+      for (int64_t i = 0; i < n_parts; i++) NAME(push)(&tree, part[i]);
+      a = NAME(total)(&tree);
+    }
+    to[k] = FINISH(p, a);
+  }
+}
+
 // Combines the parts: the upper levels of each group's tree.
 static tir_status NAME(finish)(const tir_exec_call *call) {
   const tir_exec_axes *const p = call->params;
   T *const out = tir_exec_arg(call, p->out_arg);
   A *const parts = call->shared;
   A level[TIR_EXEC_PART_LEVELS * TIR_EXEC_COLUMN_TILE];
+  if (p->inner_reduced) {
+    NAME(finish_rows)(p, parts, p->n_parts, p->n_groups, out);
+    return TIR_OK;
+  }
   for (int64_t g = 0; g < p->n_groups; g++) {
-    if (p->inner_reduced) {
-      TREE tree = {0};
-      for (int64_t i = 0; i < p->n_parts; i++)
-        NAME(push)(&tree, parts[g * p->n_parts + i]);
-      const A a = NAME(total)(&tree);
-      out[g] = FINISH(p, a);
-      continue;
-    }
     const NAME(columns_at) at = NAME(find_columns)(p, g);
     const A *from = parts + g * p->n_parts * TIR_EXEC_COLUMN_TILE;
     int top = 0;

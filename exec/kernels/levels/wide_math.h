@@ -56,11 +56,8 @@ static inline double tir_wide_exp(double x) {
   return TIR_FMA(p, scale, scale);
 }
 
-// log(1 + x). With u = 1 + x rounded and c what that lost it is
-// log u + c/u; log u = k·ln 2 + 2·atanh(f/(2 + f)) for u = 2^k·(1 + f).
-static inline double tir_wide_log1p(double x) {
-  const double u = 1.0 + x;
-  const double c = x - (u - 1.0);
+// log u = k·ln 2 + 2·atanh(f/(2 + f)) for u = 2^k·(1 + f).
+static inline double tir_wide_log(double u) {
   const uint64_t root_half = UINT64_C(0x3fe6a09e667f3bcd);  // √½
   const uint64_t shifted =
       tir_bits_f64(u) + (UINT64_C(0x3ff0000000000000) - root_half);
@@ -78,7 +75,14 @@ static inline double tir_wide_log1p(double x) {
   p = TIR_FMA(p, z, 0.4000038518245024);
   p = TIR_FMA(p, z, 0.6666666524498865);
   p = TIR_FMA(p, z, 2.0000000000083777);
-  return TIR_FMA(k, 0.6931471805599453, p * s) + c / u;
+  return TIR_FMA(k, 0.6931471805599453, p * s);
+}
+
+// log(1 + x). With u = 1 + x rounded and c what that lost it is log u + c/u.
+static inline double tir_wide_log1p(double x) {
+  const double u = 1.0 + x;
+  const double c = x - (u - 1.0);
+  return tir_wide_log(u) + c / u;
 }
 
 // erfc(t) = e^(−t²)·p(w)/(1 + 2t) with w = (t − 3)/(t + 3), for t >= 0. Taken
@@ -126,12 +130,14 @@ static inline float tir_expm1_f32(float x) {
   return tir_select_f32(x == 0.0f, x, y);
 }
 
+// A float of at least 2^-25 and 1 add up exactly, or to what differs from their
+// sum by less than a double tells; below it is x − x²/2, which rounds to x.
 static inline float tir_log1p_f32(float x) {
-  float y = (float)tir_wide_log1p((double)x);
+  float y = (float)tir_wide_log(1.0 + (double)x);
   y = tir_select_f32(x == -1.0f, -INFINITY, y);
   y = tir_select_f32(x < -1.0f, NAN, y);
-  // ±0, inf and NaN are their own results.
-  y = tir_select_f32(x == 0.0f, x, y);
+  // inf and NaN are their own results.
+  y = tir_select_f32(__builtin_fabsf(x) < 2.98023224e-8f, x, y);
   return tir_select_f32(x < INFINITY, y, x);
 }
 
