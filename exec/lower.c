@@ -9,6 +9,7 @@
 #include "exec/program.h"
 #include "exec/threads.h"
 #include "ir/base/checked.h"
+#include "ir/body.h"
 
 typedef struct lowering {
   tir_program *program;
@@ -20,7 +21,7 @@ typedef struct lowering {
   tir_ir_type *types;   // room for the operands and outputs of one node
   bool *used;
   size_t max_types;
-  double grain;
+  const tir_exec_compile_options *options;
   tir_error *error;
 } lowering;
 
@@ -215,6 +216,30 @@ static tir_status split_step(lowering *l, const tir_exec_prepare *query,
   return TIR_OK;
 }
 
+// Bodies become programs of their own, whose memory is scratch of the step.
+static tir_status compile_bodies(lowering *l, tir_ir_node node) {
+  tir_program *program = l->program;
+  const tir_exec_compile_options options = {
+      .pipeline = l->options->pipeline,
+      .max_bytes = l->options->max_bytes,
+      .check_nan = l->options->check_nan,
+      .no_reuse = l->options->no_reuse,
+      .grain = l->options->grain,
+  };
+  tir_ir_body_visit visit = {.node = node};
+  while (tir_ir_next_body(l->graph, &visit) && visit.node.id == node.id) {
+    tir_ir_graph *copy = NULL;
+    tir_program *body = NULL;
+    if (!TIR_VEC_RESERVE(program->context, &program->bodies, 1))
+      return tir_base_fail_memory(l->error, sizeof body);
+    TIR_TRY(tir_ir_graph_copy(visit.body->graph, &copy, l->error));
+    TIR_TRY(tir_exec_compile(program->context, copy, &options, &body,
+                             l->error));
+    program->bodies.data[program->bodies.count++] = body;
+  }
+  return TIR_OK;
+}
+
 static tir_status prepare_step(lowering *l, tir_ir_node node,
                                tir_exec_step *step) {
   tir_program *program = l->program;
@@ -237,13 +262,18 @@ static tir_status prepare_step(lowering *l, tir_ir_node node,
       .out_used = l->used,
       .cpu_level = program->context->cpu_level,
       .arena = &program->arena,
-      .grain = l->grain,
+      .grain = l->options->grain,
       .error = l->error,
   };
   const tir_exec_kernel_desc *kernel =
       tir_exec_kernel(tir_ir_op(l->graph, node));
   tir_status status = TIR_OK;
-  if (kernel->prepare) status = kernel->prepare(&query);
+  if (tir_ir_has_bodies(query.desc)) {
+    const size_t first = program->bodies.count;
+    status = compile_bodies(l, node);
+    if (status == TIR_OK) query.bodies = program->bodies.data + first;
+  }
+  if (status == TIR_OK && kernel->prepare) status = kernel->prepare(&query);
   if (status == TIR_OK && !query.run)
     status =
         tir_base_fail(l->error, TIR_ERR_UNSUPPORTED, "%s: has no kernel for %s",
@@ -256,6 +286,7 @@ static tir_status prepare_step(lowering *l, tir_ir_node node,
   step->params = query.params;
   step->node = node.id;
   program->uses_blas |= query.uses_blas;
+  program->is_split |= query.is_split;
   if (query.split.n_units > 1) return split_step(l, &query, step);
   if (query.scratch_bytes > program->scratch_bytes)
     program->scratch_bytes = query.scratch_bytes;
@@ -355,14 +386,15 @@ static tir_status lower(lowering *l) {
   return make_copies(l);
 }
 
-tir_status tir_exec_lower(tir_program *program, double grain,
+tir_status tir_exec_lower(tir_program *program,
+                          const tir_exec_compile_options *options,
                           tir_error *error) {
   lowering l = {
       .program = program,
       .graph = program->graph,
       .places = program->plan.places,
       .n_entry = program->plan.n_places,
-      .grain = grain,
+      .options = options,
       .error = error,
   };
   const tir_plan *plan = &program->plan;

@@ -41,6 +41,7 @@ bool tir_ir_op_shape_only(const tir_op_desc *desc, size_t i) {
 }
 
 tir_ir_needs tir_ir_op_needs(const tir_op_desc *desc, size_t i) {
+  if (desc->needs_all) return (tir_ir_needs){UINT16_MAX, UINT16_MAX};
   if (desc->max_inputs == 255) i = 0;
   return i < TIR_MAX_FIXED_INPUTS ? desc->needs[i] : (tir_ir_needs){0, 0};
 }
