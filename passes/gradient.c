@@ -254,7 +254,9 @@ static tir_status expand_call(tir_expansion *x, tir_ir_node call) {
 
   const tir_ir_node_data data = *tir_ir_node_at(x->from, call);
   x->tape->origin = data.origin;
-  x->tape->site = data.site;
+  // A place of `from` ends with it.
+  x->tape->site = tir_ir_keep_site(x->to, data.site);
+  if (data.site && !x->tape->site) return no_memory(x);
   tir_scope_begin(x->tape);
   for (uint32_t i = 0; i < n_wrt; i++) {
     const uint32_t wrt = x->map[tir_ir_in(x->from, call, 2 * n_heads + i).id];

@@ -28,6 +28,16 @@ inline void CellBody(tir_tape *t, void *user, const tir_value *carry,
   out_y[0] = tir_mul_scalar(t, out_carry[0], 2.0);
 }
 
+inline tir_value Number(tir_tape *t, tir_value like, double x) {
+  return tir_scalar(t, tir_value_dtype(t, like), x);
+}
+inline tir_value Below(tir_tape *t, tir_value x, double y) {
+  return tir_less(t, x, Number(t, x, y));
+}
+inline tir_value Above(tir_tape *t, tir_value x, double y) {
+  return tir_greater(t, x, Number(t, x, y));
+}
+
 // Values that look random and are the same everywhere.
 inline std::vector<float> Noise(size_t n, int seed) {
   std::vector<float> out(n);

@@ -210,7 +210,7 @@ TEST_F(Scan, ALoopOfStepsCompilesOnce) {
     Run(x, h0, &cell, &h, &ys);
     tir_backward(t, tir_sum(t, ys, nullptr, 0, false));
     tir_mode_end(t);
-    tir_error error;
+    tir_error error = {};
     ASSERT_EQ(tir_step_end(t, nullptr, 0, &error), TIR_OK) << error.message;
     if (step == 0) first = Grad(cell.w);
     ASSERT_EQ(Grad(cell.w), first);
@@ -271,7 +271,7 @@ TEST_F(Scan, FirstAndSecondOrderAgainstDifferences) {
     tir_gradcheck_options options = {};
     options.second_order = true;
     options.absolute_tolerance = 1e-6;
-    tir_error error;
+    tir_error error = {};
     EXPECT_EQ(tir_gradcheck(c, CheckedScan, &reverse, inputs.data(),
                             inputs.size(), &options, &error),
               TIR_OK)
