@@ -42,8 +42,7 @@ static bool add_operands(recording *r, const char *what,
                          const tir_value *values, size_t n, bool rows) {
   tir_tape *tape = r->tape;
   if (n > 0 && !values) {
-    tir_ir_keep_error(tape, r->op, TIR_ERR_ARGUMENT, "%zu %ss but NULL", n,
-                      what);
+    tir_ir_keep_error(tape, r->op, TIR_ERR_ARGUMENT, "list of %zu %s operands is NULL", n, what);
     return false;
   }
   if (!TIR_VEC_RESERVE(tape->context, &r->operands, n) ||

@@ -66,6 +66,14 @@ TEST(Examples, ResumeCallsNoOpFunction) {
   }
 }
 
+// A loop in the graph and a loop in C train to the same bits.
+TEST(Examples, LstmByScanAndByLoopAgree) {
+  int status;
+  const std::string text = Output(kExamples + "lstm_scan 6", &status);
+  EXPECT_EQ(status, 0) << text;
+  EXPECT_NE(text.find("equal bits"), std::string::npos) << text;
+}
+
 // Forty steps; the whole training reaches 89.5 %.
 TEST(Examples, AdamWLearnsOnASmallBudget) {
   int status;

@@ -30,6 +30,11 @@ struct FaultScenarioEntry {
 
 const std::vector<FaultScenarioEntry> &FaultScenarios();
 
+// Of loop_scenarios.cc: loops on a live tape, and in a graph that is captured,
+// saved, loaded and run.
+std::unique_ptr<FaultScenario> MakeLiveLoops();
+std::unique_ptr<FaultScenario> MakeSavedLoops();
+
 // Lets allocation `first`, `first` + step, … of the attempt fail, each in a
 // fresh context, until an attempt needs no more. Returns how many failed.
 uint64_t FailEach(const FaultScenarioEntry &entry, bool forever, uint64_t step);

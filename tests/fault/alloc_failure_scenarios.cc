@@ -656,6 +656,8 @@ const std::vector<FaultScenarioEntry> &FaultScenarios() {
       {"Load", MakeLoad<false>},
       {"LoadMap", MakeLoad<true>},
       {"Text", Make<Text>},
+      {"LiveLoops", MakeLiveLoops},
+      {"SavedLoops", MakeSavedLoops},
   };
   return entries;
 }
