@@ -25,8 +25,9 @@ static void cell(tir_tape *t, const lstm *m, tir_value x, const tir_value *hc,
                  tir_value *next) {
   const int64_t sizes[] = {HIDDEN, HIDDEN, HIDDEN, HIDDEN};
   tir_value gates[4], all;
-  all = tir_add(t, tir_add(t, tir_matmul(t, x, m->x_gates),
-                           tir_matmul(t, hc[0], m->h_gates)),
+  all = tir_add(t,
+                tir_add(t, tir_matmul(t, x, m->x_gates),
+                        tir_matmul(t, hc[0], m->h_gates)),
                 m->bias);
   tir_split(t, all, sizes, 4, 1, gates);
   const tir_value keep = tir_mul(t, tir_sigmoid(t, gates[0]), hc[1]);
@@ -42,12 +43,6 @@ static void scan_body(tir_tape *t, void *user, const tir_value *hc,
   cell(t, user, row[0], hc, next);
 }
 
-static tir_value same(tir_tape *t, tir_value w) {
-  const int64_t dims[] = {-1, 4 * HIDDEN};
-  return tir_value_rank(t, w) == 2 ? tir_reshape(t, w, dims, 2)
-                                   : tir_reshape(t, w, dims + 1, 1);
-}
-
 // The weights go from row to row as carries do, so that their gradients meet
 // in the order in which the scan sums them: from the last row to the first.
 static void c_loop(tir_tape *t, lstm m, tir_value rows, tir_value *hc) {
@@ -59,9 +54,9 @@ static void c_loop(tir_tape *t, lstm m, tir_value rows, tir_value *hc) {
     tir_value next[2];
     cell(t, &m, row, hc, next);
     memcpy(hc, next, sizeof next);
-    m.x_gates = same(t, m.x_gates);
-    m.h_gates = same(t, m.h_gates);
-    m.bias = same(t, m.bias);
+    m.x_gates = tir_mul_scalar(t, m.x_gates, 1);
+    m.h_gates = tir_mul_scalar(t, m.h_gates, 1);
+    m.bias = tir_mul_scalar(t, m.bias, 1);
   }
 }
 
@@ -88,8 +83,8 @@ static float step(tir_tape *t, lstm *m, const float *images,
       tir_value_from_data(t, TIR_DTYPE_I32, label_dims, 1, labels));
   tir_mode_end(t);
   tir_backward(t, loss);
-  const tir_value weights[N_WEIGHTS] = {m->x_gates, m->h_gates, m->bias,
-                                        m->out, m->out_bias};
+  const tir_value weights[N_WEIGHTS] = {m->x_gates, m->h_gates, m->bias, m->out,
+                                        m->out_bias};
   tir_sgd(t, weights, N_WEIGHTS, tir_scalar(t, TIR_DTYPE_F32, 0.5), false);
   if (tir_step_end(t, &loss, 1, &error)) stop("step", error.message);
   const float value = (float)tir_read_scalar(t, loss);
@@ -99,8 +94,10 @@ static float step(tir_tape *t, lstm *m, const float *images,
 
 static lstm make(tir_tape *t) {
   static float data[HIDDEN * 4 * HIDDEN];
-  const int64_t dims[N_WEIGHTS][2] = {{COLS, 4 * HIDDEN}, {HIDDEN, 4 * HIDDEN},
-                                      {4 * HIDDEN}, {HIDDEN, FASHION_CLASSES},
+  const int64_t dims[N_WEIGHTS][2] = {{COLS, 4 * HIDDEN},
+                                      {HIDDEN, 4 * HIDDEN},
+                                      {4 * HIDDEN},
+                                      {HIDDEN, FASHION_CLASSES},
                                       {FASHION_CLASSES}};
   lstm m;
   tir_value *const weights[] = {&m.x_gates, &m.h_gates, &m.bias, &m.out,

@@ -48,9 +48,8 @@ static void tell(const tir_exec_body_run *run, const tir_exec_failure *failure,
   tir_error error = {0};
   tir_base_fail(&error, TIR_ERR_VALUE, "%s", failure->fault.message);
   if (failure->node) {
-    tir_base_error_prefix(&error,
-                          tir_ir_desc(graph, (tir_ir_node){failure->node})
-                              ->name);
+    tir_base_error_prefix(
+        &error, tir_ir_desc(graph, (tir_ir_node){failure->node})->name);
     tir_exec_append_node(graph, failure->node, NULL, &error);
   }
   char number[24] = "";
@@ -71,8 +70,8 @@ tir_status tir_exec_body_go(const tir_exec_body_run *run,
   };
   tir_exec_resolve_external(run->program, &binding, run->ptr);
   tir_exec_failure failure;
-  const tir_status status = tir_exec_run_body(run->program, run->ptr,
-                                              run->scratch, call, &failure);
+  const tir_status status =
+      tir_exec_run_body(run->program, run->ptr, run->scratch, call, &failure);
   // Being cancelled is told by who was asked.
   if (status != TIR_OK && status != TIR_ERR_CANCELLED)
     tell(run, &failure, where, trip, call->fault);

@@ -55,7 +55,7 @@ static tir_status measure(tir_ir_body *body, tir_error *error) {
 static void clear_marks(tir_ir_graph *g) {
   for (size_t i = 1; i < g->nodes.count; i++)
     g->nodes.data[i].flags &=
-        (uint16_t)~(TIR_NODE_HISTORY | TIR_NODE_TRAINING);
+        (uint16_t) ~(TIR_NODE_HISTORY | TIR_NODE_TRAINING);
   for (size_t i = 1; i < g->values.count; i++) g->values.data[i].flags = 0;
 }
 
@@ -209,8 +209,7 @@ void tir_ir_view_type(const tir_ir_graph *to, const tir_ir_graph *from,
   for (int i = 0; i < type->rank && to != from; i++) {
     if (!type->symbols[i]) continue;
     const char *text = symbol_text(from, type->symbols[i]);
-    type->symbols[i] =
-        tir_base_strings_find(&to->strings, text, strlen(text));
+    type->symbols[i] = tir_base_strings_find(&to->strings, text, strlen(text));
   }
 }
 
@@ -349,8 +348,7 @@ void tir_ir_body_words(const tir_ir_body *body, put_fn put, void *user) {
     put(user, data->n_in);
     put(user, data->site ? tir_base_hash(data->site, strlen(data->site)) : 0);
     put_attrs(g, n, put, user);
-    for (uint32_t i = 0; i < data->n_in; i++)
-      put(user, tir_ir_in(g, n, i).id);
+    for (uint32_t i = 0; i < data->n_in; i++) put(user, tir_ir_in(g, n, i).id);
     for (uint32_t i = 0; i < data->n_out; i++)
       put_value(g, data->out_first + i, put, user);
   }

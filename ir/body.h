@@ -14,8 +14,8 @@ enum { TIR_MAX_BODY_DEPTH = 32 };
 struct tir_ir_body {
   atomic_size_t n_refs;
   tir_ir_graph *graph;
-  uint32_t depth;   // bodies one inside the other, this one included
-  bool has_calls;   // a gradient call waits to be expanded, here or deeper
+  uint32_t depth;  // bodies one inside the other, this one included
+  bool has_calls;  // a gradient call waits to be expanded, here or deeper
 };
 
 // Freezes a graph, taking ownership of it (also on error): compacts, verifies,

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "ir/attr.h"
-#include "ir/body.h"
 #include "ir/base/hash.h"
+#include "ir/body.h"
 #include "ir/text.h"
 #include "tapeir/inspect.h"
 
@@ -134,7 +134,7 @@ static void print_port(const printer *p, tir_ir_node n) {
 }
 
 static void print_indent(const printer *p) {
-  for (int i = 0; i < p->indent; i++) tir_ir_text_bytes(p->text, "    ", 4);
+  for (int i = 0; i < p->indent; i++) tir_ir_text_bytes(p->text, "  ", 2);
 }
 
 static void print_header(const printer *p, const char *open,
@@ -186,10 +186,26 @@ static void print_ints(const printer *p, const tir_ir_ints *ints) {
   tir_ir_text_bytes(p->text, "]", 1);
 }
 
-// In full where graphs are printed, in short for one node alone.
+// For one node alone: the size of a body, and the hash of its text.
+static void print_body_hash(const printer *p, const tir_ir_body *body) {
+  tir_ir_text text;
+  tir_ir_text_init(&text, p->graph->context);
+  tir_ir_print_graph(body->graph, NULL, NULL, &text);
+  tir_ir_print_data(body->graph, &text);
+  if (text.out_of_memory)
+    p->text->out_of_memory = true;
+  else
+    tir_ir_text_add(
+        p->text, "%u nodes, hash %016llx", tir_ir_n_nodes(body->graph),
+        (unsigned long long)tir_base_hash(text.bytes.data, text.bytes.count));
+  tir_ir_text_free(&text);
+}
+
+// In full where graphs are printed; as deep as bodies are nested.
 static void print_body(const printer *p, const tir_ir_body *body) {
-  if (!body || !p->numbers) {
-    tir_ir_text_add(p->text, "%u nodes", body ? tir_ir_n_nodes(body->graph) : 0);
+  if (!body) return;
+  if (!p->numbers) {
+    print_body_hash(p, body);
     return;
   }
   printer inner = {
@@ -439,10 +455,10 @@ tir_status tir_graph_node_text(const tir_graph *graph, size_t node,
   const bool is_constant = tir_ir_op(g, n) == TIR_OP_CONSTANT;
   const tir_tensor *tensor = is_constant ? constant_tensor(g, n) : NULL;
   if (tensor && tensor->numel > TIR_TEXT_LIST_MAX)
-    tir_ir_text_add(&text, " {data = %lld elements, hash %016llx}",
-                    (long long)tensor->numel,
-                    (unsigned long long)tir_base_hash(tensor->data,
-                                                      tensor->size_bytes));
+    tir_ir_text_add(
+        &text, " {data = %lld elements, hash %016llx}",
+        (long long)tensor->numel,
+        (unsigned long long)tir_base_hash(tensor->data, tensor->size_bytes));
   else if (is_constant)
     print_constant(&p, n);
   else

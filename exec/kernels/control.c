@@ -13,16 +13,16 @@
 // An output of the body that is not wanted, or not yet, has its own memory.
 typedef struct control_params {
   tir_exec_body bodies[2];
-  size_t offsets[2];   // of the bodies' memory, in scratch
-  size_t flag;         // of the condition
-  uint32_t n_in;       // operands of the node
+  size_t offsets[2];  // of the bodies' memory, in scratch
+  size_t flag;        // of the condition
+  uint32_t n_in;      // operands of the node
   uint32_t n_carry, n_xs, n_ys;
-  uint32_t n_out;      // of a cond
-  int64_t n_trips;     // most
+  uint32_t n_out;   // of a cond
+  int64_t n_trips;  // most
   bool reverse;
-  bool stacks;         // some stacked carry is wanted
-  size_t *buffers;     // by carry: two in turn, 64-byte aligned; by y or
-                       // result: one
+  bool stacks;      // some stacked carry is wanted
+  size_t *buffers;  // by carry: two in turn, 64-byte aligned; by y or
+                    // result: one
 } control_params;
 
 static char *operand(const tir_exec_call *call, size_t i) {
@@ -96,8 +96,7 @@ typedef struct loop {
 } loop;
 
 static char *stack_row(const loop *l, uint32_t i, int64_t t) {
-  char *base =
-      l->p->stacks ? output(l->call, l->p, l->stack + i) : NULL;
+  char *base = l->p->stacks ? output(l->call, l->p, l->stack + i) : NULL;
   return base ? base + (size_t)t * l->body.program->output_bytes[i] : NULL;
 }
 
@@ -139,12 +138,11 @@ static void place_rows(loop *l, int64_t t) {
   const control_params *p = l->p;
   const tir_program *body = l->body.program;
   for (uint32_t i = p->n_carry; i < p->n_carry + p->n_xs; i++)
-    l->body.inputs[i] =
-        operand(l->call, i) + (size_t)t * body->input_bytes[i];
+    l->body.inputs[i] = operand(l->call, i) + (size_t)t * body->input_bytes[i];
   for (uint32_t i = p->n_carry; i < p->n_carry + p->n_ys; i++) {
     char *y = output(l->call, p, i);
-    l->body.outputs[i] = y ? y + (size_t)t * body->output_bytes[i]
-                           : l->scratch + p->buffers[i];
+    l->body.outputs[i] =
+        y ? y + (size_t)t * body->output_bytes[i] : l->scratch + p->buffers[i];
   }
 }
 
@@ -156,8 +154,8 @@ static void place_results(loop *l, int64_t k) {
   const control_params *p = l->p;
   const bool is_last = k + 1 == p->n_trips;
   for (uint32_t i = 0; i < p->n_carry; i++) {
-    char *to = is_last ? output(l->call, p, i)
-                       : stack_row(l, i, row_of(p, k + 1));
+    char *to =
+        is_last ? output(l->call, p, i) : stack_row(l, i, row_of(p, k + 1));
     l->body.outputs[i] = to ? to : buffer(l, i, k);
   }
 }
@@ -180,8 +178,7 @@ static tir_status run_scan(const tir_exec_call *call) {
   }
   if (p->n_trips > 0) return TIR_OK;
   for (uint32_t i = 0; i < p->n_carry; i++)
-    copy(output(call, p, i), operand(call, i),
-         l.body.program->output_bytes[i]);
+    copy(output(call, p, i), operand(call, i), l.body.program->output_bytes[i]);
   return TIR_OK;
 }
 
@@ -320,8 +317,7 @@ static tir_status prepare_while(tir_exec_prepare *q) {
   if (!p) return TIR_ERR_MEMORY;
   p->n_carry = (uint32_t)a->n_carry;
   p->n_trips = a->max_trips;
-  p->stacks = a->max_trips &&
-              any_used(q, (size_t)p->n_carry + 1, p->n_carry);
+  p->stacks = a->max_trips && any_used(q, (size_t)p->n_carry + 1, p->n_carry);
   note_program(q, condition);
   note_program(q, body);
   if (!tir_exec_body_lay_out(condition, &p->bodies[0]) ||

@@ -200,8 +200,8 @@ static tir_status scan_infer(const tir_ir_infer_query *q) {
   for (size_t i = 0; i < n; i++) {
     TIR_TRY(check_carry(q, i, i, body));
     q->out[i] = q->in[i];
-    TIR_TRY(stack(q, "carry", i, &q->in[i], length, symbol,
-                  &q->out[n + n_ys + i]));
+    TIR_TRY(
+        stack(q, "carry", i, &q->in[i], length, symbol, &q->out[n + n_ys + i]));
   }
   for (size_t i = 0; i < n_ys; i++) {
     tir_ir_type y;
@@ -326,7 +326,8 @@ static tir_status while_infer(const tir_ir_infer_query *q) {
   TIR_TRY(find_body(q, 1, &body));
   if (a->n_carry < 1 || !is_count(a->n_carry, q->n_in) || a->max_trips < 0)
     return tir_ir_fail(q, TIR_ERR_ARGUMENT,
-                       "n_carry is %" PRId64 " of %zu operands, max_trips is "
+                       "n_carry is %" PRId64
+                       " of %zu operands, max_trips is "
                        "%" PRId64 ", expected 1 or more and 0 or more",
                        a->n_carry, q->n_in, a->max_trips);
   const size_t n = (size_t)a->n_carry;
@@ -345,8 +346,8 @@ static tir_status while_infer(const tir_ir_infer_query *q) {
     TIR_TRY(check_carry(q, i, i, body));
     q->out[i] = q->in[i];
     if (a->max_trips)
-      TIR_TRY(stack(q, "carry", i, &q->in[i], a->max_trips, 0,
-                    &q->out[n + 1 + i]));
+      TIR_TRY(
+          stack(q, "carry", i, &q->in[i], a->max_trips, 0, &q->out[n + 1 + i]));
   }
   q->out[n] = (tir_ir_type){.dtype = TIR_DTYPE_I64};
   return TIR_OK;

@@ -37,8 +37,9 @@ static bool no_memory(tir_tape *tape, const char *op) {
   return false;
 }
 
-#define PUSH(tape, vec, item) \
-  (TIR_VEC_PUSH((tape)->context, (vec), (item)) || no_memory((tape), "gradient"))
+#define PUSH(tape, vec, item)                      \
+  (TIR_VEC_PUSH((tape)->context, (vec), (item)) || \
+   no_memory((tape), "gradient"))
 
 // --- pieces ----------------------------------------------------------------
 
@@ -84,8 +85,8 @@ static tir_status copy_nodes(tir_tape *tape, const tir_ir_graph *body,
     for (uint32_t i = 0; i < n_in; i++)
       operands->data[i] = map[tir_ir_in(body, n, i).id];
     tir_ir_node copy;
-    TIR_TRY(tir_ir_copy_node(tape->graph, body, n, operands->data, &copy,
-                             error));
+    TIR_TRY(
+        tir_ir_copy_node(tape->graph, body, n, operands->data, &copy, error));
     tir_ir_node_at(tape->graph, copy)->flags |= tape->node_flags;
     for (uint32_t i = 0; i < tir_ir_n_out(body, n); i++) {
       const tir_ir_value v = tir_ir_out(tape->graph, copy, i);
@@ -236,8 +237,7 @@ static bool gather_carries(backward *b) {
   for (size_t i = rest; ok && i < q->n_in; i++) {
     if (!q->wants[i]) continue;
     b->n_sums++;
-    ok = PUSH(tape, &b->carry,
-              in_f32(tape, tir_zeros_like(tape, q->in[i])));
+    ok = PUSH(tape, &b->carry, in_f32(tape, tir_zeros_like(tape, q->in[i])));
   }
   return ok;
 }

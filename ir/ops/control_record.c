@@ -11,9 +11,9 @@ enum { N_STACK_VALUES = 16 };
 typedef struct recording {
   tir_tape *tape;
   const char *op;
-  TIR_VEC(tir_value) handles;    // of one body: what goes in, then comes out
-  TIR_VEC(uint32_t) operands;    // ids outside
-  TIR_VEC(tir_ir_type) types;    // of the body's declared inputs
+  TIR_VEC(tir_value) handles;  // of one body: what goes in, then comes out
+  TIR_VEC(uint32_t) operands;  // ids outside
+  TIR_VEC(tir_ir_type) types;  // of the body's declared inputs
   tir_ir_body_recorder bodies[2];
 } recording;
 
@@ -42,7 +42,8 @@ static bool add_operands(recording *r, const char *what,
                          const tir_value *values, size_t n, bool rows) {
   tir_tape *tape = r->tape;
   if (n > 0 && !values) {
-    tir_ir_keep_error(tape, r->op, TIR_ERR_ARGUMENT, "list of %zu %s operands is NULL", n, what);
+    tir_ir_keep_error(tape, r->op, TIR_ERR_ARGUMENT,
+                      "list of %zu %s operands is NULL", n, what);
     return false;
   }
   if (!TIR_VEC_RESERVE(tape->context, &r->operands, n) ||
@@ -93,8 +94,7 @@ static bool begin_body(recording *r, int which, const char *name,
     return no_memory(r);
   for (size_t i = 0; i < n_in; i++)
     r->handles.data[i] = tir_ir_body_input(tape, &r->types.data[i]);
-  for (size_t i = 0; i < n_out; i++)
-    r->handles.data[n_in + i] = (tir_value){0};
+  for (size_t i = 0; i < n_out; i++) r->handles.data[n_in + i] = (tir_value){0};
   for (size_t i = 0; before && i < before->lifted.count; i += 2)
     tir_ir_body_lift(tape, body, before->lifted.data[i]);
   return tir_ir_ready(tape);
@@ -109,8 +109,7 @@ static void take_outputs(recording *r, const char *what, const tir_value *out,
     const tir_ir_value v = tir_ir_use(tape, out[i], r->op, operand);
     if (!v.id) return;
     tir_error error;
-    const tir_status status =
-        tir_ir_add_output(tape->graph, v, NULL, &error);
+    const tir_status status = tir_ir_add_output(tape->graph, v, NULL, &error);
     if (status != TIR_OK)
       tir_ir_keep_error(tape, r->op, status, "%s", error.message);
   }
@@ -248,9 +247,8 @@ void tir_scan(tir_tape *tape, tir_scan_body body, void *user,
 
 static bool record_branch(recording *r, int which, tir_branch branch,
                           void *user, size_t n_out) {
-  const bool begun =
-      begin_body(r, which, which ? "else" : "then",
-                 which ? &r->bodies[0] : NULL, n_out);
+  const bool begun = begin_body(r, which, which ? "else" : "then",
+                                which ? &r->bodies[0] : NULL, n_out);
   if (begun) {
     tir_value *out = r->handles.data + r->types.count;
     branch(r->tape, user, r->handles.data, out);
@@ -308,8 +306,7 @@ void tir_ir_while_all(tir_tape *tape, tir_while_condition condition,
                       tir_while_body body, void *user, const tir_value *carry,
                       size_t n_carry, int64_t max_trips, tir_value *out) {
   recording r = {.tape = tape, .op = "while"};
-  tir_attrs_while attrs = {.n_carry = (int64_t)n_carry,
-                           .max_trips = max_trips};
+  tir_attrs_while attrs = {.n_carry = (int64_t)n_carry, .max_trips = max_trips};
   const size_t n_out = max_trips ? 2 * n_carry + 1 : n_carry + 1;
   const bool ok = can_record(&r, condition && body) &&
                   add_operands(&r, "carry", carry, n_carry, false) &&

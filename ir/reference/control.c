@@ -32,8 +32,8 @@ static void release(tir_tensor **tensors, size_t n) {
 static tir_status take_room(control *c, size_t n_args, size_t n_results) {
   c->n_args = n_args;
   c->n_results = n_results;
-  c->args = tir_base_alloc_zero(context_of(c),
-                                (n_args + 1) * sizeof *c->args, 8);
+  c->args =
+      tir_base_alloc_zero(context_of(c), (n_args + 1) * sizeof *c->args, 8);
   c->results = tir_base_alloc_zero(context_of(c),
                                    (n_results + 1) * sizeof *c->results, 8);
   if (c->args && c->results) return TIR_OK;
@@ -84,8 +84,7 @@ static tir_status one_row(control *c, const tir_attrs_loop *a,
                           const tir_ir_graph *body, int64_t t) {
   const size_t n = (size_t)a->n_carry, n_xs = (size_t)a->n_xs;
   const size_t n_ys = body->outputs.count - n;
-  for (size_t i = 0; i < n; i++)
-    put_row(c->out[n + n_ys + i], t, c->args[i]);
+  for (size_t i = 0; i < n; i++) put_row(c->out[n + n_ys + i], t, c->args[i]);
   for (size_t i = n; i < n + n_xs; i++) {
     tir_tensor *row = NULL;
     TIR_TRY(row_of(c, c->in[i], t, &row));
@@ -120,8 +119,7 @@ static tir_status cond(control *c, const tir_ir_graph *then_body,
   TIR_TRY(take_room(c, c->n_in - 1, body->outputs.count));
   for (size_t i = 1; i < c->n_in; i++) set_arg(c, i - 1, c->in[i]);
   TIR_TRY(call_body(c, body));
-  for (size_t i = 0; i < c->n_results; i++)
-    copy_data(c->out[i], c->results[i]);
+  for (size_t i = 0; i < c->n_results; i++) copy_data(c->out[i], c->results[i]);
   return TIR_OK;
 }
 

@@ -49,8 +49,8 @@ TEST_F(Branches, WhileCountsItsTrips) {
   const struct {
     float limit;
     int64_t max_trips, trips;
-  } cases[] = {{0.5f, 0, 0}, {1.5f, 0, 1}, {1000, 0, 10}, {1000, 4, 4},
-               {1000, 20, 10}, {0.5f, 3, 0}};
+  } cases[] = {{0.5f, 0, 0}, {1.5f, 0, 1},   {1000, 0, 10},
+               {1000, 4, 4}, {1000, 20, 10}, {0.5f, 3, 0}};
   for (const auto &k : cases) {
     tir_value limit = Scalar(k.limit), last;
     const tir_value trips =
@@ -106,8 +106,8 @@ class Checked : public TapeTest {
       const int64_t dims[] = {static_cast<int64_t>(sizes[i])};
       const auto data = NoiseF64(sizes[i], static_cast<int>(i));
       tir_tensor *x = nullptr;
-      ASSERT_EQ(tir_tensor_from_data(c, TIR_DTYPE_F64, dims, 1, data.data(),
-                                     &x, nullptr),
+      ASSERT_EQ(tir_tensor_from_data(c, TIR_DTYPE_F64, dims, 1, data.data(), &x,
+                                     nullptr),
                 TIR_OK);
       inputs.push_back(x);
     }
@@ -115,8 +115,8 @@ class Checked : public TapeTest {
     options.second_order = true;
     options.absolute_tolerance = 1e-6;
     tir_error error = {};
-    EXPECT_EQ(tir_gradcheck(c, fn, user, inputs.data(), inputs.size(),
-                            &options, &error),
+    EXPECT_EQ(tir_gradcheck(c, fn, user, inputs.data(), inputs.size(), &options,
+                            &error),
               TIR_OK)
         << error.message;
     for (tir_tensor *x : inputs) tir_tensor_release(x);
@@ -126,8 +126,7 @@ class Checked : public TapeTest {
 tir_value CondOf(void *user, tir_tape *t, const tir_value *in, size_t) {
   const bool holds = *static_cast<bool *>(user);
   const double number = holds ? 1 : 0;
-  const tir_value pred = Above(
-      t, tir_scalar(t, TIR_DTYPE_F64, number), 0.5);
+  const tir_value pred = Above(t, tir_scalar(t, TIR_DTYPE_F64, number), 0.5);
   struct Outside {
     tir_value w;
   } outside = {in[1]};
@@ -135,8 +134,7 @@ tir_value CondOf(void *user, tir_tape *t, const tir_value *in, size_t) {
   tir_cond(
       t, pred,
       [](tir_tape *tape, void *u, const tir_value *x, tir_value *y) {
-        y[0] = tir_mul(tape, tir_exp(tape, x[0]),
-                       static_cast<Outside *>(u)->w);
+        y[0] = tir_mul(tape, tir_exp(tape, x[0]), static_cast<Outside *>(u)->w);
         y[1] = tir_square(tape, x[0]);
       },
       [](tir_tape *tape, void *, const tir_value *x, tir_value *y) {
@@ -163,9 +161,8 @@ tir_value WhileOf(void *, tir_tape *t, const tir_value *in, size_t) {
       },
       [](tir_tape *tape, void *u, const tir_value *carry, tir_value *out) {
         out[0] = tir_add(tape, tir_mul_scalar(tape, carry[0], 1.5),
-                         tir_sin(tape, tir_mul(
-                                           tape, carry[0],
-                                           *static_cast<tir_value *>(u))));
+                         tir_sin(tape, tir_mul(tape, carry[0],
+                                               *static_cast<tir_value *>(u))));
       },
       &w, in, 1, 6, &last);
   return tir_sum(t, tir_square(t, last), nullptr, 0, false);
@@ -242,12 +239,11 @@ TEST_F(Branches, LeavesInABodyArePassedIn) {
   options.length = 2;
   tir_scan(
       t,
-      [](tir_tape *tape, void *user, const tir_value *carry,
-         const tir_value *, tir_value *out, tir_value *) {
+      [](tir_tape *tape, void *user, const tir_value *carry, const tir_value *,
+         tir_value *out, tir_value *) {
         const int64_t two[] = {2};
-        const tir_value leaf =
-            tir_value_from_data(tape, TIR_DTYPE_F32, two, 1,
-                                static_cast<Floats *>(user)->data());
+        const tir_value leaf = tir_value_from_data(
+            tape, TIR_DTYPE_F32, two, 1, static_cast<Floats *>(user)->data());
         out[0] = tir_mul(tape, carry[0], leaf);
       },
       &data, &x, 1, nullptr, 0, 0, &options, &y, nullptr);

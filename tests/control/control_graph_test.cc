@@ -119,8 +119,7 @@ class ControlGraph : public testing::Test {
       tir_value x;
     } inner = {static_cast<Cell *>(user), x[0]};
     tir_cond(
-        t,
-        Above(t, tir_mean(t, x[0], nullptr, 0, false), 0.0),
+        t, Above(t, tir_mean(t, x[0], nullptr, 0, false), 0.0),
         [](tir_tape *tape, void *u, const tir_value *h, tir_value *out) {
           const Inner *i = static_cast<Inner *>(u);
           out[0] = Step(tape, *i->cell, h[0], i->x);
@@ -133,8 +132,8 @@ class ControlGraph : public testing::Test {
   }
 
   // All outputs of a run, as bytes one after the other.
-  Floats Run(const tir_graph *graph, tir_module *m, int64_t time,
-             int64_t batch, const char *pipeline = nullptr) {
+  Floats Run(const tir_graph *graph, tir_module *m, int64_t time, int64_t batch,
+             const char *pipeline = nullptr) {
     const tir_dim_size sizes[] = {{"time", time}, {"batch", batch}};
     tir_compile_options options = {};
     options.pipeline = pipeline;
@@ -149,9 +148,9 @@ class ControlGraph : public testing::Test {
     if (!program) return out;
     const Floats x = Noise(static_cast<size_t>(time * batch * kIn), 9);
     EXPECT_EQ(tir_instance_create(program, m, &instance, &error), TIR_OK);
-    EXPECT_EQ(tir_instance_bind_input(instance, 0, x.data(), x.size() * 4,
-                                      &error),
-              TIR_OK)
+    EXPECT_EQ(
+        tir_instance_bind_input(instance, 0, x.data(), x.size() * 4, &error),
+        TIR_OK)
         << error.message;
     EXPECT_EQ(tir_run(instance, nullptr, &error), TIR_OK) << error.message;
     for (size_t i = 0; i < tir_graph_n_outputs(graph); i++) {
@@ -252,7 +251,8 @@ TEST_F(ControlGraph, TextAndFileBringTheSameBitsBack) {
   tir_module *parsed = nullptr;
   ASSERT_EQ(tir_module_from_text(c_, text.data(), text.size(), &parsed, &error),
             TIR_OK)
-      << error.line << ": " << error.message << "\n" << text;
+      << error.line << ": " << error.message << "\n"
+      << text;
   EXPECT_EQ(Text(parsed), text);
   EXPECT_EQ(Run(tir_module_graph(parsed, "loss"), parsed, 5, 4), run);
   tir_module_destroy(parsed);
@@ -295,8 +295,7 @@ TEST_F(ControlGraph, TrainsOnAfterALoadWithTheSameBits) {
   Floats losses;
   for (int i = 0; i < 3; i++) Run(step, module_, 5, 4);
   const std::string bytes = SaveBytes(module_);
-  for (int i = 0; i < 4; i++)
-    losses.push_back(Run(step, module_, 5, 4).at(0));
+  for (int i = 0; i < 4; i++) losses.push_back(Run(step, module_, 5, 4).at(0));
   EXPECT_LT(losses[3], losses[0]);
   tir_error error = {};
   tir_module *loaded = LoadBytes(c_, bytes, &error);
@@ -380,9 +379,7 @@ struct ScanFile {
   std::vector<uint64_t> used = {1};  // Node.bodies of the graph's scan
   std::vector<std::string> bodies;
 
-  static std::string Type() {
-    return Wire().Bytes(1, "f32").Packed(2, {2});
-  }
+  static std::string Type() { return Wire().Bytes(1, "f32").Packed(2, {2}); }
   static std::string Stacked() {
     return Wire().Bytes(1, "f32").Packed(2, {3, 2});
   }
@@ -422,8 +419,7 @@ struct ScanFile {
     ScanFile file;
     file.bodies.push_back(Graph("b", "tanh", {}));
     for (int i = 1; i < depth; i++)
-      file.bodies.push_back(
-          Graph("b", "scan", {static_cast<uint64_t>(i)}));
+      file.bodies.push_back(Graph("b", "scan", {static_cast<uint64_t>(i)}));
     file.used = {static_cast<uint64_t>(depth)};
     return file;
   }

@@ -25,16 +25,17 @@ class Messages : public TapeTest {
   }
 };
 
-#define BODY                                                       \
-  [](tir_tape *tape, void *user, const tir_value *carry,           \
-     const tir_value *row, tir_value *next, tir_value *y) {        \
+#define BODY                                                                   \
+  [](tir_tape *tape, void *user, const tir_value *carry, const tir_value *row, \
+     tir_value *next, tir_value *y) {        \
     (void)tape, (void)user, (void)carry, (void)row, (void)next, (void)y;
 #define END }
 
 TEST_F(Messages, OfCarries) {
-  EXPECT_EQ(Scan(BODY next[0] = tir_sum(tape, carry[0], nullptr, 0, false); END),
-            "scan: carry 0 changes its type: x[0] \"h\" f32[2] goes in, f32[] "
-            "comes out");
+  EXPECT_EQ(
+      Scan(BODY next[0] = tir_sum(tape, carry[0], nullptr, 0, false); END),
+      "scan: carry 0 changes its type: x[0] \"h\" f32[2] goes in, f32[] "
+      "comes out");
   EXPECT_EQ(Scan(BODY next[0] = tir_cast(tape, carry[0], TIR_DTYPE_F64); END),
             "scan: carry 0 changes its type: x[0] \"h\" f32[2] goes in, f64[2] "
             "comes out");
@@ -47,9 +48,10 @@ TEST_F(Messages, OfCarries) {
 TEST_F(Messages, OfWhatHasNoPlaceInABody) {
   EXPECT_EQ(Scan(BODY next[0] = tir_assign(tape, carry[0], row[0]); END),
             "assign: it has no place in the body of a scan");
-  EXPECT_EQ(Scan(BODY const int64_t dims[] = {2};
-                 next[0] = tir_uniform(tape, TIR_DTYPE_F32, dims, 1, 0, 1); END),
-            "random: it has no place in the body of a scan");
+  EXPECT_EQ(
+      Scan(BODY const int64_t dims[] = {2};
+           next[0] = tir_uniform(tape, TIR_DTYPE_F32, dims, 1, 0, 1); END),
+      "random: it has no place in the body of a scan");
   EXPECT_EQ(Scan(BODY tir_step_begin(tape); next[0] = carry[0]; END),
             "step_begin: it has no place in the body of a scan");
   EXPECT_EQ(Scan(BODY tir_attach_grad(tape, carry[0], TIR_GRAD_WRITE);
@@ -67,8 +69,7 @@ TEST_F(Messages, OfWhatHasNoPlaceInABody) {
   EXPECT_EQ(Scan(BODY tir_scope_end(tape); next[0] = carry[0]; END),
             "scope_end: no scope is open");
   // Reading is refused by the call itself; the tape goes on.
-  EXPECT_EQ(Scan(BODY tir_error error = {};
-                 float x[2];
+  EXPECT_EQ(Scan(BODY tir_error error = {}; float x[2];
                  EXPECT_EQ(tir_read_into(tape, carry[0], x, sizeof x, &error),
                            TIR_ERR_STATE);
                  EXPECT_STREQ(error.message,
@@ -82,7 +83,8 @@ TEST_F(Messages, OfXs) {
   const tir_value h = Scalar(1);
   const tir_value xs[] = {Vec({1, 2, 3}), Vec({1, 2})};
   tir_value out;
-  const tir_scan_body body = BODY next[0] = carry[0]; END;
+  const tir_scan_body body = BODY next[0] = carry[0];
+  END;
   tir_scan(t, body, nullptr, &h, 1, xs, 2, 0, nullptr, &out, nullptr);
   EXPECT_EQ(Said(),
             "scan: x 1 has another length than x 0: x[2] f32[2] and x[1] "
@@ -99,12 +101,10 @@ TEST_F(Messages, OfXs) {
   options.length = 0;
   options.reserved[2] = 1;
   tir_scan(t, body, nullptr, &h, 1, nullptr, 0, 0, &options, &out, nullptr);
-  EXPECT_EQ(Said(),
-            "scan: reserved word 2 is not 0: built for a newer header");
+  EXPECT_EQ(Said(), "scan: reserved word 2 is not 0: built for a newer header");
   tir_scan(t, nullptr, nullptr, &h, 1, nullptr, 0, 0, nullptr, &out, nullptr);
   EXPECT_EQ(Said(), "scan: a callback is NULL");
-  tir_scan(t, body, nullptr, nullptr, 1, nullptr, 0, 0, nullptr, &out,
-           nullptr);
+  tir_scan(t, body, nullptr, nullptr, 1, nullptr, 0, 0, nullptr, &out, nullptr);
   EXPECT_EQ(Said(), "scan: list of 1 carry operands is NULL");
 }
 
@@ -184,15 +184,13 @@ TEST_F(Messages, OfDepth) {
 
 TEST_F(Messages, OfRunsNameTheNodeInTheBody) {
   const int64_t dims[] = {3}, rows[] = {0, 1, 7};
-  const tir_value index =
-      tir_value_from_data(t, TIR_DTYPE_I64, dims, 1, rows);
+  const tir_value index = tir_value_from_data(t, TIR_DTYPE_I64, dims, 1, rows);
   tir_value table = Vec({1, 2, 3, 4, 5}), y;
   tir_scan(
       t,
       [](tir_tape *tape, void *user, const tir_value *, const tir_value *row,
          tir_value *, tir_value *out) {
-        out[0] = (tir_gather)(tape, *static_cast<tir_value *>(user), row[0],
-                              0);
+        out[0] = (tir_gather)(tape, *static_cast<tir_value *>(user), row[0], 0);
         tir_site(out[0], "cell.c:41");
       },
       &table, nullptr, 0, &index, 1, 1, nullptr, nullptr, &y);
@@ -220,9 +218,8 @@ TEST_F(Messages, NanHuntsLookIntoBodies) {
   tir_scan(
       t,
       [](tir_tape *tape, void *, const tir_value *, const tir_value *row,
-         tir_value *, tir_value *out) {
-        out[0] = tir_exp(tape, tir_log(tape, row[0]));
-      },
+         tir_value *,
+         tir_value *out) { out[0] = tir_exp(tape, tir_log(tape, row[0])); },
       nullptr, nullptr, 0, &x, 1, 1, nullptr, nullptr, &y);
   tir_error error = {};
   tir_tensor *out = nullptr;
@@ -263,7 +260,9 @@ TEST_F(Messages, EndlessLoopsCanBeCancelled) {
   ASSERT_EQ(tir_instance_bind_input(instance, 0, &one, 4, &error), TIR_OK);
   int asked = 0;
   tir_run_options options = {};
-  options.cancel = [](void *user) { return ++*static_cast<int *>(user) > 1000; };
+  options.cancel = [](void *user) {
+    return ++*static_cast<int *>(user) > 1000;
+  };
   options.cancel_user = &asked;
   EXPECT_EQ(tir_run(instance, &options, &error), TIR_ERR_CANCELLED);
   EXPECT_EQ(asked, 1001);

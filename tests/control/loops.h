@@ -17,8 +17,8 @@ struct Cell {
 };
 
 inline tir_value Step(tir_tape *t, const Cell &cell, tir_value h, tir_value x) {
-  return tir_tanh(t, tir_add(t, tir_matmul(t, x, cell.w),
-                             tir_matmul(t, h, cell.u)));
+  return tir_tanh(
+      t, tir_add(t, tir_matmul(t, x, cell.w), tir_matmul(t, h, cell.u)));
 }
 
 inline void CellBody(tir_tape *t, void *user, const tir_value *carry,

@@ -75,9 +75,8 @@ TEST_F(Scan, GradientsOfWeightsSumOverTheTrips) {
         const int64_t start[] = {k}, stop[] = {k + 1}, dims[] = {4, 3};
         const tir_value cut = tir_slice(t, x, start, stop, nullptr, 1);
         h = Step(t, cell, h, tir_reshape(t, cut, dims, 2));
-        total = tir_add(t, total,
-                        tir_sum(t, tir_mul_scalar(t, h, 2.0), nullptr, 0,
-                                false));
+        total = tir_add(
+            t, total, tir_sum(t, tir_mul_scalar(t, h, 2.0), nullptr, 0, false));
       }
       total = tir_add(t, total, tir_sum(t, h, nullptr, 0, false));
     }
@@ -122,9 +121,8 @@ TEST_F(Scan, WithoutXsTakesItsLength) {
   tir_scan(
       t,
       [](tir_tape *tape, void *, const tir_value *carry, const tir_value *,
-         tir_value *out_carry, tir_value *) {
-        out_carry[0] = tir_add(tape, carry[0], carry[0]);
-      },
+         tir_value *out_carry,
+         tir_value *) { out_carry[0] = tir_add(tape, carry[0], carry[0]); },
       nullptr, &one, 1, nullptr, 0, 0, &options, &last, nullptr);
   EXPECT_EQ(Read(last), Floats({1024}));
 }
@@ -293,11 +291,10 @@ TEST_F(Scan, HalfCarries) {
       [](tir_tape *tape, void *user, const tir_value *carry,
          const tir_value *row, tir_value *out_carry, tir_value *) {
         const tir_value h = tir_cast(tape, carry[0], TIR_DTYPE_F32);
-        const tir_value w32 = tir_cast(
-            tape, *static_cast<tir_value *>(user), TIR_DTYPE_F32);
+        const tir_value w32 =
+            tir_cast(tape, *static_cast<tir_value *>(user), TIR_DTYPE_F32);
         out_carry[0] = tir_cast(
-            tape, tir_add(tape, tir_mul(tape, h, w32), row[0]),
-            TIR_DTYPE_BF16);
+            tape, tir_add(tape, tir_mul(tape, h, w32), row[0]), TIR_DTYPE_BF16);
       },
       &weight, &init, 1, &x, 1, 0, nullptr, &last, nullptr);
   tir_backward(t, tir_cast(t, last, TIR_DTYPE_F32));

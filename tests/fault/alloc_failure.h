@@ -26,6 +26,8 @@ class FaultScenario {
 struct FaultScenarioEntry {
   const char *name;
   std::unique_ptr<FaultScenario> (*make)();
+  // Attempts with many allocations are sampled, in the gate too.
+  uint64_t stride = 1;
 };
 
 const std::vector<FaultScenarioEntry> &FaultScenarios();

@@ -22,8 +22,8 @@ void Body(tir_tape *t, void *user, const tir_value *carry, const tir_value *row,
       t, tir_less(t, tir_scalar(t, TIR_DTYPE_F32, 0), sum),
       [](tir_tape *tape, void *u, const tir_value *h, tir_value *out) {
         const Outside *o = static_cast<Outside *>(u);
-        out[0] = tir_tanh(tape, tir_add(tape, tir_mul(tape, h[0], o->w),
-                                        o->row));
+        out[0] =
+            tir_tanh(tape, tir_add(tape, tir_mul(tape, h[0], o->w), o->row));
       },
       [](tir_tape *, void *, const tir_value *h, tir_value *out) {
         out[0] = h[0];
@@ -159,8 +159,8 @@ class SavedLoops : public FaultScenario {
     const Owned<tir_program> owned(program);
     TIR_TRY(tir_instance_create(program, nullptr, &instance, error));
     const Owned<tir_instance> run(instance);
-    TIR_TRY(tir_instance_bind_input(instance, 0, kX,
-                                    (kRows - 1) * kWidth * 4, error));
+    TIR_TRY(tir_instance_bind_input(instance, 0, kX, (kRows - 1) * kWidth * 4,
+                                    error));
     TIR_TRY(tir_instance_bind_input(instance, 1, kW, sizeof kW, error));
     TIR_TRY(tir_run(instance, nullptr, error));
     loss_ = *static_cast<const float *>(tir_instance_output(instance, 0));
