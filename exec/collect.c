@@ -3,10 +3,10 @@
 //
 // Counts make one sweep enough: a consumer stands after its operands, so by
 // the time a node is looked at all its dead consumers have let go of it.
+#include <string.h>
+
 #include "exec/live.h"
 #include "ir/body.h"
-
-#include <string.h>
 
 // A full collection waits until the graph has grown this much, so that its
 // cost is amortised.
@@ -211,7 +211,7 @@ static void move_bodies(tir_ir_graph *g, const tir_op_desc *desc, void *attrs,
     tir_ir_body *body = g->bodies.data[number - 1];
     g->bodies.data[number - 1] = g->bodies.data[*n_moved];
     g->bodies.data[*n_moved] = body;
-    number = (int64_t)++*n_moved;
+    number = (int64_t)++ * n_moved;
     memcpy(field, &number, sizeof number);
   }
 }

@@ -142,9 +142,8 @@ static tir_status fill_report(tir_program *program, tir_error *error) {
     report->param_bytes += value_bytes(
         program->graph, tir_ir_out(program->graph, program->params[i], 0));
   for (size_t i = 0; i < program->bodies.count; i++)
-    fits = fits &&
-           add_part(&report->constant_bytes,
-                    program->bodies.data[i]->report.constant_bytes);
+    fits = fits && add_part(&report->constant_bytes,
+                            program->bodies.data[i]->report.constant_bytes);
   report->lower_bound_bytes = program->plan.lower_bound_bytes;
   report->n_steps = program->n_steps;
   const tir_plan *plan = &program->plan;

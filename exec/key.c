@@ -3,10 +3,10 @@
 // It holds ops, attributes, how values connect, which survive, and types and
 // kinds of the externals. It holds no address, no data of leaves, and no
 // scalar literal: those are inputs of the plan.
+#include <string.h>
+
 #include "exec/live.h"
 #include "ir/body.h"
-
-#include <string.h>
 
 typedef struct keying {
   tir_live *live;

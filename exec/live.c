@@ -320,8 +320,7 @@ tir_value tir_value_from_data(tir_tape *tape, tir_dtype dtype,
   tir_ir_type type;
   if (tape->body) {
     const tir_ir_outside inside = tir_ir_outside_begin(tape);
-    const tir_value value =
-        tir_value_from_data(tape, dtype, dims, rank, data);
+    const tir_value value = tir_value_from_data(tape, dtype, dims, rank, data);
     return tir_ir_outside_end(tape, inside, value);
   }
   if (!tir_ir_ready(tape) || !leaf_type(tape, call, dtype, dims, rank, &type))

@@ -233,8 +233,8 @@ static tir_status compile_bodies(lowering *l, tir_ir_node node) {
     if (!TIR_VEC_RESERVE(program->context, &program->bodies, 1))
       return tir_base_fail_memory(l->error, sizeof body);
     TIR_TRY(tir_ir_graph_copy(visit.body->graph, &copy, l->error));
-    TIR_TRY(tir_exec_compile(program->context, copy, &options, &body,
-                             l->error));
+    TIR_TRY(
+        tir_exec_compile(program->context, copy, &options, &body, l->error));
     program->bodies.data[program->bodies.count++] = body;
   }
   return TIR_OK;

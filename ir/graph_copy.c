@@ -1,9 +1,9 @@
 // Copying: a whole graph, or one node into another graph.
 #include <string.h>
 
+#include "ir/attr.h"
 #include "ir/base/checked.h"
 #include "ir/body.h"
-#include "ir/attr.h"
 
 // --- whole graphs ----------------------------------------------------------
 

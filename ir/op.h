@@ -37,12 +37,12 @@ enum {
 
 typedef enum tir_ir_attr_kind {
   TIR_ATTR_I64,
-  TIR_ATTR_F64,   // stored as double
-  TIR_ATTR_BOOL,  // int64_t 0 or 1
-  TIR_ATTR_DTYPE, // int64_t, printed as its name
-  TIR_ATTR_INTS,  // tir_ir_ints
-  TIR_ATTR_BODY,  // int64_t number of a body of the graph, from 1; such
-                  // attributes stand first, all required (ir/body.h)
+  TIR_ATTR_F64,    // stored as double
+  TIR_ATTR_BOOL,   // int64_t 0 or 1
+  TIR_ATTR_DTYPE,  // int64_t, printed as its name
+  TIR_ATTR_INTS,   // tir_ir_ints
+  TIR_ATTR_BODY,   // int64_t number of a body of the graph, from 1; such
+                   // attributes stand first, all required (ir/body.h)
 } tir_ir_attr_kind;
 
 typedef struct tir_ir_attr {

@@ -349,22 +349,22 @@ static void free_body_parts(tir_ir_parser *p) {
 
 // What belongs to the graph around is set aside and comes back. Goes as deep
 // as bodies may be nested.
-#define SET_ASIDE(to, from)                  \
-  do {                                       \
-    (to)->graph = (from)->graph;             \
-    (to)->labels = (from)->labels;           \
-    VEC_MOVE(to, from, value_of_label);      \
-    VEC_MOVE(to, from, operands);            \
-    VEC_MOVE(to, from, results);             \
-    VEC_MOVE(to, from, types);               \
-    VEC_MOVE(to, from, value_names);         \
-    VEC_MOVE(to, from, lines);               \
+#define SET_ASIDE(to, from)             \
+  do {                                  \
+    (to)->graph = (from)->graph;        \
+    (to)->labels = (from)->labels;      \
+    VEC_MOVE(to, from, value_of_label); \
+    VEC_MOVE(to, from, operands);       \
+    VEC_MOVE(to, from, results);        \
+    VEC_MOVE(to, from, types);          \
+    VEC_MOVE(to, from, value_names);    \
+    VEC_MOVE(to, from, lines);          \
   } while (0)
-#define VEC_MOVE(to, from, name)                        \
-  do {                                                  \
-    (to)->name.data = (from)->name.data;                \
-    (to)->name.count = (from)->name.count;              \
-    (to)->name.capacity = (from)->name.capacity;        \
+#define VEC_MOVE(to, from, name)                 \
+  do {                                           \
+    (to)->name.data = (from)->name.data;         \
+    (to)->name.count = (from)->name.count;       \
+    (to)->name.capacity = (from)->name.capacity; \
   } while (0)
 
 static tir_status parse_inner(tir_ir_parser *p, const char *name) {

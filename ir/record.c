@@ -99,9 +99,8 @@ static tir_value append(tir_tape *tape, tir_op op, const uint32_t *operands,
   }
   tir_ir_node node;
   tir_error error;
-  const tir_status status =
-      tir_ir_append_checked(tape->graph, op, operands, n_in, attrs, declared,
-                            n_out, &node, &error);
+  const tir_status status = tir_ir_append_checked(
+      tape->graph, op, operands, n_in, attrs, declared, n_out, &node, &error);
   if (status != TIR_OK)
     return tir_ir_keep_error(tape, NULL, status, "%s", error.message);
   flag_node(tape, node, op, operands, n_in);
@@ -156,8 +155,8 @@ tir_value tir_ir_record(tir_tape *tape, tir_op op, const tir_value *in,
     }
     operands[i] = v.id;
   }
-  if (i == n_in) result = 
-        append(tape, op, operands, n_in, attrs, NULL, desc->n_outputs);
+  if (i == n_in)
+    result = append(tape, op, operands, n_in, attrs, NULL, desc->n_outputs);
   if (operands != stack)
     tir_base_free(tape->context, operands, bytes, sizeof *operands);
   return result;
@@ -169,12 +168,11 @@ bool tir_ir_record_many(tir_tape *tape, tir_op op, const uint32_t *operands,
   // An eager tape runs once every result has its owner.
   const bool held_runs = tape->holds_runs;
   tape->holds_runs = true;
-  const tir_value first =
-      append(tape, op, operands, n_in, attrs, NULL, n_out);
+  const tir_value first = append(tape, op, operands, n_in, attrs, NULL, n_out);
   const uint32_t id = tir_ir_peek(tape, first).id;
   for (size_t i = 0; i < n_out; i++)
-    out[i] = id && i ? tir_ir_handle(tape, (tir_ir_value){id + (uint32_t)i})
-                     : first;
+    out[i] =
+        id && i ? tir_ir_handle(tape, (tir_ir_value){id + (uint32_t)i}) : first;
   tape->holds_runs = held_runs;
   if (tape->hooks && !held_runs) tape->hooks->caught_up(tape);
   return id && tape->error.status == TIR_OK;
@@ -258,7 +256,6 @@ void tir_ir_value_type(tir_tape *tape, tir_value value, tir_ir_type *out_type) {
   const tir_ir_value v = tir_ir_peek(tape, value);
   if (v.id) tir_ir_type_of(tape->graph, v, out_type);
 }
-
 
 tir_dtype tir_value_dtype(tir_tape *tape, tir_value value) {
   if (!tape) return TIR_DTYPE_INVALID;

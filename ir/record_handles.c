@@ -115,8 +115,8 @@ static void explain(tir_tape *tape, tir_value value, const char *op,
                       "%s is stale: its scope ended or it was released",
                       operand);
   } else if (tape->body) {
-    tir_ir_keep_error(tape, op, TIR_ERR_STATE,
-                      "%s is a value of another body", operand);
+    tir_ir_keep_error(tape, op, TIR_ERR_STATE, "%s is a value of another body",
+                      operand);
   } else {
     const tir_ir_slot *slot = find_slot(tape, value);
     if (tape->capture && slot->target == 1)

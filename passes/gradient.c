@@ -39,7 +39,7 @@ typedef struct tir_expansion {
   TIR_VEC(uint32_t) operands; // scratch
   TIR_VEC(tir_value) handles; // scratch of one vjp: in, out, out_grad, in_grad
   TIR_VEC(bool) wants;
-  TIR_VEC(uint32_t) sums;     // of the outputs of one node
+  TIR_VEC(uint32_t) sums;  // of the outputs of one node
   tir_error *error;
 } tir_expansion;
 

@@ -352,9 +352,8 @@ static tir_status decode_body(tir_ser_decoder *decoder,
                               const tir_ser_field *field) {
   tir_ir_graph *graph = NULL;
   tir_ir_body *body = NULL;
-  TIR_TRY(tir_ser_budget_take(&decoder->budget,
-                              sizeof *body + 4 * sizeof(void *),
-                              decoder->error));
+  TIR_TRY(tir_ser_budget_take(
+      &decoder->budget, sizeof *body + 4 * sizeof(void *), decoder->error));
   if (!TIR_VEC_RESERVE(decoder->context, &decoder->bodies, 1))
     return tir_base_fail_memory(decoder->error, sizeof body);
   TIR_TRY(tir_ser_decode_graph(decoder, field->offset, field->size, &graph));

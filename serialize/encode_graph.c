@@ -15,7 +15,7 @@ typedef struct encoder {
   const tir_ir_graph *graph;
   tir_ser_tensor_list *tensors;
   tir_error *error;
-  uint32_t field;  // of File: graphs or bodies
+  uint32_t field;                  // of File: graphs or bodies
   uint32_t op_numbers[TIR_N_OPS];  // by op, 0 = not used yet
   uint32_t n_ops;
   uint32_t *value_numbers;  // by value id; equal unless nodes are removed
@@ -160,8 +160,8 @@ static tir_status encode_bodies(encoder *e, tir_ir_node node,
   const tir_op_desc *desc = tir_ir_desc(e->graph, node);
   *out_n = 0;
   for (size_t i = 0; tir_ir_has_bodies(desc) && i < desc->n_attrs; i++) {
-    const tir_ir_body *body = tir_ir_body_of(e->graph, &desc->attrs[i],
-                                             tir_ir_attrs(e->graph, node));
+    const tir_ir_body *body =
+        tir_ir_body_of(e->graph, &desc->attrs[i], tir_ir_attrs(e->graph, node));
     if (!body || *out_n == MAX_BODIES) continue;
     TIR_TRY(encode(body->graph, e->tensors, TIR_SER_FILE_BODIES,
                    &e->tensors->bodies, e->error));

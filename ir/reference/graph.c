@@ -101,7 +101,8 @@ static tir_status make_buffers(const tir_ir_graph *graph, buffers *b,
   b->in = tir_base_alloc_zero(graph->context, b->n * sizeof *b->in, 8);
   b->in_data =
       tir_base_alloc_zero(graph->context, b->n * sizeof *b->in_data, 8);
-  b->tensors = tir_base_alloc_zero(graph->context, b->n * sizeof *b->tensors, 8);
+  b->tensors =
+      tir_base_alloc_zero(graph->context, b->n * sizeof *b->tensors, 8);
   if (!b->in || !b->in_data || !b->tensors)
     return tir_base_fail_memory(error, b->n * sizeof *b->in);
   return TIR_OK;
@@ -164,9 +165,8 @@ static tir_status eval_control(run *r, tir_ir_node n, const buffers *b) {
   }
   for (uint32_t i = 0; i < tir_ir_n_in(graph, n); i++)
     b->tensors[i] = r->tensors[tir_ir_in(graph, n, i).id];
-  return tir_reference_control(graph, n, b->tensors,
-                               &r->tensors[tir_ir_out(graph, n, 0).id],
-                               r->error);
+  return tir_reference_control(
+      graph, n, b->tensors, &r->tensors[tir_ir_out(graph, n, 0).id], r->error);
 }
 
 static void bind(run *r, tir_ir_node n, tir_tensor *tensor) {

@@ -320,13 +320,13 @@ TEST_F(CppWrapper, OpsThatTakeLists) {
 
 TEST_F(CppWrapper, LoopsAndBranches) {
   const Value x = V({3}, {1, 2, 3}), w = V({}, {2}), zero = V({}, {0});
-  const auto scanned = tapeir::scan(
-      tape_, {zero}, {x}, 1,
-      [w](tapeir::Values carry, tapeir::Values row, tapeir::Span<Value> next,
-          tapeir::Span<Value> y) {
-        next[0] = carry[0] + row[0] * w;
-        y[0] = next[0] * 2;
-      });
+  const auto scanned =
+      tapeir::scan(tape_, {zero}, {x}, 1,
+                   [w](tapeir::Values carry, tapeir::Values row,
+                       tapeir::Span<Value> next, tapeir::Span<Value> y) {
+                     next[0] = carry[0] + row[0] * w;
+                     y[0] = next[0] * 2;
+                   });
   EXPECT_EQ(scanned.carry.at(0).scalar(), 12);
   EXPECT_EQ(scanned.ys.at(0).read().data<float>()[1], 12);
   const auto one = tapeir::cond(

@@ -39,8 +39,8 @@ double UseEverything(const char *path) {
   const auto chosen =
       tapeir::cond(tapeir::less(zero, x), branch, branch, {x}, 1);
   const auto last = tapeir::while_loop(
-      {zero},
-      [&](tapeir::Values carry) { return tapeir::less(carry[0], x); }, branch);
+      {zero}, [&](tapeir::Values carry) { return tapeir::less(carry[0], x); },
+      branch);
   x = x + scanned.carry[0] + chosen[0] + last[0];
   x.backward();
   (void)step.end({x});

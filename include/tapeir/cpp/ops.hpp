@@ -370,9 +370,9 @@ std::vector<Value> while_loop(Values carry, Condition condition, Body body,
     (*k->body)(Values(reinterpret_cast<const Value *>(c), k->n),
                Span<Value>(reinterpret_cast<Value *>(next), k->n));
   };
-  const Value trips = (tir_while)(
-      detail::owner(carry), ask, trip, &call, handles(carry), carry.size(),
-      max_trips, reinterpret_cast<tir_value *>(out.data()));
+  const Value trips = (tir_while)(detail::owner(carry), ask, trip, &call,
+                                  handles(carry), carry.size(), max_trips,
+                                  reinterpret_cast<tir_value *>(out.data()));
   if (out_trips) *out_trips = trips;
   return out;
 }
