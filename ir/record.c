@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "ir/body.h"
 #include "tapeir/ops.h"
 #define TIR_NO_SITES
 #include "tapeir/sites.h"
@@ -281,6 +282,30 @@ static void pin_symbol(tir_ir_graph *graph, uint32_t symbol) {
   }
 }
 
+// Bodies recorded before take what their operands are now.
+static void pin_in(tir_tape *tape, tir_ir_graph *graph, uint32_t symbol) {
+  if (!symbol) return;
+  pin_symbol(graph, symbol);
+  if (!graph->bodies.count) return;
+  for (tir_ir_node n = tir_ir_first(graph); n.id; n = tir_ir_next(graph, n)) {
+    tir_error error;
+    const tir_status status = tir_ir_follow_bodies(graph, n, &error);
+    if (status == TIR_OK) continue;
+    tir_ir_keep_error(tape, "value_dim", status, "%s", error.message);
+    return;
+  }
+}
+
+// In a body, also what the symbol is called by outside.
+static void pin(tir_tape *tape, uint32_t symbol) {
+  const char *name = tir_base_strings_text(&tape->graph->strings, symbol);
+  const size_t size = strlen(name);
+  pin_in(tape, tape->graph, symbol);
+  for (const tir_ir_body_recorder *b = tape->body; b; b = b->outer)
+    pin_in(tape, b->saved.graph,
+           tir_base_strings_find(&b->saved.graph->strings, name, size));
+}
+
 int64_t tir_value_dim(tir_tape *tape, tir_value value, int axis) {
   if (!tape) return -1;
   const tir_ir_value v = tir_ir_use(tape, value, "value_dim", "value");
@@ -293,7 +318,7 @@ int64_t tir_value_dim(tir_tape *tape, tir_value value, int axis) {
                       "axis %d is out of range for rank %d", axis, type.rank);
     return -1;
   }
-  if (type.symbols[at]) pin_symbol(tape->graph, type.symbols[at]);
+  if (type.symbols[at]) pin(tape, type.symbols[at]);
   return type.dims[at];
 }
 

@@ -85,6 +85,12 @@ static bool begin_body(recording *r, int which, const char *name,
                        const tir_ir_body_recorder *before, size_t n_out) {
   tir_tape *tape = r->tape;
   tir_ir_body_recorder *body = &r->bodies[which];
+  // The first body may have pinned a dim. The operands behind the types are
+  // not there yet, those before them have none.
+  const size_t skip = r->operands.count - r->types.count;
+  for (size_t i = 0; which && i < r->types.count; i++)
+    tir_ir_type_of(tape->graph, (tir_ir_value){r->operands.data[skip + i]},
+                   &r->types.data[i]);
   if (!tir_ir_body_begin(tape, body, r->op, name)) return false;
   const size_t n_in = r->types.count;
   r->handles.count = 0;

@@ -242,6 +242,45 @@ TEST_F(ControlGraph, FollowsOtherSizes) {
   }
 }
 
+// A dim that C code asked for is fixed, in the bodies as well as around them.
+TEST_F(ControlGraph, PinnedDimsArePinnedEverywhere) {
+  for (const bool inside : {false, true}) {
+    tir_capture_begin(t_, module_, inside ? "inside" : "after");
+    const int64_t dims[] = {5, 4};
+    const char *const symbols[] = {"time", "batch"};
+    const tir_value x =
+        tir_input_symbolic(t_, "x", TIR_DTYPE_F32, dims, symbols, 2);
+    const int64_t row[] = {0}, end[] = {1}, flat[] = {-1};
+    const tir_value zeros = tir_zeros_like(
+        t_, tir_reshape(t_, tir_slice(t_, x, row, end, nullptr, 1), flat, 1));
+    bool asks = inside;
+    tir_value last;
+    // The state's dim has no name, the row's has.
+    tir_scan(
+        t_,
+        [](tir_tape *t, void *user, const tir_value *carry, const tir_value *in,
+           tir_value *next, tir_value *) {
+          if (*static_cast<bool *>(user)) {
+            EXPECT_EQ(tir_value_dim(t, in[0], 0), 4);
+          }
+          next[0] = tir_add(t, carry[0],
+                            tir_mean(t, in[0], nullptr, 0, false));
+        },
+        &asks, &zeros, 1, &x, 1, 0, nullptr, &last, nullptr);
+    if (!inside) {
+      EXPECT_EQ(tir_value_dim(t_, x, 1), 4);
+    }
+    tir_output(t_, "last", last);
+    tir_graph *graph = nullptr;
+    tir_error error = {};
+    ASSERT_EQ(tir_capture_end(t_, &graph, &error), TIR_OK) << error.message;
+    tir_port port;
+    ASSERT_EQ(tir_graph_input(graph, 0, &port), TIR_OK);
+    EXPECT_STREQ(port.dim_names[0], "time");
+    EXPECT_EQ(port.dim_names[1], nullptr);
+  }
+}
+
 TEST_F(ControlGraph, TextAndFileBringTheSameBitsBack) {
   const tir_graph *graph = CaptureLoss("loss", 5, 4);
   ASSERT_NE(graph, nullptr);
