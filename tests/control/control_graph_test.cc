@@ -263,8 +263,7 @@ TEST_F(ControlGraph, PinnedDimsArePinnedEverywhere) {
           if (*static_cast<bool *>(user)) {
             EXPECT_EQ(tir_value_dim(t, in[0], 0), 4);
           }
-          next[0] = tir_add(t, carry[0],
-                            tir_mean(t, in[0], nullptr, 0, false));
+          next[0] = tir_add(t, carry[0], tir_mean(t, in[0], nullptr, 0, false));
         },
         &asks, &zeros, 1, &x, 1, 0, nullptr, &last, nullptr);
     if (!inside) {
