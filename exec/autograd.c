@@ -280,6 +280,7 @@ static bool begin(request *r, const tir_value *heads,
                   const tir_value *gradients, size_t n_gradients,
                   const tir_backward_options *options) {
   if (!tir_ir_ready(r->tape)) return false;
+  if (tir_ir_refuse_in_body(r->tape, r->call)) return false;
   if (!r->n_heads || !heads) {
     tir_ir_keep_error(r->tape, r->call, TIR_ERR_ARGUMENT, "no heads");
     return false;

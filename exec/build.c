@@ -4,9 +4,12 @@
 // slice's nodes are copied in order, gradient calls are expanded, and values
 // that ran before are read from memory in place of their recomputation.
 #include <stdio.h>
+#include <string.h>
 
 #include "exec/live.h"
 #include "exec/threads.h"
+#include "ir/attr.h"
+#include "ir/body.h"
 #include "passes/gradient.h"
 
 typedef struct building {
@@ -92,9 +95,18 @@ static tir_status add_node(building *b, size_t i) {
   for (uint32_t k = 0; k < data.n_out; k++)
     tir_ir_type_of(b->from, tir_ir_out(b->from, n, k), &out_types[k]);
   tir_ir_node node;
-  const tir_status status = tir_ir_append(
-      b->to, (tir_op)data.op, b->operands.data, data.n_in,
-      tir_ir_attrs(b->from, n), out_types, data.n_out, &node, b->error);
+  tir_ir_any_attrs room;
+  const void *attrs = tir_ir_attrs(b->from, n);
+  const tir_op_desc *desc = tir_ir_desc(b->from, n);
+  tir_status status = TIR_OK;
+  if (tir_ir_has_bodies(desc)) {
+    memcpy(&room, attrs, desc->attrs_size);
+    status = tir_ir_carry_bodies(b->to, b->from, desc, &room, b->error);
+    attrs = &room;
+  }
+  if (status == TIR_OK)
+    status = tir_ir_append(b->to, (tir_op)data.op, b->operands.data, data.n_in,
+                           attrs, out_types, data.n_out, &node, b->error);
   if (out_types != types)
     tir_base_free(context, out_types, bytes, _Alignof(tir_ir_type));
   TIR_TRY(status);

@@ -95,6 +95,7 @@ void tir_capture_begin(tir_tape *tape, tir_module *module,
                        const char *name) {
   static const char call[] = "capture_begin";
   if (!tape || !tir_ir_ready(tape)) return;
+  if (tir_ir_refuse_in_body(tape, call)) return;
   if (tape->capture || !module || !name) {
     tir_ir_keep_error(tape, call, TIR_ERR_STATE,
                       tape->capture ? "a capture is going on already"
@@ -160,6 +161,10 @@ tir_status tir_capture_end(tir_tape *tape, tir_graph **out_graph,
   if (!tape)
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "capture_end: tape is NULL");
+  if (tape->body)
+    return tir_base_fail(error, TIR_ERR_STATE,
+                         "capture_end: it has no place in the body of a %s",
+                         tape->body->op);
   if (!tape->capture) {
     if (tape->error.status == TIR_OK)
       return tir_base_fail(error, TIR_ERR_STATE,
@@ -194,6 +199,7 @@ tir_status tir_capture_end(tir_tape *tape, tir_graph **out_graph,
 // Keeps an error unless a capture is going on.
 static bool in_capture(tir_tape *tape, const char *call) {
   if (!tape || !tir_ir_ready(tape)) return false;
+  if (tir_ir_refuse_in_body(tape, call)) return false;
   if (tape->capture) return true;
   tir_ir_keep_error(tape, call, TIR_ERR_STATE,
                     "no capture is going on (tir_capture_begin)");
@@ -252,6 +258,10 @@ tir_value tir_constant(tir_tape *tape, tir_tensor *tensor) {
   static const char call[] = "constant";
   if (!tape) return (tir_value){0};
   if (!tir_ir_ready(tape)) return failed(tape, call);
+  if (tape->body) {
+    const tir_ir_outside inside = tir_ir_outside_begin(tape);
+    return tir_ir_outside_end(tape, inside, tir_constant(tape, tensor));
+  }
   if (!tensor)
     return tir_ir_keep_error(tape, call, TIR_ERR_ARGUMENT, "tensor is NULL");
   if (!tape->capture) return tir_value_from_tensor(tape, tensor);
@@ -358,6 +368,10 @@ tir_value tir_param(tir_tape *tape, tir_module *module, const char *name) {
   static const char call[] = "param";
   if (!tape) return (tir_value){0};
   if (!tir_ir_ready(tape)) return failed(tape, call);
+  if (tape->body) {
+    const tir_ir_outside inside = tir_ir_outside_begin(tape);
+    return tir_ir_outside_end(tape, inside, tir_param(tape, module, name));
+  }
   if (!module || !name)
     return tir_ir_keep_error(tape, call, TIR_ERR_ARGUMENT,
                              "module or name is NULL");

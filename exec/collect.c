@@ -3,9 +3,10 @@
 //
 // Counts make one sweep enough: a consumer stands after its operands, so by
 // the time a node is looked at all its dead consumers have let go of it.
-#include "exec/live.h"
-
 #include <string.h>
+
+#include "exec/live.h"
+#include "ir/body.h"
 
 // A full collection waits until the graph has grown this much, so that its
 // cost is amortised.
@@ -72,6 +73,7 @@ typedef struct kept_value {
 struct tir_live_collector {
   uint32_t first_node, first_value;
   size_t first_dim;
+  size_t first_body;  // bodies from here on are those of nodes met here
   TIR_VEC(kept_node) nodes;
   TIR_VEC(kept_value) values;
   TIR_VEC(uint32_t) operands;
@@ -184,6 +186,45 @@ static uint32_t map_node(const collector *c, uint32_t n) {
   return n < c->first_node ? n : c->node_map.data[n - c->first_node];
 }
 
+// Bodies are added in the order of their nodes. A call that failed may have
+// left some without a node: a full collection finds them.
+static size_t find_first_body(const collector *c, const tir_ir_graph *g) {
+  if (c->first_node == 1) return 0;
+  for (size_t id = c->first_node; id < g->nodes.count && g->bodies.count;
+       id++) {
+    const tir_ir_node n = {(uint32_t)id};
+    const tir_op_desc *desc = tir_ir_desc(g, n);
+    if (!tir_ir_has_bodies(desc)) continue;
+    int64_t number = 0;
+    memcpy(&number, tir_ir_attrs(g, n), sizeof number);
+    return (size_t)number - 1;
+  }
+  return g->bodies.count;
+}
+
+// Bodies of a kept node move down over those of dropped ones, which gather
+// behind them.
+static void move_bodies(tir_ir_graph *g, const tir_op_desc *desc, void *attrs,
+                        size_t *n_moved) {
+  for (size_t i = 0; tir_ir_has_bodies(desc) && i < desc->n_attrs; i++) {
+    if (desc->attrs[i].kind != TIR_ATTR_BODY) continue;
+    char *field = (char *)attrs + desc->attrs[i].offset;
+    int64_t number = 0;
+    memcpy(&number, field, sizeof number);
+    tir_ir_body *body = g->bodies.data[number - 1];
+    g->bodies.data[number - 1] = g->bodies.data[*n_moved];
+    g->bodies.data[*n_moved] = body;
+    number = (int64_t)++ * n_moved;
+    memcpy(field, &number, sizeof number);
+  }
+}
+
+static void drop_bodies(tir_ir_graph *g, size_t n_kept) {
+  for (size_t i = n_kept; i < g->bodies.count; i++)
+    tir_ir_body_release(g->bodies.data[i]);
+  g->bodies.count = n_kept;
+}
+
 // Cuts the arrays back to where first_node begins. Shapes are only shared
 // with earlier values and attributes not at all, so both can be cut too.
 static void truncate(const collector *c, tir_live_frame *root) {
@@ -201,7 +242,8 @@ static void truncate(const collector *c, tir_live_frame *root) {
 
 // Appends the kept nodes again. Only shrinks what was there, so the arrays
 // have room; a failure all the same leaves the tape in error.
-static bool restore(collector *c, tir_live_frame *root) {
+static bool restore_nodes(collector *c, tir_live_frame *root,
+                          size_t *n_bodies) {
   tir_ir_graph *g = root->graph;
   for (size_t k = 0; k < c->nodes.count; k++) {
     kept_node *kept = &c->nodes.data[k];
@@ -220,8 +262,8 @@ static bool restore(collector *c, tir_live_frame *root) {
       *v = map_value(c, *v);
     }
     tir_ir_node node = {0};
-    const void *attrs =
-        c->attrs.data ? &c->attrs.data[kept->attrs] : NULL;
+    void *attrs = c->attrs.data ? &c->attrs.data[kept->attrs] : NULL;
+    move_bodies(g, tir_ir_op_desc((tir_op)kept->data.op), attrs, n_bodies);
     const tir_status status = tir_ir_append(
         g, (tir_op)kept->data.op, &c->operands.data[kept->operands],
         kept->data.n_in, attrs, out_types, n_out, &node, NULL);
@@ -245,6 +287,13 @@ static bool restore(collector *c, tir_live_frame *root) {
     }
   }
   return true;
+}
+
+static bool restore(collector *c, tir_live_frame *root) {
+  size_t n_bodies = c->first_body;
+  const bool ok = restore_nodes(c, root, &n_bodies);
+  drop_bodies(root->graph, n_bodies);
+  return ok;
 }
 
 // Odd generations are slots in use.
@@ -326,6 +375,7 @@ static void compact(tir_live *live, uint32_t first_node, size_t first_dim) {
   c->first_dim = first_dim;
   // Without memory for the copies the dead nodes simply stay.
   if (!prepare(c, root)) return;
+  c->first_body = find_first_body(c, root->graph);
   truncate(c, root);
   if (restore(c, root))
     remap(c, live);

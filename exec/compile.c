@@ -7,15 +7,9 @@
 
 #include "exec/program.h"
 #include "ir/base/checked.h"
+#include "ir/body.h"
 #include "ir/infer.h"
 #include "passes/pass.h"
-
-static bool has_gradient_call(const tir_ir_graph *graph) {
-  for (tir_ir_node n = tir_ir_first(graph); tir_ir_node_valid(n);
-       n = tir_ir_next(graph, n))
-    if (tir_ir_op(graph, n) == TIR_OP_GRADIENT) return true;
-  return false;
-}
 
 // Gradient calls are expanded first: other passes see ordinary nodes.
 static tir_status run_passes(tir_program *program, const char *pipeline,
@@ -25,7 +19,7 @@ static tir_status run_passes(tir_program *program, const char *pipeline,
       .error = error,
       .for_execution = true,
   };
-  if (has_gradient_call(program->graph))
+  if (tir_ir_has_calls(program->graph))
     TIR_TRY(tir_pass_run(&ctx, "gradient", NULL, program->graph));
   TIR_TRY(
       tir_pass_run(&ctx, pipeline ? pipeline : "full", NULL, program->graph));
@@ -149,6 +143,9 @@ static tir_status fill_report(tir_program *program, tir_error *error) {
   for (uint32_t i = 0; i < program->n_params; i++)
     report->param_bytes += value_bytes(
         program->graph, tir_ir_out(program->graph, program->params[i], 0));
+  for (size_t i = 0; i < program->bodies.count; i++)
+    fits = fits && add_part(&report->constant_bytes,
+                            program->bodies.data[i]->report.constant_bytes);
   report->lower_bound_bytes = program->plan.lower_bound_bytes;
   report->n_steps = program->n_steps;
   const tir_plan *plan = &program->plan;
@@ -206,7 +203,7 @@ static tir_status build(tir_program *program,
   // scratch and tables known.
   TIR_TRY(fill_report(program, error));
   TIR_TRY(check_limit(program, options->max_bytes, error));
-  TIR_TRY(tir_exec_lower(program, options->grain, error));
+  TIR_TRY(tir_exec_lower(program, options, error));
   TIR_TRY(fill_report(program, error));
   return check_limit(program, options->max_bytes, error);
 }
@@ -249,6 +246,9 @@ void tir_exec_program_release(tir_program *program) {
     return;
   for (uint32_t i = 0; i < program->n_constants; i++)
     tir_tensor_release(program->constants[i]);
+  for (size_t i = 0; i < program->bodies.count; i++)
+    tir_exec_program_release(program->bodies.data[i]);
+  TIR_VEC_FREE(program->context, &program->bodies);
   tir_plan_free(&program->plan);
   tir_base_arena_free(&program->arena);
   tir_ir_graph_destroy(program->graph);

@@ -13,7 +13,7 @@
 // What a kernel that met impossible data leaves behind; the run adds op, node
 // and place. Fixed size, no heap.
 typedef struct tir_exec_fault {
-  char message[160];  // "index 7 at position 3 is out of range for size 5"
+  char message[320];  // "index 7 at position 3 is out of range for size 5"
 } tir_exec_fault;
 
 typedef struct tir_exec_call {
@@ -25,6 +25,7 @@ typedef struct tir_exec_call {
   void *shared;        // shared_bytes, 64-byte aligned, of the whole step
   int64_t first, end;  // units to compute, of a step that has a split
   tir_exec_fault *fault;
+  const struct tir_exec_poll *poll;  // for control steps; NULL: nobody asks
 } tir_exec_call;
 
 // TIR_OK, or TIR_ERR_VALUE with call->fault filled. Reads operands only,
@@ -69,6 +70,7 @@ typedef struct tir_exec_prepare {
   int cpu_level;          // TIR_CPU_*
   tir_base_arena *arena;  // of the program, for the parameter block
   tir_error *error;
+  struct tir_program *const *bodies;  // of a control node, compiled, in order
   double grain;  // least work of a unit, 0: what pays (call.c). A test's
                  // small one cuts everything
   double cost;   // between the parts of a prepare: see elementwise.h
@@ -83,6 +85,7 @@ typedef struct tir_exec_prepare {
   size_t scratch_bytes;
   tir_exec_split split;  // n_units 0 or 1: not cut; its scratch_bytes are
                          // filled in from the above
+  bool is_split;         // steps inside of it are cut: threads are of use
   bool uses_blas;        // `run` calls BLAS: the run holds the guard
 } tir_exec_prepare;
 

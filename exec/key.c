@@ -3,9 +3,10 @@
 // It holds ops, attributes, how values connect, which survive, and types and
 // kinds of the externals. It holds no address, no data of leaves, and no
 // scalar literal: those are inputs of the plan.
-#include "exec/live.h"
-
 #include <string.h>
+
+#include "exec/live.h"
+#include "ir/body.h"
 
 typedef struct keying {
   tir_live *live;
@@ -150,6 +151,22 @@ static void number_outputs(keying *k, tir_ir_node n, bool runs) {
   }
 }
 
+static void put_word(void *user, uint64_t word) { put(user, word); }
+
+// What the bodies do, and the other attributes.
+static void put_bodies(keying *k, tir_ir_node n) {
+  const tir_ir_graph *g = k->root->graph;
+  const tir_op_desc *desc = tir_ir_desc(g, n);
+  const uint64_t *words = tir_ir_attrs(g, n);
+  for (size_t i = 0; i < desc->n_attrs; i++) {
+    const tir_ir_body *body = tir_ir_body_of(g, &desc->attrs[i], words);
+    if (body)
+      tir_ir_body_words(body, put_word, k);
+    else
+      put(k, words[desc->attrs[i].offset / 8]);
+  }
+}
+
 // Op, arity and the flags that change what is compiled in one word; then
 // attributes, then operands.
 static void put_node(keying *k, size_t i) {
@@ -167,7 +184,10 @@ static void put_node(keying *k, size_t i) {
   put(k, head);
   const size_t words = tir_ir_op_desc(op)->attrs_size / 8;
   const uint64_t *attrs = tir_ir_attrs(g, n);
-  for (size_t w = 0; w < words; w++) put(k, attrs[w]);
+  if (tir_ir_has_bodies(tir_ir_op_desc(op)))
+    put_bodies(k, n);
+  else
+    for (size_t w = 0; w < words; w++) put(k, attrs[w]);
   put_operands(k, n);
   number_outputs(k, n, runs);
 }

@@ -69,8 +69,8 @@ static void count_residuals(tir_live *live, uint32_t node, int by) {
     else
       tir_live_count_down(live, v, true, false);
   }
-  for (uint32_t i = 0; i < n_out && i < 16; i++) {
-    if (!(out_mask >> i & 1)) continue;
+  for (uint32_t i = 0; i < n_out; i++) {
+    if (!(out_mask >> (i < 15 ? i : 15) & 1)) continue;
     const uint32_t v = tir_ir_out(g, n, i).id;
     if (by > 0)
       live->root.values.data[v].reads++;
@@ -323,6 +323,11 @@ tir_value tir_value_from_data(tir_tape *tape, tir_dtype dtype,
   static const char call[] = "value_from_data";
   if (!tape) return (tir_value){0};
   tir_ir_type type;
+  if (tape->body) {
+    const tir_ir_outside inside = tir_ir_outside_begin(tape);
+    const tir_value value = tir_value_from_data(tape, dtype, dims, rank, data);
+    return tir_ir_outside_end(tape, inside, value);
+  }
   if (!tir_ir_ready(tape) || !leaf_type(tape, call, dtype, dims, rank, &type))
     return tir_ir_keep_error(tape, call, TIR_ERR_STATE, "skipped");
   const size_t bytes = tir_ir_type_bytes(&type);
@@ -352,7 +357,7 @@ tir_value tir_value_from_tensor(tir_tape *tape, tir_tensor *tensor) {
   if (!tape) return (tir_value){0};
   if (!tensor)
     return tir_ir_keep_error(tape, call, TIR_ERR_ARGUMENT, "tensor is NULL");
-  if (tape->capture) return tir_constant(tape, tensor);
+  if (tape->capture || tape->body) return tir_constant(tape, tensor);
   if (!tir_ir_ready(tape))
     return tir_ir_keep_error(tape, call, TIR_ERR_STATE, "skipped");
   tir_ir_type type = {.dtype = tensor->dtype, .rank = tensor->rank};

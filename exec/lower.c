@@ -10,6 +10,7 @@
 
 #include "exec/threads.h"
 #include "ir/base/checked.h"
+#include "ir/body.h"
 
 static void *arena_array(tir_exec_lowering *l, size_t count, size_t elem_size) {
   size_t bytes = 0;
@@ -222,9 +223,35 @@ tir_status tir_exec_bind_step(tir_exec_lowering *l,
   step->run = query->run;
   step->params = query->params;
   program->uses_blas |= query->uses_blas;
+  program->is_split |= query->is_split;
   if (query->split.n_units > 1) return split_step(l, query, step);
   if (query->scratch_bytes > program->scratch_bytes)
     program->scratch_bytes = query->scratch_bytes;
+  return TIR_OK;
+}
+
+// Bodies become programs of their own, whose memory is scratch of the step.
+static tir_status compile_bodies(tir_exec_lowering *l, tir_ir_node node) {
+  tir_program *program = l->program;
+  const tir_exec_compile_options options = {
+      .pipeline = l->options->pipeline,
+      .max_bytes = l->options->max_bytes,
+      .check_nan = l->options->check_nan,
+      .no_reuse = l->options->no_reuse,
+      .no_fuse = l->options->no_fuse,
+      .grain = l->options->grain,
+  };
+  tir_ir_body_visit visit = {.node = node};
+  while (tir_ir_next_body(l->graph, &visit) && visit.node.id == node.id) {
+    tir_ir_graph *copy = NULL;
+    tir_program *body = NULL;
+    if (!TIR_VEC_RESERVE(program->context, &program->bodies, 1))
+      return tir_base_fail_memory(l->error, sizeof body);
+    TIR_TRY(tir_ir_graph_copy(visit.body->graph, &copy, l->error));
+    TIR_TRY(
+        tir_exec_compile(program->context, copy, &options, &body, l->error));
+    program->bodies.data[program->bodies.count++] = body;
+  }
   return TIR_OK;
 }
 
@@ -250,13 +277,18 @@ static tir_status prepare_step(tir_exec_lowering *l, tir_ir_node node,
       .out_used = l->used,
       .cpu_level = program->context->cpu_level,
       .arena = &program->arena,
-      .grain = l->grain,
+      .grain = l->options->grain,
       .error = l->error,
   };
   const tir_exec_kernel_desc *kernel =
       tir_exec_kernel(tir_ir_op(l->graph, node));
   tir_status status = TIR_OK;
-  if (kernel->prepare) status = kernel->prepare(&query);
+  if (tir_ir_has_bodies(query.desc)) {
+    const size_t first = program->bodies.count;
+    status = compile_bodies(l, node);
+    if (status == TIR_OK) query.bodies = program->bodies.data + first;
+  }
+  if (status == TIR_OK && kernel->prepare) status = kernel->prepare(&query);
   if (status == TIR_OK && !query.run)
     status =
         tir_base_fail(l->error, TIR_ERR_UNSUPPORTED, "%s: has no kernel for %s",
@@ -377,14 +409,15 @@ static tir_status lower(tir_exec_lowering *l) {
   return make_copies(l);
 }
 
-tir_status tir_exec_lower(tir_program *program, double grain,
+tir_status tir_exec_lower(tir_program *program,
+                          const tir_exec_compile_options *options,
                           tir_error *error) {
   tir_exec_lowering l = {
       .program = program,
       .graph = program->graph,
       .places = program->plan.places,
       .n_entry = program->plan.n_places,
-      .grain = grain,
+      .options = options,
       .error = error,
   };
   const tir_plan *plan = &program->plan;

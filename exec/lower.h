@@ -14,7 +14,7 @@ typedef struct tir_exec_lowering {
   tir_ir_type *types;   // room for the operands and outputs of one node
   bool *used;
   size_t max_types;
-  double grain;
+  const tir_exec_compile_options *options;
   tir_error *error;
 } tir_exec_lowering;
 

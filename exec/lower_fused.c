@@ -165,7 +165,7 @@ static tir_status prepare(gathering *x, uint32_t region, tir_exec_step *step) {
   tir_exec_prepare query = {
       .cpu_level = l->program->context->cpu_level,
       .arena = &l->program->arena,
-      .grain = l->grain,
+      .grain = l->options->grain,
       .error = l->error,
   };
   const tir_status status = tir_exec_prepare_fused(&query, &fusing);

@@ -98,12 +98,19 @@ static bool make_room(tir_plan_cache *cache) {
   return true;
 }
 
+// As deep as bodies may be nested.
+static size_t program_cost(const tir_program *program) {
+  size_t cost = program->arena.total_bytes + tir_ir_graph_bytes(program->graph);
+  for (size_t i = 0; i < program->bodies.count; i++)
+    cost += program_cost(program->bodies.data[i]);
+  return cost;
+}
+
 // Bytes a plan costs, for the bound: its tables, steps and constants.
 static size_t plan_cost(const tir_cached_plan *plan) {
   const tir_program *program = plan->program;
   return sizeof *plan + plan->n_key * sizeof *plan->key +
-         program->n_pointers * sizeof *plan->ptr +
-         program->arena.total_bytes + tir_ir_graph_bytes(program->graph) +
+         program->n_pointers * sizeof *plan->ptr + program_cost(program) +
          program->report.constant_bytes;
 }
 

@@ -65,6 +65,7 @@ struct tir_program {
   bool writes_state;
   bool uses_blas;
   bool is_split;  // some step has units: threads are of use
+  TIR_VEC(tir_program *) bodies;  // of control steps, compiled
   tir_tensor **constants;
   uint32_t n_constants;
   size_t arena_bytes;
@@ -92,7 +93,9 @@ tir_status tir_exec_compile(tir_context *context, tir_ir_graph *graph,
                             const tir_exec_compile_options *options,
                             tir_program **out_program, tir_error *error);
 // Part of it: from the plan to pointers, args, steps, copies and scratch.
-tir_status tir_exec_lower(tir_program *program, double grain, tir_error *error);
+tir_status tir_exec_lower(tir_program *program,
+                          const tir_exec_compile_options *options,
+                          tir_error *error);
 // Name of what a step does: of its op, or of the ops of its region.
 const char *tir_exec_step_op(const tir_program *program,
                              const tir_exec_step *step);
@@ -129,6 +132,11 @@ typedef struct tir_exec_failure {
 tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
                               void *scratch, const tir_run_options *options,
                               tir_exec_failure *failure);
+// Runs all steps of a body inside of a step that is running: `call` is that
+// step's, whose poll is asked between the steps.
+tir_status tir_exec_run_body(const tir_program *body, void *const *ptr,
+                             void *scratch, const tir_exec_call *call,
+                             tir_exec_failure *failure);
 // "gather: index 7 …: node %12 "emb" (model.c:41)" into the error. `name` and
 // `site` override the program's own when not NULL.
 tir_status tir_exec_report_failure(const tir_program *program,

@@ -34,6 +34,11 @@ static tir_status fetch(tir_tape *tape, tir_value value, const char *call,
     if (error) *error = tape->error;
     return tape->error.status;
   }
+  if (tape->body)
+    return tir_base_fail(error, TIR_ERR_STATE,
+                         "%s: a value in the body of a %s has no data: it is "
+                         "recorded once for all trips",
+                         call, tape->body->op);
   if (tape->capture)
     return fail_in_capture(tape, value, call, error);
   tir_live *live = tir_live_of(tape);
@@ -140,6 +145,10 @@ tir_status tir_tape_flush(tir_tape *tape, tir_error *error) {
     if (error) *error = tape->error;
     return tape->error.status;
   }
+  if (tape->body)
+    return tir_base_fail(error, TIR_ERR_STATE,
+                         "tape_flush: it has no place in the body of a %s",
+                         tape->body->op);
   if (tape->capture)
     return tir_base_fail(error, TIR_ERR_STATE,
                          "tape_flush: a capture is going on");
@@ -150,6 +159,10 @@ tir_status tir_step_end(tir_tape *tape, const tir_value *keep, size_t n_keep,
                         tir_error *error) {
   if (!tape)
     return tir_base_fail(error, TIR_ERR_ARGUMENT, "step_end: tape is NULL");
+  if (tape->body)
+    return tir_base_fail(error, TIR_ERR_STATE,
+                         "step_end: it has no place in the body of a %s",
+                         tape->body->op);
   for (size_t i = 0; i < n_keep && tape->error.status == TIR_OK; i++)
     tir_keep(tape, keep[i]);
   if (!tir_ir_scope_may_end(tape, "step_end", true)) {

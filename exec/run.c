@@ -184,6 +184,7 @@ static tir_status run_plain(run *r, uint32_t first, uint32_t end,
        step++) {
     r->call.arg = args + step->arg;
     r->call.params = step->params;
+    r->call.poll = poll;
     const tir_status status =
         step->split ? tir_exec_run_split(program, step, &r->call, poll)
                     : step->run(&r->call);
@@ -284,6 +285,37 @@ tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
   if (program->uses_blas) tir_exec_blas_end(&guard);
   tir_exec_float_leave(&r.host);
   return status;
+}
+
+// --- bodies ----------------------------------------------------------------
+
+tir_status tir_exec_run_body(const tir_program *body, void *const *ptr,
+                             void *scratch, const tir_exec_call *call,
+                             tir_exec_failure *failure) {
+  failure->node = 0;
+  failure->torn = false;
+  failure->fault.message[0] = '\0';
+  run r = {
+      .program = body,
+      .call = {.ptr = ptr,
+               .scratch = scratch,
+               .shared = scratch,
+               .fault = &failure->fault},
+      .failure = failure,
+  };
+  if (!call->poll && !body->check_nan) {
+    TIR_TRY(run_plain(&r, 0, body->n_steps, NULL));
+  } else {
+    for (uint32_t at = 0; at < body->n_steps; at++) {
+      if (call->poll) TIR_TRY(call->poll->ask(call->poll->user));
+      TIR_TRY(run_plain(&r, at, at + 1, call->poll));
+      if (!body->check_nan) continue;
+      const tir_status status = check_nan(&r, &body->steps[at]);
+      if (status != TIR_OK) return fail_step(&r, &body->steps[at], status);
+    }
+  }
+  make_copies(body, ptr);
+  return TIR_OK;
 }
 
 // --- telling what failed ---------------------------------------------------

@@ -72,6 +72,7 @@ static tir_ir_value markable(tir_tape *tape, tir_value x, const char *call,
                              tir_grad_request request) {
   const tir_ir_value none = {0};
   if (!tape || !tir_ir_ready(tape)) return none;
+  if (tir_ir_refuse_in_body(tape, call)) return none;
   const tir_ir_value v = tir_ir_use(tape, x, call, "x");
   if (!v.id) return none;
   if (!tir_live_frame_sync(tir_live_frame_of(tape))) {
@@ -94,7 +95,7 @@ static tir_ir_value markable(tir_tape *tape, tir_value x, const char *call,
   return v;
 }
 
-static bool has_history(const tir_tape *tape, tir_ir_value v) {
+static bool has_history(tir_tape *tape, tir_ir_value v) {
   const tir_ir_node n = tir_ir_producer(tape->graph, v);
   return tir_ir_node_at(tape->graph, n)->flags & TIR_NODE_HISTORY;
 }
@@ -197,6 +198,7 @@ void tir_mark_variables(tir_tape *tape, const tir_value *values,
 // The variable of a handle, NULL if it has none.
 static tir_live_variable *find(tir_tape *tape, tir_value x, const char *call) {
   if (!tape || !tir_ir_ready(tape)) return NULL;
+  if (tir_ir_refuse_in_body(tape, call)) return NULL;
   const tir_ir_value v = tir_ir_use(tape, x, call, "x");
   return tir_live_variable_of(tir_live_frame_of(tape), v.id);
 }

@@ -102,6 +102,27 @@ typedef struct tir_attrs_scan {
   int64_t reverse;
 } tir_attrs_scan;
 
+// Control nodes: bodies first (numbers in the graph, ir/body.h).
+typedef struct tir_attrs_loop {  // scan
+  int64_t body;
+  int64_t n_carry;
+  int64_t n_xs;
+  int64_t length;  // trips when there are no xs
+  int64_t reverse;
+} tir_attrs_loop;
+
+typedef struct tir_attrs_cond {
+  int64_t then_body;
+  int64_t else_body;
+} tir_attrs_cond;
+
+typedef struct tir_attrs_while {
+  int64_t condition;
+  int64_t body;
+  int64_t n_carry;
+  int64_t max_trips;  // 0: no bound
+} tir_attrs_while;
+
 typedef struct tir_attrs_one_hot {
   int64_t depth;
   int64_t dtype;

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "ir/body.h"
 #include "ir/infer.h"
 #include "ir/utf8.h"
 
@@ -50,12 +51,15 @@ void tir_ir_graph_destroy(tir_ir_graph *g) {
   tir_context *context = g->context;
   for (size_t i = 0; i < g->tensors.count; i++)
     tir_tensor_release(g->tensors.data[i]);
+  for (size_t i = 0; i < g->bodies.count; i++)
+    tir_ir_body_release(g->bodies.data[i]);
   TIR_VEC_FREE(context, &g->nodes);
   TIR_VEC_FREE(context, &g->values);
   TIR_VEC_FREE(context, &g->operands);
   TIR_VEC_FREE(context, &g->dims);
   TIR_VEC_FREE(context, &g->attrs);
   TIR_VEC_FREE(context, &g->tensors);
+  TIR_VEC_FREE(context, &g->bodies);
   TIR_VEC_FREE(context, &g->inputs);
   TIR_VEC_FREE(context, &g->outputs);
   TIR_VEC_FREE(context, &g->forward);
@@ -71,6 +75,7 @@ size_t tir_ir_graph_bytes(const tir_ir_graph *g) {
          g->dims.capacity * sizeof *g->dims.data +
          g->attrs.capacity * sizeof *g->attrs.data +
          g->tensors.capacity * sizeof *g->tensors.data +
+         g->bodies.capacity * sizeof *g->bodies.data +
          g->inputs.capacity * sizeof *g->inputs.data +
          g->outputs.capacity * sizeof *g->outputs.data +
          g->forward.capacity * sizeof *g->forward.data +

@@ -61,6 +61,8 @@ typedef struct tir_ir_output {
   uint32_t name;
 } tir_ir_output;
 
+typedef struct tir_ir_body tir_ir_body;  // ir/body.h
+
 struct tir_ir_graph {
   tir_context *context;
   tir_base_strings strings;
@@ -71,6 +73,7 @@ struct tir_ir_graph {
   TIR_VEC(int64_t) dims;
   TIR_VEC(uint64_t) attrs;
   TIR_VEC(tir_tensor *) tensors;      // of constants; one reference each
+  TIR_VEC(tir_ir_body *) bodies;      // of control nodes; one reference each
   TIR_VEC(tir_ir_value) inputs;       // outputs of the input nodes, in order
   TIR_VEC(tir_ir_output) outputs;
   TIR_VEC(uint32_t) forward;  // value → its replacement, 0 = itself; lazy
@@ -119,7 +122,8 @@ tir_status tir_ir_add_output(tir_ir_graph *graph, tir_ir_value value,
 tir_status tir_ir_add_tensor(tir_ir_graph *graph, tir_tensor *tensor,
                              uint32_t *out_index, tir_error *error);
 // Copies one node of another graph: operands given as ids of `to`; name,
-// flags, site (copied text: see tir_ir_keep_site), tensor and types carried.
+// flags, site (copied text: see tir_ir_keep_site), tensor, bodies and types
+// carried.
 tir_status tir_ir_copy_node(tir_ir_graph *to, const tir_ir_graph *from,
                             tir_ir_node node, const uint32_t *operands,
                             tir_ir_node *out_node, tir_error *error);
@@ -222,6 +226,10 @@ static inline void tir_ir_remove(tir_ir_graph *g, tir_ir_node n) {
 // old n_values + 1 entries (tir_base_free with that size × 4, align 4).
 tir_status tir_ir_compact(tir_ir_graph *graph, uint32_t **out_value_map,
                           tir_error *error);
+
+// Marks everything as recorded history, with every float input and parameter
+// a variable.
+void tir_ir_mark_history(tir_ir_graph *graph);
 
 // --- constants -------------------------------------------------------------
 

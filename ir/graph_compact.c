@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "ir/base/checked.h"
-#include "ir/graph.h"
+#include "ir/body.h"
 
 typedef struct compaction {
   tir_ir_graph *graph;
@@ -140,6 +140,13 @@ static size_t room(size_t count, size_t capacity) {
   return wanted < capacity ? wanted : capacity;
 }
 
+static size_t count_bodies(const tir_ir_graph *g) {
+  size_t n = 0;
+  tir_ir_body_visit at = {0};
+  while (g->bodies.count && tir_ir_next_body(g, &at)) n++;
+  return n;
+}
+
 // All of it before the first change, or the graph would be lost half moved.
 static tir_status take_memory(compaction *c) {
   const tir_ir_graph *g = c->graph;
@@ -160,7 +167,8 @@ static tir_status take_memory(compaction *c) {
       !TIR_VEC_RESERVE(context, &to->dims,
                        room(g->dims.count, g->dims.capacity)) ||
       !TIR_VEC_RESERVE(context, &to->attrs,
-                       room(g->attrs.count, g->attrs.capacity)))
+                       room(g->attrs.count, g->attrs.capacity)) ||
+      !TIR_VEC_RESERVE(context, &to->bodies, count_bodies(g)))
     return tir_base_fail_memory(c->error, c->value_map_bytes);
   return TIR_OK;
 }
@@ -180,6 +188,20 @@ static uint32_t move_shape(compaction *c, const tir_ir_value_data *value) {
   return first;
 }
 
+// Bodies in use are numbered anew, in the order they are met.
+static void move_bodies(compaction *c, const tir_op_desc *desc,
+                        uint32_t first) {
+  tir_ir_graph *to = &c->next;
+  char *attrs = (char *)&to->attrs.data[first];
+  for (size_t i = 0; i < desc->n_attrs; i++) {
+    tir_ir_body *body = tir_ir_body_of(c->graph, &desc->attrs[i], attrs);
+    if (!body) continue;
+    to->bodies.data[to->bodies.count++] = tir_ir_body_retain(body);
+    const int64_t number = (int64_t)to->bodies.count;
+    memcpy(attrs + desc->attrs[i].offset, &number, sizeof number);
+  }
+}
+
 static uint32_t move_attrs(compaction *c, uint32_t node) {
   const tir_ir_graph *g = c->graph;
   tir_ir_graph *to = &c->next;
@@ -190,6 +212,8 @@ static uint32_t move_attrs(compaction *c, uint32_t node) {
   memcpy(to->attrs.data + first, g->attrs.data + old,
          n * sizeof *to->attrs.data);
   to->attrs.count += n;
+  const tir_op_desc *desc = tir_ir_desc(g, (tir_ir_node){node});
+  if (tir_ir_has_bodies(desc)) move_bodies(c, desc, first);
   if (g->nodes.data[node].op != TIR_OP_CONSTANT) return first;
 
   // Tensors in use are numbered anew, in the order they are met.
@@ -320,6 +344,9 @@ static void swap_in(compaction *c) {
   SWAP_VEC(g->context, &g->operands, &c->next.operands);
   SWAP_VEC(g->context, &g->dims, &c->next.dims);
   SWAP_VEC(g->context, &g->attrs, &c->next.attrs);
+  for (size_t i = 0; i < g->bodies.count; i++)
+    tir_ir_body_release(g->bodies.data[i]);
+  SWAP_VEC(g->context, &g->bodies, &c->next.bodies);
   TIR_VEC_FREE(g->context, &g->forward);
 }
 
@@ -330,6 +357,7 @@ static void release(compaction *c) {
   TIR_VEC_FREE(context, &c->next.operands);
   TIR_VEC_FREE(context, &c->next.dims);
   TIR_VEC_FREE(context, &c->next.attrs);
+  TIR_VEC_FREE(context, &c->next.bodies);
   tir_base_free(context, c->order, c->order_bytes, _Alignof(uint32_t));
   tir_base_free(context, c->moved, c->moved_bytes, _Alignof(uint32_t));
   tir_base_free(context, c->value_map, c->value_map_bytes, _Alignof(uint32_t));

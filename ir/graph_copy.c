@@ -1,8 +1,9 @@
 // Copying: a whole graph, or one node into another graph.
 #include <string.h>
 
+#include "ir/attr.h"
 #include "ir/base/checked.h"
-#include "ir/graph.h"
+#include "ir/body.h"
 
 // --- whole graphs ----------------------------------------------------------
 
@@ -35,6 +36,15 @@ static bool copy_tensors(tir_ir_graph *to, const tir_ir_graph *from) {
   return true;
 }
 
+static bool copy_bodies(tir_ir_graph *to, const tir_ir_graph *from) {
+  if (!TIR_VEC_RESERVE(to->context, &to->bodies, from->bodies.count))
+    return false;
+  for (size_t i = 0; i < from->bodies.count; i++)
+    to->bodies.data[to->bodies.count++] =
+        tir_ir_body_retain(from->bodies.data[i]);
+  return true;
+}
+
 // Array by array, ids and all, so that what refers to the one fits the other.
 tir_status tir_ir_graph_copy(const tir_ir_graph *from, tir_ir_graph **out_graph,
                              tir_error *error) {
@@ -51,7 +61,8 @@ tir_status tir_ir_graph_copy(const tir_ir_graph *from, tir_ir_graph **out_graph,
       !COPY_VEC(context, &to->outputs, &from->outputs) ||
       !COPY_VEC(context, &to->forward, &from->forward) ||
       // Sites may point into the strings of the graph copied from.
-      !copy_tensors(to, from) || !tir_ir_keep_sites(to)) {
+      !copy_tensors(to, from) || !copy_bodies(to, from) ||
+      !tir_ir_keep_sites(to)) {
     tir_ir_graph_destroy(to);
     return tir_base_fail_memory(error, tir_ir_graph_bytes(from));
   }
@@ -71,22 +82,19 @@ static bool carry_string(tir_ir_graph *to, const tir_ir_graph *from,
   return tir_base_strings_intern(&to->strings, text, strlen(text), out_id);
 }
 
-// The type of a value of `from` with its symbols as strings of `to`.
-static bool carry_type(tir_ir_graph *to, const tir_ir_graph *from,
-                       tir_ir_value value, tir_ir_type *type) {
-  tir_ir_type_of(from, value, type);
-  for (int i = 0; i < type->rank; i++)
-    if (!carry_string(to, from, type->symbols[i], &type->symbols[i]))
-      return false;
-  return true;
-}
-
-// Attributes of a node; a constant's tensor gets a place in `to`.
+// Attributes of a node; a constant's tensor and bodies get a place in `to`.
 static tir_status carry_attrs(tir_ir_graph *to, const tir_ir_graph *from,
-                              tir_ir_node node, tir_attrs_constant *constant,
+                              tir_ir_node node, tir_ir_any_attrs *room,
                               const void **out_attrs, tir_error *error) {
   *out_attrs = tir_ir_attrs(from, node);
+  const tir_op_desc *desc = tir_ir_desc(from, node);
+  if (tir_ir_has_bodies(desc)) {
+    memcpy(room, *out_attrs, desc->attrs_size);
+    *out_attrs = room;
+    return tir_ir_carry_bodies(to, from, desc, room, error);
+  }
   if (tir_ir_op(from, node) != TIR_OP_CONSTANT) return TIR_OK;
+  tir_attrs_constant *constant = (tir_attrs_constant *)(void *)room;
   memcpy(constant, *out_attrs, sizeof *constant);
   *out_attrs = constant;
   if (constant->tensor == 0 || to == from) return TIR_OK;
@@ -104,7 +112,7 @@ static bool carry_outputs(tir_ir_graph *to, const tir_ir_graph *from,
   const uint32_t n_out = tir_ir_n_out(from, node);
   for (uint32_t i = 0; i < n_out; i++) {
     const tir_ir_value value = tir_ir_out(from, node, i);
-    if (!carry_type(to, from, value, &types[i]) ||
+    if (!tir_ir_carry_type(to, from, value, &types[i]) ||
         !carry_string(to, from, tir_ir_value_at(from, value)->name, &names[i]))
       return false;
   }
@@ -119,12 +127,12 @@ static tir_status copy_with_room(tir_ir_graph *to, const tir_ir_graph *from,
   const tir_ir_node_data source = *tir_ir_node_at(from, node);
   if (!carry_outputs(to, from, node, types, names))
     return tir_base_fail_memory(error, sizeof *types);
-  tir_attrs_constant constant;
+  tir_ir_any_attrs room;
   const void *attrs = NULL;
   const char *site = to == from ? source.site : NULL;
   if (!site && source.site && !(site = tir_ir_keep_site(to, source.site)))
     return tir_base_fail_memory(error, strlen(source.site));
-  TIR_TRY(carry_attrs(to, from, node, &constant, &attrs, error));
+  TIR_TRY(carry_attrs(to, from, node, &room, &attrs, error));
   TIR_TRY(tir_ir_append(to, (tir_op)source.op, operands, source.n_in, attrs,
                         types, source.n_out, out_node, error));
 
@@ -152,7 +160,7 @@ tir_status tir_ir_copy_node(tir_ir_graph *to, const tir_ir_graph *from,
     return copy_with_room(to, from, node, operands, fixed_types, fixed_names,
                           out_node, error);
 
-  // Only a gradient call has many outputs.
+  // Only gradient calls and control nodes have many outputs.
   size_t bytes = 0;
   if (!tir_base_size_mul(n_out, sizeof(tir_ir_type) + sizeof(uint32_t), &bytes))
     return tir_base_fail(error, TIR_ERR_LIMIT, "graph: too many results: %zu",

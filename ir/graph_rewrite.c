@@ -61,3 +61,24 @@ tir_status tir_ir_make_constant(tir_ir_graph *g, tir_ir_node node,
   g->attrs.count += n_words;
   return TIR_OK;
 }
+
+void tir_ir_mark_history(tir_ir_graph *g) {
+  for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
+    tir_ir_node_data *data = tir_ir_node_at(g, n);
+    const tir_op op = tir_ir_op(g, n);
+    bool needs = op == TIR_OP_INPUT || op == TIR_OP_PARAM || op == TIR_OP_CUT;
+    if (op != TIR_OP_STOP_GRADIENT && op != TIR_OP_CUT) {
+      const tir_op_desc *desc = tir_ir_op_desc(op);
+      for (uint32_t i = 0; i < data->n_in && !needs; i++)
+        needs = !tir_ir_op_shape_only(desc, i) &&
+                tir_ir_value_at(g, tir_ir_in(g, n, i))->flags &
+                    TIR_VALUE_NEEDS_GRAD;
+      if (needs && data->n_in > 0) data->flags |= TIR_NODE_HISTORY;
+    }
+    for (uint32_t i = 0; i < data->n_out && needs; i++) {
+      tir_ir_value_data *value = tir_ir_value_at(g, tir_ir_out(g, n, i));
+      if (tir_ir_dtype_is_float((tir_dtype)value->dtype))
+        value->flags |= TIR_VALUE_NEEDS_GRAD;
+    }
+  }
+}

@@ -7,6 +7,7 @@
 
 #include "ir/attr.h"
 #include "ir/base/checked.h"
+#include "ir/body.h"
 
 // Counts and ids: what an op's infer may rely on.
 static tir_status check_call(const tir_ir_graph *g, const tir_op_desc *desc,
@@ -190,6 +191,7 @@ tir_status tir_ir_infer_graph(tir_ir_graph *g, tir_error *error) {
   // Replacements may lead forward; then ids are no order to infer in.
   if (g->forward.count > 0) TIR_TRY(tir_ir_compact(g, NULL, error));
   for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
+    TIR_TRY(tir_ir_follow_bodies(g, n, error));
     tir_ir_call_types types;
     tir_status status = tir_ir_infer_again(
         g, n, &g->operands.data[tir_ir_node_at(g, n)->in_first], &types, error);

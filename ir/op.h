@@ -39,10 +39,12 @@ enum {
 
 typedef enum tir_ir_attr_kind {
   TIR_ATTR_I64,
-  TIR_ATTR_F64,   // stored as double
-  TIR_ATTR_BOOL,  // int64_t 0 or 1
-  TIR_ATTR_DTYPE, // int64_t, printed as its name
-  TIR_ATTR_INTS,  // tir_ir_ints
+  TIR_ATTR_F64,    // stored as double
+  TIR_ATTR_BOOL,   // int64_t 0 or 1
+  TIR_ATTR_DTYPE,  // int64_t, printed as its name
+  TIR_ATTR_INTS,   // tir_ir_ints
+  TIR_ATTR_BODY,   // int64_t number of a body of the graph, from 1; such
+                   // attributes stand first, all required (ir/body.h)
 } tir_ir_attr_kind;
 
 typedef struct tir_ir_attr {
@@ -112,7 +114,7 @@ struct tir_op_desc {
   const char *operands; // names, comma-separated: "a, b"; "x..." if variadic
   uint8_t min_inputs;
   uint8_t max_inputs;   // 255: any number
-  uint8_t n_outputs;    // fixed number; 0: given when recorded (gradient)
+  uint8_t n_outputs;    // fixed number; 0: given when recorded
   uint32_t traits;
   // Bit i: operand i gives only its shape, its data is never read. For a
   // variadic op bit 15 stands for all operands from 15 on.
@@ -121,9 +123,16 @@ struct tir_op_desc {
   uint8_t n_attrs;
   uint16_t attrs_size;  // bytes, a multiple of 8
   tir_status (*infer)(const tir_ir_infer_query *q);
+  // Of an op with bodies: the types that the inputs of each body have, into
+  // `out` (room for n_in); returns how many they are, SIZE_MAX if the
+  // attributes do not fit the operands.
+  size_t (*body_inputs)(const void *attrs, const tir_ir_type *in, size_t n_in,
+                        tir_ir_type *out);
   // Exactly one of vjp and no_gradient is set.
   void (*vjp)(const tir_ir_vjp *q);
   const char *no_gradient;  // the reason
+  // The rule may read the data of all operands and outputs: `needs` is unused.
+  bool needs_all;
   // By operand; a variadic op uses entry 0 for all.
   tir_ir_needs needs[TIR_MAX_FIXED_INPUTS];
   // Right identity: op(x, identity) = x bit for bit on floats.
@@ -151,6 +160,7 @@ static inline bool tir_ir_op_shape_only(const tir_op_desc *desc, size_t i) {
 }
 // All operands of a variadic op are alike.
 static inline tir_ir_needs tir_ir_op_needs(const tir_op_desc *desc, size_t i) {
+  if (desc->needs_all) return (tir_ir_needs){UINT16_MAX, UINT16_MAX};
   if (desc->max_inputs == 255) i = 0;
   return i < TIR_MAX_FIXED_INPUTS ? desc->needs[i] : (tir_ir_needs){0, 0};
 }

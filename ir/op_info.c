@@ -118,9 +118,9 @@ tir_status tir_op_at(size_t index, tir_op_info *out_info) {
 tir_status tir_op_attribute(size_t op, size_t index,
                             tir_attribute_info *out_info) {
   static const char *const kinds[] = {
-      [TIR_ATTR_I64] = "int",     [TIR_ATTR_F64] = "float",
-      [TIR_ATTR_BOOL] = "bool",   [TIR_ATTR_DTYPE] = "dtype",
-      [TIR_ATTR_INTS] = "ints",
+      [TIR_ATTR_I64] = "int",   [TIR_ATTR_F64] = "float",
+      [TIR_ATTR_BOOL] = "bool", [TIR_ATTR_DTYPE] = "dtype",
+      [TIR_ATTR_INTS] = "ints", [TIR_ATTR_BODY] = "body",
   };
   if (op >= tir_op_count()) return TIR_ERR_ARGUMENT;
   const tir_op_desc *desc = tir_ir_op_desc((tir_op)(op + 1));

@@ -36,6 +36,7 @@ typedef struct tir_ir_parser {
   TIR_VEC(tir_ir_type) types;     // as written
   TIR_VEC(uint32_t) value_names;  // string ids of the graph
   TIR_VEC(int32_t) lines;         // by node id
+  int depth;                      // of bodies around it
 } tir_ir_parser;
 
 // parse_attrs.c: from the `{` to behind the `}`, or nothing there.
@@ -67,7 +68,10 @@ tir_status tir_ir_parse_string(tir_ir_parser *p, const char *what);
 // A number token as an integer, and moves on.
 tir_status tir_ir_parse_i64(tir_ir_parser *p, const char *what, int64_t *out);
 
-// parse_graph.c: `graph @name(…) { … }` at the word graph, into p->graph.
+// parse_graph.c: a body, `(…) { … }`, as a body of p->graph; its number.
+tir_status tir_ir_parse_body(tir_ir_parser *p, const char *name,
+                             int64_t *out_number);
+// `graph @name(…) { … }` at the word graph, into p->graph.
 tir_status tir_ir_parse_one_graph(tir_ir_parser *p);
 
 #endif

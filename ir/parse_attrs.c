@@ -10,6 +10,7 @@ static const char *const kind_texts[] = {
     [TIR_ATTR_BOOL] = "true or false",
     [TIR_ATTR_DTYPE] = "a dtype",
     [TIR_ATTR_INTS] = "'[' before the integers",
+    [TIR_ATTR_BODY] = "a body",
 };
 
 static tir_status parse_ints(tir_ir_parser *p, tir_ir_ints *out) {
@@ -56,6 +57,12 @@ static tir_status parse_value(tir_ir_parser *p, const tir_ir_attr *attr,
     tir_ir_ints ints = {0};
     TIR_TRY(parse_ints(p, &ints));
     memcpy(field, &ints, sizeof ints);
+    return TIR_OK;
+  }
+  if (attr->kind == TIR_ATTR_BODY) {
+    int64_t number = 0;
+    TIR_TRY(tir_ir_parse_body(p, attr->name, &number));
+    memcpy(field, &number, sizeof number);
     return TIR_OK;
   }
   if (!read_field(&p->lex, attr->kind, field))

@@ -3,6 +3,7 @@
 // compared with the inferred one.
 #include <string.h>
 
+#include "ir/body.h"
 #include "ir/module_names.h"
 #include "ir/parse.h"
 
@@ -312,32 +313,7 @@ static tir_status parse_return(tir_ir_parser *p) {
   return tir_ir_lex_punct(&p->lex, '}', "after the outputs");
 }
 
-// --- history ---------------------------------------------------------------
-
-// A text does not tell what was recorded: it reads as if everything was, with
-// every float input and parameter a variable.
-static void mark_history(tir_ir_graph *g) {
-  for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
-    tir_ir_node_data *data = tir_ir_node_at(g, n);
-    const tir_op op = tir_ir_op(g, n);
-    bool needs = op == TIR_OP_INPUT || op == TIR_OP_PARAM || op == TIR_OP_CUT;
-    if (op != TIR_OP_STOP_GRADIENT && op != TIR_OP_CUT) {
-      const tir_op_desc *desc = tir_ir_op_desc(op);
-      for (uint32_t i = 0; i < data->n_in && !needs; i++)
-        needs = !tir_ir_op_shape_only(desc, i) &&
-                tir_ir_value_at(g, tir_ir_in(g, n, i))->flags &
-                    TIR_VALUE_NEEDS_GRAD;
-      if (needs && data->n_in > 0) data->flags |= TIR_NODE_HISTORY;
-    }
-    for (uint32_t i = 0; i < data->n_out && needs; i++) {
-      tir_ir_value_data *value = tir_ir_value_at(g, tir_ir_out(g, n, i));
-      if (tir_ir_dtype_is_float((tir_dtype)value->dtype))
-        value->flags |= TIR_VALUE_NEEDS_GRAD;
-    }
-  }
-}
-
-// --- graph -----------------------------------------------------------------
+// --- name and nodes --------------------------------------------------------
 
 // @name, or @"any string" for names that are no identifiers.
 static tir_status parse_name(tir_ir_parser *p) {
@@ -357,6 +333,90 @@ static tir_status parse_name(tir_ir_parser *p) {
   return TIR_OK;
 }
 
+static tir_status parse_nodes(tir_ir_parser *p) {
+  TIR_TRY(parse_header(p));
+  while (!tir_ir_lex_is(&p->lex, TIR_TOKEN_WORD, "return")) {
+    if (p->lex.kind != TIR_TOKEN_LABEL)
+      return tir_ir_lex_expected(&p->lex, "a value or return");
+    TIR_TRY(parse_node(p));
+  }
+  return parse_return(p);
+}
+
+// --- bodies ----------------------------------------------------------------
+
+static void free_body_parts(tir_ir_parser *p) {
+  TIR_VEC_FREE(p->context, &p->value_of_label);
+  TIR_VEC_FREE(p->context, &p->operands);
+  TIR_VEC_FREE(p->context, &p->results);
+  TIR_VEC_FREE(p->context, &p->types);
+  TIR_VEC_FREE(p->context, &p->value_names);
+  TIR_VEC_FREE(p->context, &p->lines);
+  tir_base_strings_free(&p->labels);
+}
+
+// What belongs to the graph around is set aside and comes back. Goes as deep
+// as bodies may be nested.
+#define SET_ASIDE(to, from)             \
+  do {                                  \
+    (to)->graph = (from)->graph;        \
+    (to)->labels = (from)->labels;      \
+    VEC_MOVE(to, from, value_of_label); \
+    VEC_MOVE(to, from, operands);       \
+    VEC_MOVE(to, from, results);        \
+    VEC_MOVE(to, from, types);          \
+    VEC_MOVE(to, from, value_names);    \
+    VEC_MOVE(to, from, lines);          \
+  } while (0)
+#define VEC_MOVE(to, from, name)                 \
+  do {                                           \
+    (to)->name.data = (from)->name.data;         \
+    (to)->name.count = (from)->name.count;       \
+    (to)->name.capacity = (from)->name.capacity; \
+  } while (0)
+
+static tir_status parse_inner(tir_ir_parser *p, const char *name) {
+  TIR_TRY(tir_ir_graph_create(p->context, name, &p->graph, p->error));
+  TIR_TRY(keep_line(p, p->lex.line));
+  return parse_nodes(p);
+}
+
+// A body refused as a whole: the line of the node it is about.
+static tir_status freeze_inner(tir_ir_parser *p, tir_ir_body **out_body) {
+  tir_ir_graph *graph = p->graph;
+  p->graph = NULL;
+  const tir_status status = tir_ir_body_create(graph, out_body, p->error);
+  const uint32_t node = status != TIR_OK && p->error ? p->error->node : 0;
+  return at_line(p, p->lines.data[node < p->lines.count ? node : 0], status);
+}
+
+tir_status tir_ir_parse_body(tir_ir_parser *p, const char *name,
+                             int64_t *out_number) {
+  if (p->depth == TIR_MAX_BODY_DEPTH)
+    return tir_ir_lex_fail(&p->lex, TIR_ERR_LIMIT,
+                           "bodies are nested deeper than %d",
+                           TIR_MAX_BODY_DEPTH);
+  tir_ir_parser around = {0};
+  const tir_ir_parser empty = {0};
+  SET_ASIDE(&around, p);
+  SET_ASIDE(p, &empty);
+  tir_base_strings_init(&p->labels, p->context);
+  p->depth++;
+  tir_ir_body *body = NULL;
+  tir_status status = parse_inner(p, name);
+  if (status == TIR_OK) status = freeze_inner(p, &body);
+  tir_ir_graph_destroy(p->graph);
+  free_body_parts(p);
+  SET_ASIDE(p, &around);
+  p->depth--;
+  if (status == TIR_OK)
+    status = tir_ir_add_body(p->graph, body, out_number, p->error);
+  tir_ir_body_release(body);
+  return status;
+}
+
+// --- graph -----------------------------------------------------------------
+
 // Labels are the graph's own; the parser's other tables go on.
 tir_status tir_ir_parse_one_graph(tir_ir_parser *p) {
   TIR_TRY(tir_ir_graph_create(p->context, NULL, &p->graph, p->error));
@@ -365,13 +425,8 @@ tir_status tir_ir_parse_one_graph(tir_ir_parser *p) {
   p->lines.count = 0;
   TIR_TRY(keep_line(p, p->lex.line));  // node 0: the graph
   TIR_TRY(parse_name(p));
-  TIR_TRY(parse_header(p));
-  while (!tir_ir_lex_is(&p->lex, TIR_TOKEN_WORD, "return")) {
-    if (p->lex.kind != TIR_TOKEN_LABEL)
-      return tir_ir_lex_expected(&p->lex, "a value or return");
-    TIR_TRY(parse_node(p));
-  }
-  TIR_TRY(parse_return(p));
-  mark_history(p->graph);
+  TIR_TRY(parse_nodes(p));
+  // A text does not tell what was recorded: it reads as if everything was.
+  tir_ir_mark_history(p->graph);
   return TIR_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "ir/attr.h"
 #include "ir/base/hash.h"
+#include "ir/body.h"
 #include "ir/text.h"
 #include "tapeir/inspect.h"
 
@@ -17,8 +18,13 @@ typedef struct printer {
   uint32_t *numbers;
   size_t numbers_bytes;
   uint32_t n_numbers;
-  uint32_t n_data;  // big constants met so far
+  uint32_t *n_data;  // big constants met so far, in bodies too
+  const char *root;  // name of the outermost graph: theirs begin with it
+  int indent;
 } printer;
+
+static void print_graph(printer *p, const tir_ir_graph *g, tir_ir_text *text,
+                        tir_ir_annotate annotate, void *user);
 
 // Ports are printed in the header, all other nodes in the body.
 static bool is_port(const tir_ir_graph *g, tir_ir_node n) {
@@ -52,7 +58,8 @@ static void call_values(printer *p, bool ports, uint8_t *taken) {
 // One pass decides all labels; equal graphs then print equally.
 static bool printer_begin(printer *p, const tir_ir_graph *g,
                           tir_ir_text *text) {
-  *p = (printer){.graph = g, .text = text};
+  p->graph = g;
+  p->text = text;
   p->numbers_bytes = g->values.count * sizeof *p->numbers;
   p->numbers =
       tir_base_alloc_zero(g->context, p->numbers_bytes, _Alignof(uint32_t));
@@ -130,28 +137,45 @@ static void print_port(const printer *p, tir_ir_node n) {
   print_trailing_name(p, value, is_param);
 }
 
+static void print_indent(const printer *p) {
+  for (int i = 0; i < p->indent; i++) tir_ir_text_bytes(p->text, "  ", 2);
+}
+
 // Twice at most: see below.
 static void print_header(const printer *p, const char *open,
                          const char *separator) {
   const tir_ir_graph *g = p->graph;
-  tir_ir_text_word(p->text, "graph @");
-  tir_ir_text_name(p->text, name_of(p, g->name));
+  // A body has no name of its own: the attribute says what it is.
+  if (p->indent == 0) {
+    tir_ir_text_word(p->text, "graph @");
+    tir_ir_text_name(p->text, name_of(p, g->name));
+  }
   tir_ir_text_word(p->text, "(");
   const char *before = open;
+  const bool broken = *open != '\0';
   for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
     if (!is_port(g, n)) continue;
     tir_ir_text_word(p->text, before);
+    if (broken) print_indent(p);
     print_port(p, n);
     before = separator;
   }
   tir_ir_text_word(p->text, ") {\n");
 }
 
+// Where the present line begins.
+static size_t line_start(const tir_ir_text *text) {
+  size_t at = text->bytes.count;
+  while (at > 0 && text->bytes.data[at - 1] != '\n') at--;
+  return at;
+}
+
 // On one line if it fits into 80 columns, else one port per line.
 static void print_fitting_header(const printer *p) {
   const size_t start = p->text->bytes.count;
+  const size_t line = line_start(p->text);
   print_header(p, "", ", ");
-  if (p->text->bytes.count - start <= 80 + 1) return;
+  if (p->text->bytes.count - line <= 80 + 1) return;
   p->text->bytes.count = start;
   print_header(p, "\n    ", ",\n    ");
 }
@@ -166,6 +190,33 @@ static void print_ints(const printer *p, const tir_ir_ints *ints) {
     tir_ir_text_i64(p->text, ints->v[i]);
   }
   tir_ir_text_bytes(p->text, "]", 1);
+}
+
+// For one node alone: the size of a body, and the hash of its text.
+static void print_body_hash(const printer *p, const tir_ir_body *body) {
+  tir_ir_text text;
+  tir_ir_text_init(&text, p->graph->context);
+  tir_ir_print_graph(body->graph, NULL, NULL, &text);
+  tir_ir_print_data(body->graph, &text);
+  if (text.out_of_memory)
+    p->text->out_of_memory = true;
+  else
+    tir_ir_text_add(
+        p->text, "%u nodes, hash %016llx", tir_ir_n_nodes(body->graph),
+        (unsigned long long)tir_base_hash(text.bytes.data, text.bytes.count));
+  tir_ir_text_free(&text);
+}
+
+// In full where graphs are printed; as deep as bodies are nested.
+static void print_body(const printer *p, const tir_ir_body *body) {
+  if (!body) return;
+  if (!p->numbers) {
+    print_body_hash(p, body);
+    return;
+  }
+  printer inner = {
+      .n_data = p->n_data, .root = p->root, .indent = p->indent + 1};
+  print_graph(&inner, body->graph, p->text, NULL, NULL);
 }
 
 static void print_attr(const printer *p, const tir_ir_attr *attr,
@@ -192,6 +243,9 @@ static void print_attr(const printer *p, const tir_ir_attr *attr,
       break;
     case TIR_ATTR_INTS:
       print_ints(p, field);
+      break;
+    case TIR_ATTR_BODY:
+      print_body(p, tir_ir_body_of(p->graph, attr, attrs));
       break;
   }
 }
@@ -259,9 +313,9 @@ static const tir_tensor *constant_tensor(const tir_ir_graph *g, tir_ir_node n) {
 static void print_data_name(printer *p) {
   tir_ir_text name;
   tir_ir_text_init(&name, p->graph->context);
-  tir_ir_text_word(&name, name_of(p, p->graph->name));
+  tir_ir_text_word(&name, p->root);
   tir_ir_text_word(&name, ".c");
-  tir_ir_text_i64(&name, p->n_data++);
+  tir_ir_text_i64(&name, (*p->n_data)++);
   if (name.out_of_memory)
     p->text->out_of_memory = true;
   else
@@ -294,6 +348,7 @@ static void print_constant(printer *p, tir_ir_node n) {
 static void print_node(printer *p, tir_ir_node n) {
   const tir_ir_graph *g = p->graph;
   const uint32_t n_in = tir_ir_n_in(g, n), n_out = tir_ir_n_out(g, n);
+  print_indent(p);
   tir_ir_text_bytes(p->text, "  ", 2);
   for (uint32_t i = 0; i < n_out; i++) {
     if (i > 0) tir_ir_text_bytes(p->text, ", ", 2);
@@ -318,6 +373,7 @@ static void print_node(printer *p, tir_ir_node n) {
 
 static void print_return(const printer *p) {
   const tir_ir_graph *g = p->graph;
+  print_indent(p);
   tir_ir_text_word(p->text, "  return");
   for (size_t i = 0; i < g->outputs.count; i++) {
     tir_ir_text_word(p->text, i > 0 ? ", " : " ");
@@ -327,42 +383,70 @@ static void print_return(const printer *p) {
     tir_ir_text_bytes(p->text, " ", 1);
     tir_ir_text_string(p->text, name, strlen(name));
   }
-  tir_ir_text_word(p->text, "\n}\n");
+  tir_ir_text_word(p->text, "\n");
+  print_indent(p);
+  tir_ir_text_word(p->text, p->indent ? "}" : "}\n");
+}
+
+static void print_graph(printer *p, const tir_ir_graph *g, tir_ir_text *text,
+                        tir_ir_annotate annotate, void *user) {
+  if (!printer_begin(p, g, text)) {
+    text->out_of_memory = true;
+  } else {
+    print_fitting_header(p);
+    for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
+      if (is_port(g, n)) continue;
+      print_node(p, n);
+      if (annotate) annotate(user, g, n, text);
+      tir_ir_text_bytes(text, "\n", 1);
+    }
+    print_return(p);
+  }
+  printer_end(p);
 }
 
 void tir_ir_print_graph(const tir_ir_graph *g, tir_ir_annotate annotate,
                         void *user, tir_ir_text *text) {
-  printer p;
-  if (!printer_begin(&p, g, text)) {
-    text->out_of_memory = true;
-  } else {
-    print_fitting_header(&p);
-    for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
-      if (is_port(g, n)) continue;
-      print_node(&p, n);
-      if (annotate) annotate(user, g, n, text);
-      tir_ir_text_bytes(text, "\n", 1);
+  uint32_t n_data = 0;
+  printer p = {.n_data = &n_data,
+               .root = tir_base_strings_text(&g->strings, g->name)};
+  print_graph(&p, g, text, annotate, user);
+}
+
+static void print_one_data(printer *p, tir_ir_node n) {
+  const tir_tensor *tensor = constant_tensor(p->graph, n);
+  if (!tensor || tensor->numel <= TIR_TEXT_LIST_MAX) return;
+  tir_ir_text_word(p->text, "data ");
+  print_data_name(p);
+  tir_ir_text_bytes(p->text, " ", 1);
+  print_type(p, tir_ir_out(p->graph, n, 0));
+  tir_ir_text_bytes(p->text, " ", 1);
+  tir_ir_print_tensor(tensor, p->text);
+  tir_ir_text_bytes(p->text, "\n", 1);
+}
+
+// In the order in which printing meets the constants; as deep as bodies are.
+static void print_data(const printer *outer, const tir_ir_graph *g) {
+  printer p = *outer;
+  p.graph = g;
+  for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
+    const tir_op_desc *desc = tir_ir_desc(g, n);
+    if (tir_ir_op(g, n) == TIR_OP_CONSTANT) print_one_data(&p, n);
+    for (size_t i = 0; tir_ir_has_bodies(desc) && i < desc->n_attrs; i++) {
+      const tir_ir_body *body =
+          tir_ir_body_of(g, &desc->attrs[i], tir_ir_attrs(g, n));
+      if (body) print_data(&p, body->graph);
     }
-    print_return(&p);
   }
-  printer_end(&p);
 }
 
 // In the order of the body, so that names come out the same.
 void tir_ir_print_data(const tir_ir_graph *g, tir_ir_text *text) {
-  printer p = {.graph = g, .text = text};
-  for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
-    if (tir_ir_op(g, n) != TIR_OP_CONSTANT) continue;
-    const tir_tensor *tensor = constant_tensor(g, n);
-    if (!tensor || tensor->numel <= TIR_TEXT_LIST_MAX) continue;
-    tir_ir_text_word(text, "data ");
-    print_data_name(&p);
-    tir_ir_text_bytes(text, " ", 1);
-    print_type(&p, tir_ir_out(g, n, 0));
-    tir_ir_text_bytes(text, " ", 1);
-    tir_ir_print_tensor(tensor, text);
-    tir_ir_text_bytes(text, "\n", 1);
-  }
+  uint32_t n_data = 0;
+  const printer p = {.text = text,
+                     .n_data = &n_data,
+                     .root = tir_base_strings_text(&g->strings, g->name)};
+  print_data(&p, g);
 }
 
 // --- one node --------------------------------------------------------------
@@ -380,14 +464,15 @@ tir_status tir_graph_node_text(const tir_graph *graph, size_t node,
   tir_ir_text text, trimmed;
   tir_ir_text_init(&text, g->context);
   tir_ir_text_init(&trimmed, g->context);
-  printer p = {.graph = g, .text = &text};
+  uint32_t n_data = 0;
+  printer p = {.graph = g, .text = &text, .n_data = &n_data, .root = ""};
   const bool is_constant = tir_ir_op(g, n) == TIR_OP_CONSTANT;
   const tir_tensor *tensor = is_constant ? constant_tensor(g, n) : NULL;
   if (tensor && tensor->numel > TIR_TEXT_LIST_MAX)
-    tir_ir_text_add(&text, " {data = %lld elements, hash %016llx}",
-                    (long long)tensor->numel,
-                    (unsigned long long)tir_base_hash(tensor->data,
-                                                      tensor->size_bytes));
+    tir_ir_text_add(
+        &text, " {data = %lld elements, hash %016llx}",
+        (long long)tensor->numel,
+        (unsigned long long)tir_base_hash(tensor->data, tensor->size_bytes));
   else if (is_constant)
     print_constant(&p, n);
   else

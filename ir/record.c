@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "ir/body.h"
 #include "tapeir/ops.h"
 #define TIR_NO_SITES
 #include "tapeir/sites.h"
@@ -83,16 +84,25 @@ static void flag_node(tir_tape *tape, tir_ir_node node, tir_op op,
   }
 }
 
+// Effects and declared ports.
+static bool has_no_place_in_body(tir_op op, const tir_op_desc *desc) {
+  return (desc->traits & (TIR_TRAIT_EFFECT | TIR_TRAIT_RANDOM)) ||
+         op == TIR_OP_INPUT || op == TIR_OP_PARAM;
+}
+
 // Appends with operands already resolved to ids of the target graph.
 static tir_value append(tir_tape *tape, tir_op op, const uint32_t *operands,
                         size_t n_in, const void *attrs,
-                        const tir_ir_type *declared) {
+                        const tir_ir_type *declared, size_t n_out) {
   const tir_op_desc *desc = tir_ir_op_desc(op);
+  if (tape->body && has_no_place_in_body(op, desc)) {
+    tir_ir_refuse_in_body(tape, desc->name);
+    return tir_ir_keep_error(tape, desc->name, TIR_ERR_STATE, "failed");
+  }
   tir_ir_node node;
   tir_error error;
-  const tir_status status =
-      tir_ir_append_checked(tape->graph, op, operands, n_in, attrs, declared,
-                            desc->n_outputs, &node, &error);
+  const tir_status status = tir_ir_append_checked(
+      tape->graph, op, operands, n_in, attrs, declared, n_out, &node, &error);
   if (status != TIR_OK)
     return tir_ir_keep_error(tape, NULL, status, "%s", error.message);
   flag_node(tape, node, op, operands, n_in);
@@ -149,10 +159,27 @@ tir_value tir_ir_record(tir_tape *tape, tir_op op, const tir_value *in,
     }
     operands[i] = v.id;
   }
-  if (i == n_in) result = append(tape, op, operands, n_in, attrs, NULL);
+  if (i == n_in)
+    result = append(tape, op, operands, n_in, attrs, NULL, desc->n_outputs);
   if (operands != stack)
     tir_base_free(tape->context, operands, bytes, sizeof *operands);
   return result;
+}
+
+bool tir_ir_record_many(tir_tape *tape, tir_op op, const uint32_t *operands,
+                        size_t n_in, const void *attrs, size_t n_out,
+                        tir_value *out) {
+  // An eager tape runs once every result has its owner.
+  const bool held_runs = tape->holds_runs;
+  tape->holds_runs = true;
+  const tir_value first = append(tape, op, operands, n_in, attrs, NULL, n_out);
+  const uint32_t id = tir_ir_peek(tape, first).id;
+  for (size_t i = 0; i < n_out; i++)
+    out[i] =
+        id && i ? tir_ir_handle(tape, (tir_ir_value){id + (uint32_t)i}) : first;
+  tape->holds_runs = held_runs;
+  if (tape->hooks && !held_runs) tape->hooks->caught_up(tape);
+  return id && tape->error.status == TIR_OK;
 }
 
 // Results of a node have consecutive ids.
@@ -187,7 +214,7 @@ tir_value tir_ir_record_declared(tir_tape *tape, tir_op op,
   if (!tir_ir_ready(tape))
     return tir_ir_keep_error(tape, tir_ir_op_desc(op)->name, TIR_ERR_STATE,
                              "skipped");
-  const tir_value value = append(tape, op, NULL, 0, attrs, type);
+  const tir_value value = append(tape, op, NULL, 0, attrs, type, 1);
   return name && name[0] ? tir_set_name(tape, value, name) : value;
 }
 
@@ -231,15 +258,10 @@ tir_value tir_set_name(tir_tape *tape, tir_value value, const char *name) {
 
 // --- what a value is -------------------------------------------------------
 
-void tir_ir_value_type(const tir_tape *tape, tir_value value,
-                       tir_ir_type *out_type) {
+void tir_ir_value_type(tir_tape *tape, tir_value value, tir_ir_type *out_type) {
   *out_type = (tir_ir_type){0};
   const tir_ir_value v = tir_ir_peek(tape, value);
   if (v.id) tir_ir_type_of(tape->graph, v, out_type);
-}
-
-bool tir_value_is_valid(const tir_tape *tape, tir_value value) {
-  return tape && tir_ir_peek(tape, value).id != 0;
 }
 
 tir_dtype tir_value_dtype(tir_tape *tape, tir_value value) {
@@ -266,6 +288,30 @@ static void pin_symbol(tir_ir_graph *graph, uint32_t symbol) {
   }
 }
 
+// Bodies recorded before take what their operands are now.
+static void pin_in(tir_tape *tape, tir_ir_graph *graph, uint32_t symbol) {
+  if (!symbol) return;
+  pin_symbol(graph, symbol);
+  if (!graph->bodies.count) return;
+  for (tir_ir_node n = tir_ir_first(graph); n.id; n = tir_ir_next(graph, n)) {
+    tir_error error;
+    const tir_status status = tir_ir_follow_bodies(graph, n, &error);
+    if (status == TIR_OK) continue;
+    tir_ir_keep_error(tape, "value_dim", status, "%s", error.message);
+    return;
+  }
+}
+
+// In a body, also what the symbol is called by outside.
+static void pin(tir_tape *tape, uint32_t symbol) {
+  const char *name = tir_base_strings_text(&tape->graph->strings, symbol);
+  const size_t size = strlen(name);
+  pin_in(tape, tape->graph, symbol);
+  for (const tir_ir_body_recorder *b = tape->body; b; b = b->outer)
+    pin_in(tape, b->saved.graph,
+           tir_base_strings_find(&b->saved.graph->strings, name, size));
+}
+
 int64_t tir_value_dim(tir_tape *tape, tir_value value, int axis) {
   if (!tape) return -1;
   const tir_ir_value v = tir_ir_use(tape, value, "value_dim", "value");
@@ -278,7 +324,7 @@ int64_t tir_value_dim(tir_tape *tape, tir_value value, int axis) {
                       "axis %d is out of range for rank %d", axis, type.rank);
     return -1;
   }
-  if (type.symbols[at]) pin_symbol(tape->graph, type.symbols[at]);
+  if (type.symbols[at]) pin(tape, type.symbols[at]);
   return type.dims[at];
 }
 
@@ -289,7 +335,9 @@ bool tir_ir_in_history(tir_tape *tape, tir_value value) {
 
 void tir_ir_random_operands(tir_tape *tape, tir_value *out_state,
                             tir_value *out_stream) {
-  if (tape->random_state) {
+  if (tir_ir_refuse_in_body(tape, "random")) {
+    *out_state = tir_ir_keep_error(tape, "random", TIR_ERR_STATE, "failed");
+  } else if (tape->random_state) {
     *out_state = tape->random_state(tape);
   } else {
     *out_state = tir_ir_keep_error(tape, "random", TIR_ERR_STATE,

@@ -55,6 +55,9 @@ typedef struct tir_ir_failed_call {
 
 enum { TIR_N_FAILED_CALLS = 16, TIR_PLACE_MAX = 160 };
 
+// A body being recorded (ir/record_body.c).
+typedef struct tir_ir_body_recorder tir_ir_body_recorder;
+
 struct tir_tape {
   tir_context *context;
   tir_ir_graph *graph;   // target
@@ -65,6 +68,7 @@ struct tir_tape {
   void *live;            // exec/live.c
   void *capture;         // exec/capture.c, NULL outside captures
   size_t capture_scopes; // scopes open when the capture began, and its own
+  tir_ir_body_recorder *body;  // innermost one being recorded; NULL: none
   // Gives the i64[2] {seed, step} operand of random ops; NULL: an error.
   tir_value (*random_state)(tir_tape *tape);
   // Told when an assign made `value` the new version of `target`; may be NULL.
@@ -129,11 +133,11 @@ tir_ir_value tir_ir_use(tir_tape *tape, tir_value value, const char *op,
 // As tir_ir_use, but what the handle means as a head.
 tir_ir_value tir_ir_use_head(tir_tape *tape, tir_value value, const char *op,
                              const char *operand);
-// No check and no error: id 0 if invalid.
-tir_ir_value tir_ir_peek(const tir_tape *tape, tir_value value);
+// No check and no error: id 0 if invalid. A value of outside becomes an input
+// of the body being recorded.
+tir_ir_value tir_ir_peek(tir_tape *tape, tir_value value);
 // Type of a valid handle; zeroed type if invalid. Never pins a dim.
-void tir_ir_value_type(const tir_tape *tape, tir_value value,
-                       tir_ir_type *out_type);
+void tir_ir_value_type(tir_tape *tape, tir_value value, tir_ir_type *out_type);
 // Keeps an error (if none stands) and returns the invalid value that
 // remembers the call. The message gets "op: " before it.
 tir_value tir_ir_keep_error(tir_tape *tape, const char *op,
@@ -176,5 +180,53 @@ typedef struct tir_ir_target {
 } tir_ir_target;
 tir_ir_target tir_ir_target_begin(tir_tape *tape, tir_ir_graph *graph);
 void tir_ir_target_end(tir_tape *tape, tir_ir_target saved);
+
+// --- bodies ----------------------------------------------------------------
+
+// The target is the body's graph from begin to end. Values of outside that ops
+// use become inputs after the declared ones.
+struct tir_ir_body_recorder {
+  tir_ir_body_recorder *outer;
+  const char *op;       // that will hold it
+  tir_ir_graph *graph;  // owned by whoever began it
+  tir_ir_target saved;
+  size_t n_scopes, n_modes;  // of outside
+  uint32_t depth;
+  TIR_VEC(uint32_t) lifted;  // pairs: value of outside, input of the body
+};
+// False with an error kept; else tir_ir_body_end must follow.
+bool tir_ir_body_begin(tir_tape *tape, tir_ir_body_recorder *body,
+                       const char *op, const char *name);
+void tir_ir_body_end(tir_tape *tape);
+// A declared input; the type's symbols are strings of the graph outside.
+tir_value tir_ir_body_input(tir_tape *tape, const tir_ir_type *type);
+// The input for a value of outside, made on first use; 0 with an error kept.
+uint32_t tir_ir_body_lift(tir_tape *tape, tir_ir_body_recorder *body,
+                          uint32_t outside);
+void tir_ir_body_free(tir_tape *tape, tir_ir_body_recorder *body);
+// What a handle of outside means in the body, 0 if it means nothing.
+uint32_t tir_ir_body_find(tir_tape *tape, const tir_ir_slot *slot);
+// True, with an error kept, while a body is recorded: for calls that have no
+// place in one.
+bool tir_ir_refuse_in_body(tir_tape *tape, const char *call);
+
+// For leaves and params asked for inside a body: they are made in the outermost
+// target. `end` gives the value a scope there and goes back.
+typedef struct tir_ir_outside {
+  tir_ir_body_recorder *body;
+  tir_ir_graph *graph;
+  uint32_t target;
+  uint32_t n_stamped;
+  bool held_runs;
+} tir_ir_outside;
+tir_ir_outside tir_ir_outside_begin(tir_tape *tape);
+tir_value tir_ir_outside_end(tir_tape *tape, tir_ir_outside outside,
+                             tir_value value);
+
+// Records a node of n_out results with operands that are ids of the target;
+// all results get handles. False with an error kept (all are invalid then).
+bool tir_ir_record_many(tir_tape *tape, tir_op op, const uint32_t *operands,
+                        size_t n_in, const void *attrs, size_t n_out,
+                        tir_value *out);
 
 #endif

@@ -70,10 +70,24 @@ static const tir_ir_slot *find_slot(const tir_tape *tape, tir_value value) {
   return slot;
 }
 
-tir_ir_value tir_ir_peek(const tir_tape *tape, tir_value value) {
+tir_ir_value tir_ir_peek(tir_tape *tape, tir_value value) {
   const tir_ir_slot *slot = find_slot(tape, value);
-  if (!slot || slot->target != tape->target) return (tir_ir_value){0};
-  return (tir_ir_value){slot->value};
+  if (!slot) return (tir_ir_value){0};
+  if (slot->target == tape->target) return (tir_ir_value){slot->value};
+  return (tir_ir_value){tape->body ? tir_ir_body_find(tape, slot) : 0};
+}
+
+// A target that can be reached from the present one.
+static bool is_target(const tir_tape *tape, uint32_t target) {
+  if (target == tape->target) return true;
+  for (const tir_ir_body_recorder *b = tape->body; b; b = b->outer)
+    if (b->saved.target == target) return true;
+  return false;
+}
+
+bool tir_value_is_valid(const tir_tape *tape, tir_value value) {
+  const tir_ir_slot *slot = tape ? find_slot(tape, value) : NULL;
+  return slot && is_target(tape, slot->target);
 }
 
 // Says why a handle cannot be used.
@@ -98,6 +112,9 @@ static void explain(tir_tape *tape, tir_value value, const char *op,
   } else if (!find_slot(tape, value)) {
     tir_ir_keep_error(tape, op, TIR_ERR_STATE,
                       "%s is stale: its scope ended or it was released",
+                      operand);
+  } else if (tape->body) {
+    tir_ir_keep_error(tape, op, TIR_ERR_STATE, "%s is a value of another body",
                       operand);
   } else {
     const tir_ir_slot *slot = find_slot(tape, value);
@@ -162,7 +179,7 @@ static void begin_scope(tir_tape *tape, bool is_step) {
 void tir_scope_begin(tir_tape *tape) { begin_scope(tape, false); }
 
 void tir_step_begin(tir_tape *tape) {
-  if (!tape) return;
+  if (!tape || tir_ir_refuse_in_body(tape, "step_begin")) return;
   begin_scope(tape, true);
   // Random nodes of a step draw by their ordinal in it.
   if (!tape->capture) tape->n_random = 0;
@@ -181,7 +198,8 @@ void tir_ir_scope_pop(tir_tape *tape) {
 
 bool tir_ir_scope_may_end(tir_tape *tape, const char *call, bool is_step) {
   const size_t depth = tape->scopes.count;
-  if (depth < 2 || (tape->capture && depth <= tape->capture_scopes)) {
+  if (depth < 2 || (tape->capture && depth <= tape->capture_scopes) ||
+      (tape->body && depth <= tape->body->n_scopes + 1)) {
     tir_ir_keep_error(tape, call, TIR_ERR_STATE, "no scope is open");
     return false;
   }
@@ -224,6 +242,10 @@ tir_value tir_scope_end_keep(tir_tape *tape, tir_value value) {
 
 void tir_value_release(tir_tape *tape, tir_value value) {
   if (!tape || !find_slot(tape, value)) return;
+  // Its owner is not at hand: the graph outside counts it.
+  if (tape->slots.data[value.slot].target != tape->target &&
+      tir_ir_refuse_in_body(tape, "value_release"))
+    return;
   unlink_slot(tape, value.slot);
   free_slot(tape, value.slot);
 }
@@ -260,7 +282,7 @@ void tir_predict_begin(tir_tape *tape) {
 
 void tir_mode_end(tir_tape *tape) {
   if (!tape) return;
-  if (tape->modes.count == 0) {
+  if (tape->modes.count == (tape->body ? tape->body->n_modes : 0)) {
     tir_ir_keep_error(tape, "mode_end", TIR_ERR_STATE, "no mode is open");
     return;
   }

@@ -14,6 +14,7 @@
 // Leaves dead nodes for eliminate-dead.
 #include <string.h>
 
+#include "ir/body.h"
 #include "passes/pass.h"
 
 enum { MAX_PROBES = 64 };

@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "ir/body.h"
 #include "ir/record.h"
 #include "passes/pass.h"
 #include "tapeir/ops.h"
@@ -38,6 +39,7 @@ typedef struct tir_expansion {
   TIR_VEC(uint32_t) operands; // scratch
   TIR_VEC(tir_value) handles; // scratch of one vjp: in, out, out_grad, in_grad
   TIR_VEC(bool) wants;
+  TIR_VEC(uint32_t) sums;  // of the outputs of one node
   tir_error *error;
 } tir_expansion;
 
@@ -183,14 +185,17 @@ static tir_status collect(tir_expansion *x, tir_ir_node n,
 static tir_status reverse_node(tir_expansion *x, tir_ir_node n) {
   const tir_ir_node_data data = *tir_ir_node_at(x->to, n);
   if (!(data.flags & TIR_NODE_HISTORY)) return TIR_OK;
-  uint32_t sums[TIR_MAX_OUTPUTS] = {0};
+  x->sums.count = 0;
+  if (!TIR_VEC_RESERVE(x->context, &x->sums, data.n_out)) return no_memory(x);
+  uint32_t *sums = x->sums.data;
+  memset(sums, 0, data.n_out * sizeof *sums);
   bool any = false;
   tir_scope_begin(x->tape);
   x->tape->origin = data.origin;
   x->tape->site = data.site;
   for (uint32_t i = 0; i < data.n_out; i++) {
     const uint32_t v = data.out_first + i;
-    if (!x->depends.data[v] || i >= TIR_MAX_OUTPUTS) continue;
+    if (!x->depends.data[v]) continue;
     TIR_TRY(sum_terms(x, v, &sums[i]));
     any = any || sums[i];
   }
@@ -255,7 +260,9 @@ static tir_status expand_call(tir_expansion *x, tir_ir_node call) {
 
   const tir_ir_node_data data = *tir_ir_node_at(x->from, call);
   x->tape->origin = data.origin;
-  x->tape->site = data.site;
+  // A place of `from` ends with it.
+  x->tape->site = tir_ir_keep_site(x->to, data.site);
+  if (data.site && !x->tape->site) return no_memory(x);
   tir_scope_begin(x->tape);
   for (uint32_t i = 0; i < n_wrt; i++) {
     const uint32_t wrt = x->map[tir_ir_in(x->from, call, 2 * n_heads + i).id];
@@ -302,6 +309,7 @@ static void expansion_free(tir_expansion *x) {
   TIR_VEC_FREE(x->context, &x->operands);
   TIR_VEC_FREE(x->context, &x->handles);
   TIR_VEC_FREE(x->context, &x->wants);
+  TIR_VEC_FREE(x->context, &x->sums);
   tir_base_free(x->context, x->map, x->map_count * sizeof *x->map,
                 sizeof *x->map);
   tir_ir_recorder_destroy(x->tape);
@@ -333,6 +341,7 @@ tir_status tir_pass_expand_gradients(tir_ir_graph *graph,
                                 sizeof *x.map);
     status = x.map ? sweep(&x) : no_memory(&x);
   }
+  if (status == TIR_OK) status = tir_pass_expand_bodies(x.to, x.error);
   if (status == TIR_OK) {
     swap_graphs(graph, x.to);
     if (out_value_map) {
@@ -345,11 +354,7 @@ tir_status tir_pass_expand_gradients(tir_ir_graph *graph,
 }
 
 static tir_status run(tir_pass_ctx *ctx, tir_ir_graph *graph) {
-  bool any = false;
-  for (tir_ir_node n = tir_ir_first(graph); tir_ir_node_valid(n) && !any;
-       n = tir_ir_next(graph, n))
-    any = tir_ir_op(graph, n) == TIR_OP_GRADIENT;
-  if (!any) return TIR_OK;
+  if (!tir_ir_has_calls(graph)) return TIR_OK;
   ctx->rewrites++;
   return tir_pass_expand_gradients(graph, NULL, ctx->error);
 }

@@ -12,4 +12,8 @@ tir_status tir_pass_expand_gradients(tir_ir_graph *graph,
                                      uint32_t **out_value_map,
                                      tir_error *error);
 
+// The same for the bodies of the graph's nodes that hold calls (gradient
+// rules of control nodes leave them there).
+tir_status tir_pass_expand_bodies(tir_ir_graph *graph, tir_error *error);
+
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ir/base/tensor.h"
+#include "ir/body.h"
 #include "ir/infer.h"
 #include "passes/pass.h"
 
@@ -71,6 +72,27 @@ static tir_status widen_types(tir_pass_ctx *ctx, tir_ir_graph *graph,
   return TIR_OK;
 }
 
+static tir_status run(tir_pass_ctx *ctx, tir_ir_graph *graph);
+
+// Bodies inside bodies: as deep as tir_ir_body_create lets them be.
+static tir_status widen_bodies(tir_pass_ctx *ctx, tir_ir_graph *graph) {
+  tir_ir_body_visit visit = {0};
+  while (tir_ir_next_body(graph, &visit)) {
+    tir_ir_graph *copy = NULL;
+    tir_ir_body *body = NULL;
+    TIR_TRY(tir_ir_graph_copy(visit.body->graph, &copy, ctx->error));
+    const tir_status status = run(ctx, copy);
+    if (status != TIR_OK) {
+      tir_ir_graph_destroy(copy);
+      return status;
+    }
+    TIR_TRY(tir_ir_body_create(copy, &body, ctx->error));
+    tir_ir_set_body(graph, visit.attr, tir_ir_attrs(graph, visit.node), body);
+    tir_ir_body_release(body);
+  }
+  return TIR_OK;
+}
+
 static tir_status run(tir_pass_ctx *ctx, tir_ir_graph *graph) {
   for (size_t i = 0; i < graph->tensors.count; i++)
     TIR_TRY(widen_tensor(ctx, &graph->tensors.data[i]));
@@ -79,6 +101,7 @@ static tir_status run(tir_pass_ctx *ctx, tir_ir_graph *graph) {
     widen_attrs(graph, n);
     TIR_TRY(widen_types(ctx, graph, n));
   }
+  TIR_TRY(widen_bodies(ctx, graph));
   return tir_ir_infer_graph(graph, ctx->error);
 }
 

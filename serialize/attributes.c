@@ -51,6 +51,8 @@ static void encode_one(const tir_ir_attr *attr, const void *field,
       encode_ints(out, field);
       message->integers = &out->integers[out->n];
       break;
+    case TIR_ATTR_BODY:
+      break;
   }
   out->list[out->n] = message;
   out->n++;
@@ -63,7 +65,9 @@ tir_status tir_ser_attrs_encode(const tir_op_desc *desc, const void *attrs,
   out_attrs->n = 0;
   for (size_t i = 0; i < desc->n_attrs; i++) {
     const tir_ir_attr *attr = &desc->attrs[i];
-    if (tir_ir_attr_is_default(attr, attrs)) continue;
+    // Bodies have a field of their own.
+    if (attr->kind == TIR_ATTR_BODY || tir_ir_attr_is_default(attr, attrs))
+      continue;
     if (out_attrs->n == TIR_SER_MAX_ATTRS)
       return tir_base_fail(error, TIR_ERR_LIMIT, "%s: more than %d attributes",
                            desc->name, TIR_SER_MAX_ATTRS);
@@ -87,6 +91,8 @@ static const char *kind_name(tir_ir_attr_kind kind) {
       return "a dtype";
     case TIR_ATTR_INTS:
       return "a list of integers";
+    case TIR_ATTR_BODY:
+      return "a body";
   }
   return "unknown";
 }
@@ -103,6 +109,8 @@ static Tapeir__Attribute__ValueCase case_of(tir_ir_attr_kind kind) {
       return TAPEIR__ATTRIBUTE__VALUE_DTYPE;
     case TIR_ATTR_INTS:
       return TAPEIR__ATTRIBUTE__VALUE_INTEGERS;
+    case TIR_ATTR_BODY:
+      break;
   }
   return TAPEIR__ATTRIBUTE__VALUE__NOT_SET;
 }
@@ -162,6 +170,8 @@ static tir_status decode_one(const tir_op_desc *desc, const tir_ir_attr *attr,
       return decode_dtype(desc, attr, message, field, error);
     case TIR_ATTR_INTS:
       return decode_ints(desc, attr, message->integers, field, error);
+    case TIR_ATTR_BODY:
+      break;
   }
   return TIR_OK;
 }
@@ -173,7 +183,7 @@ static tir_status find_attr(const tir_op_desc *desc,
                             tir_error *error) {
   const char *name = message->name.len ? (const char *)message->name.data : "";
   const tir_ir_attr *attr = tir_ir_attr_find(desc, name, message->name.len);
-  if (!attr) {
+  if (!attr || attr->kind == TIR_ATTR_BODY) {
     char quoted[TIR_QUOTED_MAX];
     return tir_base_fail(error, TIR_ERR_UNSUPPORTED,
                          "%s: attribute %s is not known", desc->name,
@@ -201,7 +211,8 @@ tir_status tir_ser_attrs_decode(const tir_op_desc *desc,
     TIR_TRY(decode_one(desc, attr, list[i], field, error));
   }
   for (size_t i = 0; i < desc->n_attrs; i++)
-    if (desc->attrs[i].required && !(seen & UINT32_C(1) << i))
+    if (desc->attrs[i].required && desc->attrs[i].kind != TIR_ATTR_BODY &&
+        !(seen & UINT32_C(1) << i))
       return tir_base_fail(error, TIR_ERR_FORMAT, "%s: attribute %s is missing",
                            desc->name, desc->attrs[i].name);
   return TIR_OK;

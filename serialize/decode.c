@@ -5,6 +5,7 @@
 #include "serialize/decode.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ir/base/checked.h"
@@ -33,6 +34,9 @@ void tir_ser_decoder_init(tir_ser_decoder *decoder, tir_context *context,
 void tir_ser_decoder_free(tir_ser_decoder *decoder) {
   for (size_t i = 0; i < decoder->tensors.count; i++)
     tir_tensor_release(decoder->tensors.data[i].tensor);
+  for (size_t i = 0; i < decoder->bodies.count; i++)
+    tir_ir_body_release(decoder->bodies.data[i]);
+  TIR_VEC_FREE(decoder->context, &decoder->bodies);
   TIR_VEC_FREE(decoder->context, &decoder->tensors);
   tir_ser_scratch_free(&decoder->scratch);
 }
@@ -351,7 +355,50 @@ static tir_status decode_graph(tir_ser_decoder *decoder,
   return status;
 }
 
+// A body may hold bodies that stand before it.
+static tir_status decode_body(tir_ser_decoder *decoder,
+                              const tir_ser_field *field) {
+  tir_ir_graph *graph = NULL;
+  tir_ir_body *body = NULL;
+  TIR_TRY(tir_ser_budget_take(
+      &decoder->budget, sizeof *body + 4 * sizeof(void *), decoder->error));
+  if (!TIR_VEC_RESERVE(decoder->context, &decoder->bodies, 1))
+    return tir_base_fail_memory(decoder->error, sizeof body);
+  TIR_TRY(tir_ser_decode_graph(decoder, field->offset, field->size, &graph));
+  const tir_status status = tir_ir_body_create(graph, &body, decoder->error);
+  if (status == TIR_OK) {
+    decoder->bodies.data[decoder->bodies.count++] = body;
+    return TIR_OK;
+  }
+  char prefix[32];
+  snprintf(prefix, sizeof prefix, "body %zu", decoder->bodies.count + 1);
+  tir_base_error_prefix(decoder->error, prefix);
+  tir_ser_decode_place(decoder, field->start);
+  return status;
+}
+
+static tir_status decode_bodies(tir_ser_decoder *decoder) {
+  tir_ser_cursor cursor = {decoder->bytes, 0, decoder->size};
+  tir_ser_field field;
+  uint32_t last = 0;
+  tir_status status = TIR_OK;
+  while (next_field(decoder, &cursor, &field, &last, &status))
+    if (field.number == TIR_SER_FILE_BODIES)
+      TIR_TRY(decode_body(decoder, &field));
+  return status;
+}
+
+// One that no node took means that the file is not what was written.
+static tir_status check_bodies(tir_ser_decoder *decoder) {
+  for (size_t i = 0; i < decoder->bodies.count; i++)
+    if (decoder->bodies.data[i])
+      return tir_ser_decode_fail(decoder, 0, TIR_ERR_FORMAT,
+                                 "body %zu is used by no node", i + 1);
+  return TIR_OK;
+}
+
 tir_status tir_ser_decode_module(tir_ser_decoder *decoder, tir_module *module) {
+  TIR_TRY(decode_bodies(decoder));
   tir_ser_cursor cursor = {decoder->bytes, 0, decoder->size};
   tir_ser_field field;
   uint32_t last = 0;
@@ -365,5 +412,5 @@ tir_status tir_ser_decode_module(tir_ser_decoder *decoder, tir_module *module) {
       status = decode_metadata(decoder, &field, module);
     if (status != TIR_OK) break;
   }
-  return status;
+  return status == TIR_OK ? check_bodies(decoder) : status;
 }

@@ -2,6 +2,7 @@
 #ifndef TAPEIR_SERIALIZE_DECODE_H
 #define TAPEIR_SERIALIZE_DECODE_H
 
+#include "ir/body.h"
 #include "ir/module.h"
 #include "serialize/budget.h"
 #include "serialize/bytes.h"
@@ -32,6 +33,7 @@ typedef struct tir_ser_decoder {
   tir_ser_scratch scratch;
   TIR_VEC(tir_ser_tensor) tensors;
   uint32_t n_graphs;
+  TIR_VEC(tir_ir_body *) bodies;  // in order; NULL once a node took it
   tir_error *error;
 } tir_ser_decoder;
 

@@ -123,6 +123,7 @@ static void free_tables(tir_ser_graph_decoder *d) {
   TIR_VEC_FREE(context, &d->ops);
   TIR_VEC_FREE(context, &d->symbols);
   TIR_VEC_FREE(context, &d->types);
+  TIR_VEC_FREE(context, &d->results);
   TIR_VEC_FREE(context, &d->sites);
 }
 

@@ -14,6 +14,7 @@ typedef struct tir_ser_graph_decoder {
   TIR_VEC(uint32_t) ops;  // file number − 1 → tir_op
   TIR_VEC(uint32_t) symbols;  // → string id
   TIR_VEC(tir_ir_type) types;
+  TIR_VEC(tir_ir_type) results;  // stored types of the present node
   TIR_VEC(const char *) sites;
   uint32_t n_nodes;  // decoded so far
 } tir_ser_graph_decoder;

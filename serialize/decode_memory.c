@@ -29,10 +29,10 @@ static uint64_t growth_bytes(const tir_ser_graph_decoder *d) {
                                ? 2 * s->n_buckets * sizeof *s->buckets
                                : 0;
   return GROWTH(g->dims, ROOM) + GROWTH(g->attrs, TIR_N_ZERO_WORDS) +
-         GROWTH(g->tensors, 1) + GROWTH(g->inputs, 1) + GROWTH(g->outputs, 1) +
-         GROWTH(s->texts, TIR_MAX_OUTPUTS) + buckets + chunk +
-         GROWTH(d->ops, 1) + GROWTH(d->symbols, 1) + GROWTH(d->types, 1) +
-         GROWTH(d->sites, 1);
+         GROWTH(g->tensors, 1) + GROWTH(g->bodies, 4) + GROWTH(g->inputs, 1) +
+         GROWTH(g->outputs, 1) + GROWTH(s->texts, TIR_MAX_OUTPUTS) + buckets +
+         chunk + GROWTH(d->ops, 1) + GROWTH(d->symbols, 1) +
+         GROWTH(d->types, 1) + GROWTH(d->sites, 1);
 }
 
 tir_status tir_ser_graph_take(tir_ser_graph_decoder *d, uint64_t extra) {

@@ -5,6 +5,7 @@
 
 #include "ir/attr.h"
 #include "ir/base/hash.h"
+#include "ir/body.h"
 #include "serialize/attributes.h"
 #include "serialize/decode_graph.h"
 
@@ -15,7 +16,7 @@ static tir_status decode_constant(tir_ser_graph_decoder *d,
                                   const Tapeir__Node *message,
                                   tir_attrs_constant *attrs) {
   *attrs = (tir_attrs_constant){.bits = message->splat};
-  if (message->n_attributes)
+  if (message->n_attributes || message->n_bodies)
     return tir_ser_graph_fail(d, field, TIR_ERR_FORMAT,
                               "constant has no attributes");
   if (message->tensor == 0) return TIR_OK;
@@ -50,6 +51,47 @@ static tir_status decode_constant(tir_ser_graph_decoder *d,
   return TIR_OK;
 }
 
+// A body moves from the file's list into the graph: each is used once, so that
+// what a file unfolds to is no larger than the file.
+static tir_status take_body(tir_ser_graph_decoder *d,
+                            const tir_ser_field *field, uint32_t number,
+                            int64_t *out_number) {
+  tir_ser_decoder *decoder = d->decoder;
+  const size_t n = decoder->bodies.count;
+  if (number == 0 || number > n)
+    return tir_ser_graph_fail(d, field, TIR_ERR_FORMAT,
+                              "body number %" PRIu32 ", there are %zu so far",
+                              number, n);
+  tir_ir_body **body = &decoder->bodies.data[number - 1];
+  if (!*body)
+    return tir_ser_graph_fail(d, field, TIR_ERR_FORMAT,
+                              "body number %" PRIu32 " is used twice", number);
+  TIR_TRY(tir_ir_add_body(d->graph, *body, out_number, decoder->error));
+  tir_ir_body_release(*body);
+  *body = NULL;
+  return TIR_OK;
+}
+
+static tir_status decode_bodies(tir_ser_graph_decoder *d,
+                                const tir_ser_field *field,
+                                const tir_op_desc *desc,
+                                const Tapeir__Node *message,
+                                tir_ir_any_attrs *attrs) {
+  size_t n = 0;
+  for (size_t i = 0; i < desc->n_attrs; i++) {
+    if (desc->attrs[i].kind != TIR_ATTR_BODY) continue;
+    int64_t number = 0;
+    if (n < message->n_bodies)
+      TIR_TRY(take_body(d, field, message->bodies[n], &number));
+    n++;
+    memcpy((char *)attrs + desc->attrs[i].offset, &number, sizeof number);
+  }
+  if (n == message->n_bodies) return TIR_OK;
+  return tir_ser_graph_fail(d, field, TIR_ERR_FORMAT,
+                            "%s: %zu bodies, expected %zu", desc->name,
+                            message->n_bodies, n);
+}
+
 // Only constants hold data; on other ops it would be lost silently.
 static tir_status decode_attrs(tir_ser_graph_decoder *d,
                                const tir_ser_field *field, tir_op op,
@@ -65,26 +107,29 @@ static tir_status decode_attrs(tir_ser_graph_decoder *d,
   if (message->tensor || message->splat)
     return tir_ser_graph_fail(d, field, TIR_ERR_FORMAT,
                               "%s: only a constant has data", desc->name);
-  return tir_ser_attrs_decode(desc, message->attributes, message->n_attributes,
-                              attrs, d->decoder->error);
+  TIR_TRY(tir_ser_attrs_decode(desc, message->attributes, message->n_attributes,
+                               attrs, d->decoder->error));
+  return decode_bodies(d, field, desc, message, attrs);
 }
 
 // Types as stored, by number.
 static tir_status stored_types(tir_ser_graph_decoder *d,
-                               const tir_ser_field *field,
-                               const Tapeir__Node *message,
-                               tir_ir_type types[TIR_MAX_OUTPUTS]) {
-  if (message->n_types > TIR_MAX_OUTPUTS)
+                               const tir_ser_field *field, tir_op op,
+                               const Tapeir__Node *message) {
+  d->results.count = 0;
+  if (message->n_types > TIR_MAX_OUTPUTS && tir_ir_op_desc(op)->n_outputs)
     return tir_ser_graph_fail(d, field, TIR_ERR_FORMAT,
                               "%zu results, at most %d", message->n_types,
                               TIR_MAX_OUTPUTS);
+  if (!TIR_VEC_RESERVE(d->decoder->context, &d->results, message->n_types))
+    return tir_ser_graph_no_memory(d);
   for (size_t i = 0; i < message->n_types; i++) {
     const uint32_t number = message->types[i];
     if (number == 0 || number > d->types.count)
       return tir_ser_graph_fail(d, field, TIR_ERR_FORMAT,
                                 "type number %" PRIu32 ", there are %zu",
                                 number, d->types.count);
-    types[i] = d->types.data[number - 1];
+    d->results.data[d->results.count++] = d->types.data[number - 1];
   }
   return TIR_OK;
 }
@@ -145,8 +190,8 @@ static tir_status append_node(tir_ser_graph_decoder *d,
   const bool is_declared =
       (tir_ir_op_desc(op)->traits & TIR_TRAIT_DECLARED) != 0;
   tir_ir_any_attrs attrs;
-  tir_ir_type types[TIR_MAX_OUTPUTS];
-  TIR_TRY(stored_types(d, field, message, types));
+  TIR_TRY(stored_types(d, field, op, message));
+  const tir_ir_type *types = d->results.data;
   TIR_TRY(decode_attrs(d, field, op, message, &attrs));
   tir_ir_node node;
   TIR_TRY(tir_ir_append_checked(
@@ -164,8 +209,10 @@ tir_status tir_ser_decode_node(tir_ser_graph_decoder *d,
   const Tapeir__Node *message = (const Tapeir__Node *)base;
   // Inference of a node with many operands takes memory for their types.
   const uint64_t extra =
-      message->n_inputs > TIR_MAX_FIXED_INPUTS
-          ? (message->n_inputs + TIR_MAX_OUTPUTS) * sizeof(tir_ir_type)
+      message->n_inputs > TIR_MAX_FIXED_INPUTS ||
+              message->n_types > TIR_MAX_OUTPUTS
+          ? (2 * message->n_inputs + 3 * message->n_types + TIR_MAX_OUTPUTS) *
+                sizeof(tir_ir_type)
           : 0;
   TIR_TRY(tir_ser_budget_take(&d->decoder->budget, extra, d->decoder->error));
   d->n_nodes++;

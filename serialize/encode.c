@@ -13,12 +13,14 @@
 void tir_ser_tensors_init(tir_ser_tensor_list *list, tir_context *context) {
   *list = (tir_ser_tensor_list){.context = context};
   tir_ser_table_init(&list->table, context);
+  tir_ser_bytes_init(&list->bodies, context);
 }
 
 void tir_ser_tensors_free(tir_ser_tensor_list *list) {
   TIR_VEC_FREE(list->context, &list->tensors);
   TIR_VEC_FREE(list->context, &list->offsets);
   tir_ser_table_free(&list->table);
+  tir_ser_bytes_free(&list->bodies);
 }
 
 static bool is_same_tensor(const void *user, uint32_t number,
@@ -126,7 +128,9 @@ tir_status tir_ser_encode_module(const tir_module *module,
     encode_metadata(module, &rest);
     encode_tensors(tensors, out_bytes);
     tir_ser_put(out_bytes, rest.vec.data, rest.vec.count);
-    if (rest.out_of_memory || out_bytes->out_of_memory)
+    const tir_ser_bytes *bodies = &tensors->bodies;
+    tir_ser_put(out_bytes, bodies->vec.data, bodies->vec.count);
+    if (bodies->out_of_memory || rest.out_of_memory || out_bytes->out_of_memory)
       status = tir_base_fail_memory(error, rest.vec.count);
   }
   tir_ser_bytes_free(&rest);

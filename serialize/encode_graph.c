@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ir/base/hash.h"
+#include "ir/body.h"
 #include "serialize/attributes.h"
 #include "serialize/encode.h"
 #include "serialize/schema.h"
@@ -14,6 +15,7 @@ typedef struct encoder {
   const tir_ir_graph *graph;
   tir_ser_tensor_list *tensors;
   tir_error *error;
+  uint32_t field;                  // of File: graphs or bodies
   uint32_t op_numbers[TIR_N_OPS];  // by op, 0 = not used yet
   uint32_t n_ops;
   uint32_t *value_numbers;  // by value id; equal unless nodes are removed
@@ -150,6 +152,29 @@ static tir_status set_constant(encoder *e, tir_ir_node node,
                              &message->tensor, e->error);
 }
 
+enum { MAX_BODIES = 4 };
+
+static tir_status encode(const tir_ir_graph *graph,
+                         tir_ser_tensor_list *tensors, uint32_t field,
+                         tir_ser_bytes *out_bytes, tir_error *error);
+
+// Each body as a field of the file, those inside it first. Goes as deep as
+// tir_ir_body_create lets bodies be nested.
+static tir_status encode_bodies(encoder *e, tir_ir_node node,
+                                uint32_t numbers[MAX_BODIES], size_t *out_n) {
+  const tir_op_desc *desc = tir_ir_desc(e->graph, node);
+  *out_n = 0;
+  for (size_t i = 0; tir_ir_has_bodies(desc) && i < desc->n_attrs; i++) {
+    const tir_ir_body *body =
+        tir_ir_body_of(e->graph, &desc->attrs[i], tir_ir_attrs(e->graph, node));
+    if (!body || *out_n == MAX_BODIES) continue;
+    TIR_TRY(encode(body->graph, e->tensors, TIR_SER_FILE_BODIES,
+                   &e->tensors->bodies, e->error));
+    numbers[(*out_n)++] = ++e->tensors->n_bodies;
+  }
+  return TIR_OK;
+}
+
 // A node that only a pass understands (a gradient call) must be gone by now.
 static tir_status encode_node(encoder *e, tir_ir_node node) {
   const tir_op_desc *desc = tir_ir_desc(e->graph, node);
@@ -171,6 +196,9 @@ static tir_status encode_node(encoder *e, tir_ir_node node) {
   message.n_names = e->names.count;
   message.names = e->names.data;
   TIR_TRY(site_number(e, tir_ir_node_at(e->graph, node)->site, &message.site));
+  uint32_t bodies[MAX_BODIES];
+  TIR_TRY(encode_bodies(e, node, bodies, &message.n_bodies));
+  message.bodies = bodies;
   tir_ser_attrs attrs;
   attrs.n = 0;
   if (tir_ir_op(e->graph, node) == TIR_OP_CONSTANT) {
@@ -273,7 +301,7 @@ static tir_status assemble(encoder *e, tir_ser_bytes *out_bytes) {
     status = out_of_memory(e);
   if (status == TIR_OK) {
     const size_t size = e->head.vec.count + e->nodes.vec.count + tail.vec.count;
-    tir_ser_put_length(out_bytes, TIR_SER_FILE_GRAPHS, size);
+    tir_ser_put_length(out_bytes, e->field, size);
     tir_ser_put(out_bytes, e->head.vec.data, e->head.vec.count);
     tir_ser_put(out_bytes, e->nodes.vec.data, e->nodes.vec.count);
     tir_ser_put(out_bytes, tail.vec.data, tail.vec.count);
@@ -306,11 +334,12 @@ static void encoder_free(encoder *e, size_t n_bytes) {
   tir_ser_bytes_free(&e->head);
 }
 
-tir_status tir_ser_encode_graph(const tir_ir_graph *graph,
-                                tir_ser_tensor_list *tensors,
-                                tir_ser_bytes *out_bytes, tir_error *error) {
+static tir_status encode(const tir_ir_graph *graph,
+                         tir_ser_tensor_list *tensors, uint32_t field,
+                         tir_ser_bytes *out_bytes, tir_error *error) {
   encoder e;
   encoder_init(&e, graph, tensors, error);
+  e.field = field;
   const size_t n_bytes = graph->values.count * sizeof *e.value_numbers;
   e.value_numbers =
       tir_base_alloc_zero(graph->context, n_bytes, _Alignof(uint32_t));
@@ -325,4 +354,10 @@ tir_status tir_ser_encode_graph(const tir_ir_graph *graph,
   if (status == TIR_OK) status = assemble(&e, out_bytes);
   encoder_free(&e, n_bytes);
   return status;
+}
+
+tir_status tir_ser_encode_graph(const tir_ir_graph *graph,
+                                tir_ser_tensor_list *tensors,
+                                tir_ser_bytes *out_bytes, tir_error *error) {
+  return encode(graph, tensors, TIR_SER_FILE_GRAPHS, out_bytes, error);
 }

@@ -18,6 +18,7 @@
 #include "tapeir/ops/activation.h"
 #include "tapeir/ops/binary.h"
 #include "tapeir/ops/compare.h"
+#include "tapeir/ops/control.h"
 #include "tapeir/ops/create.h"
 #include "tapeir/ops/index.h"
 #include "tapeir/ops/matmul.h"

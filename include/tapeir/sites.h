@@ -137,12 +137,15 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define tir_uniform(...) tir_site(tir_uniform(__VA_ARGS__), TIR_SITE)
 #define tir_normal(...) tir_site(tir_normal(__VA_ARGS__), TIR_SITE)
 #define tir_dropout(...) tir_site(tir_dropout(__VA_ARGS__), TIR_SITE)
+#define tir_while(...) tir_site(tir_while(__VA_ARGS__), TIR_SITE)
 #define tir_assign(...) tir_site(tir_assign(__VA_ARGS__), TIR_SITE)
 #define tir_stop_gradient(...) tir_site(tir_stop_gradient(__VA_ARGS__), TIR_SITE)
 
 // Calls without a result: the tape is evaluated twice.
 #define TIR_SITE_VOID_(call, tape, ...) \
   (call(tape, __VA_ARGS__), tir_site_void(tape, TIR_SITE))
+#define tir_scan(tape, ...) TIR_SITE_VOID_(tir_scan, tape, __VA_ARGS__)
+#define tir_cond(tape, ...) TIR_SITE_VOID_(tir_cond, tape, __VA_ARGS__)
 #define tir_split(tape, ...) TIR_SITE_VOID_(tir_split, tape, __VA_ARGS__)
 #define tir_attach_grad(tape, ...) TIR_SITE_VOID_(tir_attach_grad, tape, __VA_ARGS__)
 #define tir_retain_grad(tape, ...) TIR_SITE_VOID_(tir_retain_grad, tape, __VA_ARGS__)

@@ -9,7 +9,7 @@
 void tir_ir_vjp_zero(const tir_ir_vjp *q) { (void)q; }
 
 // Equal dims with equal symbols: equal at every size of the symbols.
-static bool same_dims(const tir_tape *tape, tir_value x, tir_value y) {
+static bool same_dims(tir_tape *tape, tir_value x, tir_value y) {
   tir_ir_type a, b;
   tir_ir_value_type(tape, x, &a);
   tir_ir_value_type(tape, y, &b);
@@ -42,7 +42,7 @@ tir_value tir_ir_refused(tir_tape *tape, const char *op) {
   return tir_ir_keep_error(tape, op, TIR_ERR_STATE, "an operand is invalid");
 }
 
-const char *tir_ir_value_text(const tir_tape *tape, tir_value x,
+const char *tir_ir_value_text(tir_tape *tape, tir_value x,
                               char buffer[TIR_OPERAND_TEXT_MAX]) {
   const tir_ir_value id = tir_ir_peek(tape, x);
   tir_ir_type type;
@@ -82,7 +82,7 @@ tir_value tir_ir_literal(tir_tape *tape, const char *op, tir_value x,
 
 // Stored from the front, so that equal calls have equal attributes. One out of
 // range goes on to infer, which names it.
-int64_t tir_ir_axis_attr(const tir_tape *tape, tir_value x, int axis) {
+int64_t tir_ir_axis_attr(tir_tape *tape, tir_value x, int axis) {
   tir_ir_type type;
   tir_ir_value_type(tape, x, &type);
   int normal = 0;

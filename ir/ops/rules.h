@@ -32,7 +32,7 @@ bool tir_ir_usable(tir_tape *tape, tir_value x, const char *op,
 tir_value tir_ir_refused(tir_tape *tape, const char *op);
 // `"w" f32[3]`, or `f32[3]` without a name: a builder's operand in a message.
 // Returns the buffer.
-const char *tir_ir_value_text(const tir_tape *tape, tir_value x,
+const char *tir_ir_value_text(tir_tape *tape, tir_value x,
                               char buffer[TIR_OPERAND_TEXT_MAX]);
 // Is `value` an element of the dtype (only integers are choosy)? If not, an
 // error is kept.
@@ -49,7 +49,7 @@ bool tir_ir_axes_attr(tir_tape *tape, const char *op, const char *name,
                       int rank, const int *axes, int n_axes,
                       tir_ir_ints *out_axes);
 // One axis of x, made non-negative where it is in range.
-int64_t tir_ir_axis_attr(const tir_tape *tape, tir_value x, int axis);
+int64_t tir_ir_axis_attr(tir_tape *tape, tir_value x, int axis);
 // A list of n sizes as an attribute.
 bool tir_ir_list_attr(tir_tape *tape, const char *op, const char *name,
                       const int64_t *list, int n, tir_ir_ints *out_list);

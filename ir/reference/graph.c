@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "ir/body.h"
 #include "ir/reference/reference.h"
 
 // A run of one graph. Tables are indexed by value id.
@@ -87,6 +88,7 @@ static void say_where(const run *r, tir_ir_node n) {
 typedef struct buffers {
   tir_ir_type *in;
   const void **in_data;
+  tir_tensor **tensors;  // of a control node
   size_t n;  // operands there is room for
 } buffers;
 
@@ -99,7 +101,9 @@ static tir_status make_buffers(const tir_ir_graph *graph, buffers *b,
   b->in = tir_base_alloc_zero(graph->context, b->n * sizeof *b->in, 8);
   b->in_data =
       tir_base_alloc_zero(graph->context, b->n * sizeof *b->in_data, 8);
-  if (!b->in || !b->in_data)
+  b->tensors =
+      tir_base_alloc_zero(graph->context, b->n * sizeof *b->tensors, 8);
+  if (!b->in || !b->in_data || !b->tensors)
     return tir_base_fail_memory(error, b->n * sizeof *b->in);
   return TIR_OK;
 }
@@ -107,6 +111,7 @@ static tir_status make_buffers(const tir_ir_graph *graph, buffers *b,
 static void free_buffers(const tir_ir_graph *graph, buffers *b) {
   tir_base_free(graph->context, b->in, b->n * sizeof *b->in, 8);
   tir_base_free(graph->context, b->in_data, b->n * sizeof *b->in_data, 8);
+  tir_base_free(graph->context, b->tensors, b->n * sizeof *b->tensors, 8);
 }
 
 // New tensors for the outputs of a node.
@@ -148,6 +153,22 @@ static tir_status eval_node(run *r, tir_ir_node n, const buffers *b) {
   return tir_reference_eval(tir_ir_op(graph, n), &call);
 }
 
+// Outputs of a node stand in a row.
+static tir_status eval_control(run *r, tir_ir_node n, const buffers *b) {
+  const tir_ir_graph *graph = r->graph;
+  for (uint32_t i = 0; i < tir_ir_n_out(graph, n); i++) {
+    const tir_ir_value v = tir_ir_out(graph, n, i);
+    tir_ir_type type;
+    tir_ir_type_of(graph, v, &type);
+    TIR_TRY(tir_tensor_create(graph->context, type.dtype, type.dims, type.rank,
+                              &r->tensors[v.id], r->error));
+  }
+  for (uint32_t i = 0; i < tir_ir_n_in(graph, n); i++)
+    b->tensors[i] = r->tensors[tir_ir_in(graph, n, i).id];
+  return tir_reference_control(
+      graph, n, b->tensors, &r->tensors[tir_ir_out(graph, n, 0).id], r->error);
+}
+
 static void bind(run *r, tir_ir_node n, tir_tensor *tensor) {
   r->tensors[tir_ir_out(r->graph, n, 0).id] = tir_tensor_retain(tensor);
 }
@@ -169,6 +190,7 @@ static tir_status run_node(run *r, tir_ir_node n, const buffers *b) {
       return TIR_OK;
     }
   }
+  if (tir_ir_has_bodies(tir_ir_desc(graph, n))) return eval_control(r, n, b);
   return eval_node(r, n, b);
 }
 

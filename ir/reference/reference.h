@@ -31,6 +31,12 @@ typedef tir_status (*tir_reference_fn)(const tir_reference_call *call);
 // Evaluates one op on given data (fold-constants uses this for EXACT ops).
 tir_status tir_reference_eval(tir_op op, const tir_reference_call *call);
 
+// One control node of a graph: operands as tensors, outputs made and zeroed by
+// the caller.
+tir_status tir_reference_control(const tir_ir_graph *graph, tir_ir_node node,
+                                 tir_tensor *const *in, tir_tensor **out,
+                                 tir_error *error);
+
 // Evaluates a whole graph: `inputs` by graph->inputs, `params` by param node
 // in order (assigns write to them at the end). New tensors in `outputs`.
 tir_status tir_reference_graph(const tir_ir_graph *graph,

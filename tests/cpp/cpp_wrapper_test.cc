@@ -323,6 +323,36 @@ TEST_F(CppWrapper, OpsThatTakeLists) {
   EXPECT_TRUE(equal(cast(sum(x), TIR_DTYPE_F64), tape_.scalar(15.0)).truth());
 }
 
+TEST_F(CppWrapper, LoopsAndBranches) {
+  const Value x = V({3}, {1, 2, 3}), w = V({}, {2}), zero = V({}, {0});
+  const auto scanned =
+      tapeir::scan(tape_, {zero}, {x}, 1,
+                   [w](tapeir::Values carry, tapeir::Values row,
+                       tapeir::Span<Value> next, tapeir::Span<Value> y) {
+                     next[0] = carry[0] + row[0] * w;
+                     y[0] = next[0] * 2;
+                   });
+  EXPECT_EQ(scanned.carry.at(0).scalar(), 12);
+  EXPECT_EQ(scanned.ys.at(0).read().data<float>()[1], 12);
+  const auto one = tapeir::cond(
+      tapeir::less(zero, w),
+      [](tapeir::Values in, tapeir::Span<Value> out) { out[0] = in[0] * 10; },
+      [](tapeir::Values in, tapeir::Span<Value> out) { out[0] = in[0]; }, {w},
+      1);
+  EXPECT_EQ(one.at(0).scalar(), 20);
+  const Value limit = V({}, {100});
+  Value trips;
+  const auto last = tapeir::while_loop(
+      {w},
+      [limit](tapeir::Values carry) { return tapeir::less(carry[0], limit); },
+      [](tapeir::Values carry, tapeir::Span<Value> next) {
+        next[0] = carry[0] * carry[0];
+      },
+      0, &trips);
+  EXPECT_EQ(last.at(0).scalar(), 256);
+  EXPECT_EQ(trips.scalar(), 3);
+}
+
 TEST_F(CppWrapper, GradOfSeveral) {
   const Value x = V({}, {3}), y = V({}, {4});
   x.attach_grad();

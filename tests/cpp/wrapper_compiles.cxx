@@ -26,6 +26,22 @@ double UseEverything(const char *path) {
     auto recording = tape.record();
     x = sum(2 * x - x / 3, {0});
   }
+  const tapeir::Value zero = x - x;
+  const auto scanned = tapeir::scan(
+      tape, {zero}, {}, 0,
+      [](tapeir::Values carry, tapeir::Values, tapeir::Span<tapeir::Value> next,
+         tapeir::Span<tapeir::Value>) { next[0] = carry[0] + 1; },
+      {3, false, {}});
+  const auto branch = [](tapeir::Values given,
+                         tapeir::Span<tapeir::Value> out) {
+    out[0] = given[0];
+  };
+  const auto chosen =
+      tapeir::cond(tapeir::less(zero, x), branch, branch, {x}, 1);
+  const auto last = tapeir::while_loop(
+      {zero}, [&](tapeir::Values carry) { return tapeir::less(carry[0], x); },
+      branch);
+  x = x + scanned.carry[0] + chosen[0] + last[0];
   x.backward();
   (void)step.end({x});
   return GET(x.scalar()) + GET(instance.output<float>(0))[0];

@@ -61,6 +61,14 @@ TEST(Examples, ResumeCallsNoOpFunction) {
   }
 }
 
+// A loop in the graph and a loop in C train to the same bits.
+TEST(Examples, LstmByScanAndByLoopAgree) {
+  int status;
+  const std::string text = Output(kExamples + "lstm_scan 6", &status);
+  EXPECT_EQ(status, 0) << text;
+  EXPECT_NE(text.find("equal bits"), std::string::npos) << text;
+}
+
 // Trained by the example, and from the same table by the command.
 TEST(Examples, LogisticRegressionTellsPenguinsApart) {
   int status;

@@ -194,7 +194,8 @@ class OpTableGraph {
 
   static bool IsChosen(tir_op op) {
     return op != TIR_OP_INPUT && op != TIR_OP_PARAM && op != TIR_OP_CONSTANT &&
-           op != TIR_OP_GRADIENT && op != TIR_OP_ASSIGN;
+           op != TIR_OP_GRADIENT && op != TIR_OP_ASSIGN &&
+           !tir_ir_has_bodies(tir_ir_op_desc(op));
   }
 
   void AddOp() {

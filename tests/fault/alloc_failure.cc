@@ -34,7 +34,7 @@ static bool FailOne(const FaultScenarioEntry &entry, uint64_t n, bool forever) {
 uint64_t FailEach(const FaultScenarioEntry &entry, bool forever,
                   uint64_t step) {
   uint64_t n_failed = 0;
-  for (uint64_t n = 1;; n += step) {
+  for (uint64_t n = 1;; n += step * entry.stride) {
     const bool reached = FailOne(entry, n, forever);
     if (testing::Test::HasFailure()) {
       ADD_FAILURE() << entry.name << ": allocation " << n

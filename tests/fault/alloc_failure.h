@@ -26,9 +26,16 @@ class FaultScenario {
 struct FaultScenarioEntry {
   const char *name;
   std::unique_ptr<FaultScenario> (*make)();
+  // Attempts with many allocations are sampled, in the gate too.
+  uint64_t stride = 1;
 };
 
 const std::vector<FaultScenarioEntry> &FaultScenarios();
+
+// Of loop_scenarios.cc: loops on a live tape, and in a graph that is captured,
+// saved, loaded and run.
+std::unique_ptr<FaultScenario> MakeLiveLoops();
+std::unique_ptr<FaultScenario> MakeSavedLoops();
 
 // Lets allocation `first`, `first` + step, … of the attempt fail, each in a
 // fresh context, until an attempt needs no more. Returns how many failed.

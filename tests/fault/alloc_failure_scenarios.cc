@@ -656,6 +656,8 @@ const std::vector<FaultScenarioEntry> &FaultScenarios() {
       {"Load", MakeLoad<false>},
       {"LoadMap", MakeLoad<true>},
       {"Text", Make<Text>},
+      {"LiveLoops", MakeLiveLoops, 5},
+      {"SavedLoops", MakeSavedLoops, 9},
   };
   return entries;
 }

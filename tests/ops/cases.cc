@@ -93,7 +93,8 @@ const std::vector<OpInfo> &AllOps() {
 
 bool IsStructure(tir_op op) {
   return op == TIR_OP_INPUT || op == TIR_OP_PARAM || op == TIR_OP_CONSTANT ||
-         op == TIR_OP_GRADIENT || op == TIR_OP_ASSIGN;
+         op == TIR_OP_GRADIENT || op == TIR_OP_ASSIGN ||
+         tir_ir_has_bodies(tir_ir_op_desc(op));
 }
 
 std::string OpCase::Label(size_t row, tir_dtype dtype) const {

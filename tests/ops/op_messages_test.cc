@@ -565,9 +565,13 @@ TEST(OpMessages, AreAsWritten) {
       EXPECT_EQ(graph.Infer(mistake.call), mistake.message);
       n_mistakes[mistake.call.op]++;
     }
-  for (int op = 1; op < TIR_N_OPS; op++)
-    EXPECT_GE(n_mistakes[op], 2)
-        << tir_ir_op_desc(static_cast<tir_op>(op))->name;
+  // Those of ops with bodies are in tests/control/.
+  for (int op = 1; op < TIR_N_OPS; op++) {
+    const tir_op_desc *desc = tir_ir_op_desc(static_cast<tir_op>(op));
+    if (!tir_ir_has_bodies(desc)) {
+      EXPECT_GE(n_mistakes[op], 2) << desc->name;
+    }
+  }
 }
 
 TEST(OpMessages, NameTheUsersValues) {

@@ -31,6 +31,7 @@ extern "C" {
 #include "ir/base/strings.h"
 #include "ir/base/tensor.h"
 #include "ir/base/vec.h"
+#include "ir/body.h"
 #include "ir/dtype.h"
 #include "ir/graph.h"
 #include "ir/infer.h"

@@ -292,7 +292,8 @@ class RandomGraph {
     const auto op = static_cast<tir_op>(1 + random_->Below(TIR_N_OPS - 1));
     const tir_op_desc *desc = tir_ir_op_desc(op);
     if (desc->traits &
-        (TIR_TRAIT_INTERNAL | TIR_TRAIT_DECLARED | TIR_TRAIT_EFFECT))
+            (TIR_TRAIT_INTERNAL | TIR_TRAIT_DECLARED | TIR_TRAIT_EFFECT) ||
+        tir_ir_has_bodies(desc))
       return;
     const uint32_t max = desc->max_inputs == 255 ? 12u : desc->max_inputs;
     const uint64_t n_in =

@@ -94,6 +94,7 @@ TEST(Op, AttributesFitTheirStruct) {
 
 TEST(Op, ShapeOnlyOperandsAreNotNeededByGradients) {
   ForEachOp([](tir_op, const tir_op_desc *desc) {
+    if (desc->needs_all) return;
     const size_t n = desc->max_inputs == 255 ? 20 : desc->max_inputs;
     for (size_t i = 0; i < n; i++) {
       const tir_ir_needs needs = tir_ir_op_needs(desc, i);

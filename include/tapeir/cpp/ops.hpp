@@ -286,6 +286,97 @@ inline Value attention(Value q, Value k, Value v, Value mask = Value(),
                          scale);
 }
 
+// --- loops and branches ----------------------------------------------------
+
+// Callables are called while recording, with C between them and the caller:
+// they may not throw, which op functions do not.
+
+/// Results of scan.
+struct Scanned {
+  std::vector<Value> carry;
+  std::vector<Value> ys;
+};
+/// body(Values carry, Values x, Span<Value> out_carry, Span<Value> out_ys).
+template <class Body>
+Scanned scan(const Tape &tape, Values carry, Values xs, std::size_t n_ys,
+             Body body, const tir_scan_options &options = {}) {
+  struct Call {
+    Body *body;
+    std::size_t n_carry, n_xs, n_ys;
+  } call = {&body, carry.size(), xs.size(), n_ys};
+  Scanned out = {std::vector<Value>(carry.size()), std::vector<Value>(n_ys)};
+  const auto trip = [](tir_tape *, void *user, const tir_value *c,
+                       const tir_value *x, tir_value *out_c,
+                       tir_value *out_y) noexcept {
+    const Call *k = static_cast<const Call *>(user);
+    (*k->body)(Values(reinterpret_cast<const Value *>(c), k->n_carry),
+               Values(reinterpret_cast<const Value *>(x), k->n_xs),
+               Span<Value>(reinterpret_cast<Value *>(out_c), k->n_carry),
+               Span<Value>(reinterpret_cast<Value *>(out_y), k->n_ys));
+  };
+  (tir_scan)(tape.get(), trip, &call, handles(carry), carry.size(), handles(xs),
+             xs.size(), n_ys, &options,
+             reinterpret_cast<tir_value *>(out.carry.data()),
+             reinterpret_cast<tir_value *>(out.ys.data()));
+  return out;
+}
+/// Each branch: branch(Values operands, Span<Value> out).
+template <class Then, class Else>
+std::vector<Value> cond(Value pred, Then then_branch, Else else_branch,
+                        Values operands, std::size_t n_out) {
+  struct Call {
+    Then *then_branch;
+    Else *else_branch;
+    std::size_t n_in, n_out;
+  } call = {&then_branch, &else_branch, operands.size(), n_out};
+  std::vector<Value> out(n_out);
+  const auto run_then = [](tir_tape *, void *user, const tir_value *x,
+                           tir_value *y) noexcept {
+    const Call *k = static_cast<const Call *>(user);
+    (*k->then_branch)(Values(reinterpret_cast<const Value *>(x), k->n_in),
+                      Span<Value>(reinterpret_cast<Value *>(y), k->n_out));
+  };
+  const auto run_else = [](tir_tape *, void *user, const tir_value *x,
+                           tir_value *y) noexcept {
+    const Call *k = static_cast<const Call *>(user);
+    (*k->else_branch)(Values(reinterpret_cast<const Value *>(x), k->n_in),
+                      Span<Value>(reinterpret_cast<Value *>(y), k->n_out));
+  };
+  (tir_cond)(pred.owner(), pred, run_then, run_else, &call, handles(operands),
+             operands.size(), reinterpret_cast<tir_value *>(out.data()), n_out);
+  return out;
+}
+/// condition(Values carry) gives a Value; body(Values carry, Span<Value> out).
+/// The last carries; the number of trips to *out_trips.
+template <class Condition, class Body>
+std::vector<Value> while_loop(Values carry, Condition condition, Body body,
+                              std::int64_t max_trips = 0,
+                              Value *out_trips = nullptr) {
+  struct Call {
+    Condition *condition;
+    Body *body;
+    std::size_t n;
+  } call = {&condition, &body, carry.size()};
+  std::vector<Value> out(carry.size());
+  const auto ask = [](tir_tape *, void *user,
+                      const tir_value *c) noexcept -> tir_value {
+    const Call *k = static_cast<const Call *>(user);
+    return Value(
+        (*k->condition)(Values(reinterpret_cast<const Value *>(c), k->n)));
+  };
+  const auto trip = [](tir_tape *, void *user, const tir_value *c,
+                       tir_value *next) noexcept {
+    const Call *k = static_cast<const Call *>(user);
+    (*k->body)(Values(reinterpret_cast<const Value *>(c), k->n),
+               Span<Value>(reinterpret_cast<Value *>(next), k->n));
+  };
+  const Value trips = (tir_while)(detail::owner(carry), ask, trip, &call,
+                                  handles(carry), carry.size(), max_trips,
+                                  reinterpret_cast<tir_value *>(out.data()));
+  if (out_trips) *out_trips = trips;
+  return out;
+}
+
 // --- operators -------------------------------------------------------------
 
 inline Value operator-(Value x) { return neg(x); }

@@ -1,0 +1,345 @@
+// Recording control nodes: the callbacks fill bodies, and what these used of
+// outside becomes operands behind the declared ones.
+#include <stdio.h>
+
+#include "ir/base/checked.h"
+#include "ir/ops/control.h"
+
+enum { N_STACK_VALUES = 16 };
+
+// A call being recorded. Its arrays end with release.
+typedef struct recording {
+  tir_tape *tape;
+  const char *op;
+  TIR_VEC(tir_value) handles;  // of one body: what goes in, then comes out
+  TIR_VEC(uint32_t) operands;  // ids outside
+  TIR_VEC(tir_ir_type) types;  // of the body's declared inputs
+  tir_ir_body_recorder bodies[2];
+} recording;
+
+static bool no_memory(recording *r) {
+  tir_ir_keep_error(r->tape, r->op, TIR_ERR_MEMORY, "out of memory");
+  return false;
+}
+
+static void release(recording *r) {
+  tir_context *context = r->tape->context;
+  TIR_VEC_FREE(context, &r->handles);
+  TIR_VEC_FREE(context, &r->operands);
+  TIR_VEC_FREE(context, &r->types);
+  for (int i = 0; i < 2; i++) tir_ir_body_free(r->tape, &r->bodies[i]);
+}
+
+static void fail_all(recording *r, tir_value *out, size_t n) {
+  for (size_t i = 0; out && i < n; i++)
+    out[i] = tir_ir_keep_error(r->tape, r->op, TIR_ERR_STATE, "failed");
+}
+
+// --- operands --------------------------------------------------------------
+
+// Operands of outside, each an input of the body as it is, or as a row.
+static bool add_operands(recording *r, const char *what,
+                         const tir_value *values, size_t n, bool rows) {
+  tir_tape *tape = r->tape;
+  if (n > 0 && !values) {
+    tir_ir_keep_error(tape, r->op, TIR_ERR_ARGUMENT,
+                      "list of %zu %s operands is NULL", n, what);
+    return false;
+  }
+  if (!TIR_VEC_RESERVE(tape->context, &r->operands, n) ||
+      !TIR_VEC_RESERVE(tape->context, &r->types, n))
+    return no_memory(r);
+  for (size_t i = 0; i < n; i++) {
+    char operand[40] = "";
+    snprintf(operand, sizeof operand, "%s %zu", what, i);
+    const tir_ir_value v = tir_ir_use(tape, values[i], r->op, operand);
+    if (!v.id) return false;
+    tir_ir_type type;
+    tir_ir_type_of(tape->graph, v, &type);
+    if (rows && type.rank == 0) {
+      char text[TIR_OPERAND_TEXT_MAX];
+      tir_ir_keep_error(tape, r->op, TIR_ERR_SHAPE,
+                        "%s is a scalar: %s, expected an axis to scan", operand,
+                        tir_ir_value_text(tape, values[i], text));
+      return false;
+    }
+    if (rows) {
+      const tir_ir_type whole = type;
+      type = (tir_ir_type){.dtype = whole.dtype, .rank = whole.rank - 1};
+      for (int a = 0; a < type.rank; a++) {
+        type.dims[a] = whole.dims[a + 1];
+        type.symbols[a] = whole.symbols[a + 1];
+      }
+    }
+    r->operands.data[r->operands.count++] = v.id;
+    r->types.data[r->types.count++] = type;
+  }
+  return true;
+}
+
+// --- bodies ----------------------------------------------------------------
+
+// Begins a body with its declared inputs and what `before` took in; room for
+// n_out results behind the inputs in `handles`.
+static bool begin_body(recording *r, int which, const char *name,
+                       const tir_ir_body_recorder *before, size_t n_out) {
+  tir_tape *tape = r->tape;
+  tir_ir_body_recorder *body = &r->bodies[which];
+  // The first body may have pinned a dim. The operands behind the types are
+  // not there yet, those before them have none.
+  const size_t skip = r->operands.count - r->types.count;
+  for (size_t i = 0; which && i < r->types.count; i++)
+    tir_ir_type_of(tape->graph, (tir_ir_value){r->operands.data[skip + i]},
+                   &r->types.data[i]);
+  if (!tir_ir_body_begin(tape, body, r->op, name)) return false;
+  const size_t n_in = r->types.count;
+  r->handles.count = 0;
+  size_t n = 0;
+  if (!tir_base_size_add(n_in, n_out, &n) ||
+      !TIR_VEC_RESERVE(tape->context, &r->handles, n))
+    return no_memory(r);
+  for (size_t i = 0; i < n_in; i++)
+    r->handles.data[i] = tir_ir_body_input(tape, &r->types.data[i]);
+  for (size_t i = 0; i < n_out; i++) r->handles.data[n_in + i] = (tir_value){0};
+  for (size_t i = 0; before && i < before->lifted.count; i += 2)
+    tir_ir_body_lift(tape, body, before->lifted.data[i]);
+  return tir_ir_ready(tape);
+}
+
+static void take_outputs(recording *r, const char *what, const tir_value *out,
+                         size_t n) {
+  tir_tape *tape = r->tape;
+  for (size_t i = 0; i < n && tir_ir_ready(tape); i++) {
+    char operand[40] = "";
+    snprintf(operand, sizeof operand, "%s %zu of the body", what, i);
+    const tir_ir_value v = tir_ir_use(tape, out[i], r->op, operand);
+    if (!v.id) return;
+    tir_error error;
+    const tir_status status = tir_ir_add_output(tape->graph, v, NULL, &error);
+    if (status != TIR_OK)
+      tir_ir_keep_error(tape, r->op, status, "%s", error.message);
+  }
+}
+
+// Freezes a recorded body into the graph; its number to *out_number.
+static bool keep_body(recording *r, int which, int64_t *out_number) {
+  tir_tape *tape = r->tape;
+  tir_ir_body *body = NULL;
+  tir_error error;
+  tir_ir_graph *graph = r->bodies[which].graph;
+  r->bodies[which].graph = NULL;
+  tir_status status = tir_ir_body_create(graph, &body, &error);
+  if (status == TIR_OK)
+    status = tir_ir_add_body(tape->graph, body, out_number, &error);
+  tir_ir_body_release(body);
+  if (status != TIR_OK)
+    tir_ir_keep_error(tape, r->op, status, "%s", error.message);
+  return status == TIR_OK;
+}
+
+// What the last body took in are the operands behind the declared ones; the
+// first one gets what only the second used.
+static bool add_lifted(recording *r, int last) {
+  const tir_ir_body_recorder *body = &r->bodies[last];
+  for (size_t i = 0; i < body->lifted.count; i += 2) {
+    const uint32_t outside = body->lifted.data[i];
+    if (last == 1 && !tir_ir_body_lift(r->tape, &r->bodies[0], outside))
+      return false;
+    if (!TIR_VEC_PUSH(r->tape->context, &r->operands, outside))
+      return no_memory(r);
+  }
+  return true;
+}
+
+static bool record_node(recording *r, tir_op op, const void *attrs,
+                        size_t n_out, tir_value *out) {
+  return tir_ir_record_many(r->tape, op, r->operands.data, r->operands.count,
+                            attrs, n_out, out);
+}
+
+// Room for the results of a node; on the stack for nearly all.
+static tir_value *take_results(recording *r, tir_value *fixed, size_t n) {
+  if (n <= N_STACK_VALUES) return fixed;
+  size_t bytes = 0;
+  tir_value *out = NULL;
+  if (tir_base_size_mul(n, sizeof *out, &bytes))
+    out = tir_base_alloc(r->tape->context, bytes, _Alignof(tir_value));
+  if (!out) no_memory(r);
+  return out;
+}
+
+static void give_results(recording *r, tir_value *out, const tir_value *fixed,
+                         size_t n) {
+  if (out && out != fixed)
+    tir_base_free(r->tape->context, out, n * sizeof *out, _Alignof(tir_value));
+}
+
+static bool can_record(recording *r, bool callbacks) {
+  if (!tir_ir_ready(r->tape)) return false;
+  if (callbacks) return true;
+  tir_ir_keep_error(r->tape, r->op, TIR_ERR_ARGUMENT, "a callback is NULL");
+  return false;
+}
+
+// --- scan ------------------------------------------------------------------
+
+typedef struct scan_call {
+  tir_scan_body body;
+  void *user;
+  const tir_value *carry, *xs;
+  size_t n_carry, n_xs, n_ys;
+} scan_call;
+
+static bool record_trip(recording *r, const scan_call *c) {
+  if (!add_operands(r, "carry", c->carry, c->n_carry, false) ||
+      !add_operands(r, "x", c->xs, c->n_xs, true))
+    return false;
+  const size_t n_in = c->n_carry + c->n_xs;
+  const bool begun = begin_body(r, 0, "body", NULL, c->n_carry + c->n_ys);
+  if (begun) {
+    tir_value *in = r->handles.data, *out = in + n_in;
+    c->body(r->tape, c->user, in, in + c->n_carry, out, out + c->n_carry);
+    take_outputs(r, "carry", out, c->n_carry);
+    take_outputs(r, "y", out + c->n_carry, c->n_ys);
+  }
+  if (r->bodies[0].graph) tir_ir_body_end(r->tape);
+  return begun && tir_ir_ready(r->tape) && add_lifted(r, 0);
+}
+
+static bool scan_attrs(recording *r, const scan_call *c,
+                       const tir_scan_options *options, tir_attrs_loop *a) {
+  *a = (tir_attrs_loop){.n_carry = (int64_t)c->n_carry,
+                        .n_xs = (int64_t)c->n_xs};
+  if (!options) return true;
+  a->length = options->length;
+  a->reverse = options->reverse;
+  for (size_t i = 0; i < 4; i++) {
+    if (!options->reserved[i]) continue;
+    tir_ir_keep_error(r->tape, r->op, TIR_ERR_ARGUMENT,
+                      "reserved word %zu is not 0: built for a newer header",
+                      i);
+    return false;
+  }
+  return true;
+}
+
+void tir_scan(tir_tape *tape, tir_scan_body body, void *user,
+              const tir_value *carry, size_t n_carry, const tir_value *xs,
+              size_t n_xs, size_t n_ys, const tir_scan_options *options,
+              tir_value *out_carry, tir_value *out_ys) {
+  if (!tape) return;
+  recording r = {.tape = tape, .op = "scan"};
+  const scan_call c = {body, user, carry, xs, n_carry, n_xs, n_ys};
+  tir_attrs_loop attrs;
+  tir_value fixed[N_STACK_VALUES], *out = NULL;
+  const size_t n_out = 2 * n_carry + n_ys;
+  bool ok = can_record(&r, body != NULL) &&
+            scan_attrs(&r, &c, options, &attrs) && record_trip(&r, &c) &&
+            keep_body(&r, 0, &attrs.body) &&
+            (out = take_results(&r, fixed, n_out)) != NULL &&
+            record_node(&r, TIR_OP_SCAN, &attrs, n_out, out);
+  if (ok) {
+    for (size_t i = 0; out_carry && i < n_carry; i++) out_carry[i] = out[i];
+    for (size_t i = 0; out_ys && i < n_ys; i++) out_ys[i] = out[n_carry + i];
+  } else {
+    fail_all(&r, out_carry, n_carry);
+    fail_all(&r, out_ys, n_ys);
+  }
+  give_results(&r, out, fixed, n_out);
+  release(&r);
+}
+
+// --- cond ------------------------------------------------------------------
+
+static bool record_branch(recording *r, int which, tir_branch branch,
+                          void *user, size_t n_out) {
+  const bool begun = begin_body(r, which, which ? "else" : "then",
+                                which ? &r->bodies[0] : NULL, n_out);
+  if (begun) {
+    tir_value *out = r->handles.data + r->types.count;
+    branch(r->tape, user, r->handles.data, out);
+    take_outputs(r, "result", out, n_out);
+  }
+  if (r->bodies[which].graph) tir_ir_body_end(r->tape);
+  return begun && tir_ir_ready(r->tape);
+}
+
+void tir_cond(tir_tape *tape, tir_value pred, tir_branch then_branch,
+              tir_branch else_branch, void *user, const tir_value *operands,
+              size_t n_operands, tir_value *out, size_t n_out) {
+  if (!tape || (n_out && !out)) return;
+  recording r = {.tape = tape, .op = "cond"};
+  tir_attrs_cond attrs;
+  bool ok = can_record(&r, then_branch && else_branch) &&
+            add_operands(&r, "pred", &pred, 1, false);
+  // The condition is not an input of the branches.
+  r.types.count = 0;
+  ok = ok && add_operands(&r, "operand", operands, n_operands, false) &&
+       record_branch(&r, 0, then_branch, user, n_out) &&
+       record_branch(&r, 1, else_branch, user, n_out) && add_lifted(&r, 1) &&
+       keep_body(&r, 0, &attrs.then_body) &&
+       keep_body(&r, 1, &attrs.else_body) &&
+       record_node(&r, TIR_OP_COND, &attrs, n_out, out);
+  if (!ok) fail_all(&r, out, n_out);
+  release(&r);
+}
+
+// --- while -----------------------------------------------------------------
+
+static bool record_condition(recording *r, tir_while_condition condition,
+                             void *user) {
+  const bool begun = begin_body(r, 0, "condition", NULL, 0);
+  if (begun) {
+    const tir_value holds = condition(r->tape, user, r->handles.data);
+    take_outputs(r, "condition", &holds, 1);
+  }
+  if (r->bodies[0].graph) tir_ir_body_end(r->tape);
+  return begun && tir_ir_ready(r->tape);
+}
+
+static bool record_while_trip(recording *r, tir_while_body body, void *user,
+                              size_t n) {
+  const bool begun = begin_body(r, 1, "body", &r->bodies[0], n);
+  if (begun) {
+    body(r->tape, user, r->handles.data, r->handles.data + n);
+    take_outputs(r, "carry", r->handles.data + n, n);
+  }
+  if (r->bodies[1].graph) tir_ir_body_end(r->tape);
+  return begun && tir_ir_ready(r->tape);
+}
+
+void tir_ir_while_all(tir_tape *tape, tir_while_condition condition,
+                      tir_while_body body, void *user, const tir_value *carry,
+                      size_t n_carry, int64_t max_trips, tir_value *out) {
+  recording r = {.tape = tape, .op = "while"};
+  tir_attrs_while attrs = {.n_carry = (int64_t)n_carry, .max_trips = max_trips};
+  const size_t n_out = max_trips ? 2 * n_carry + 1 : n_carry + 1;
+  const bool ok = can_record(&r, condition && body) &&
+                  add_operands(&r, "carry", carry, n_carry, false) &&
+                  record_condition(&r, condition, user) &&
+                  record_while_trip(&r, body, user, n_carry) &&
+                  add_lifted(&r, 1) && keep_body(&r, 0, &attrs.condition) &&
+                  keep_body(&r, 1, &attrs.body) &&
+                  record_node(&r, TIR_OP_WHILE, &attrs, n_out, out);
+  if (!ok) fail_all(&r, out, n_out);
+  release(&r);
+}
+
+tir_value tir_while(tir_tape *tape, tir_while_condition condition,
+                    tir_while_body body, void *user, const tir_value *carry,
+                    size_t n_carry, int64_t max_trips, tir_value *out_carry) {
+  if (!tape) return (tir_value){0};
+  recording r = {.tape = tape, .op = "while"};
+  tir_value fixed[N_STACK_VALUES];
+  const size_t n_out = 2 * n_carry + 1;
+  tir_value *out = take_results(&r, fixed, n_out);
+  if (!out) {
+    fail_all(&r, out_carry, n_carry);
+    return tir_ir_keep_error(tape, r.op, TIR_ERR_STATE, "failed");
+  }
+  tir_ir_while_all(tape, condition, body, user, carry, n_carry, max_trips, out);
+  for (size_t i = 0; out_carry && i < n_carry; i++) out_carry[i] = out[i];
+  const tir_value trips = out[n_carry];
+  give_results(&r, out, fixed, n_out);
+  return trips;
+}

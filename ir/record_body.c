@@ -1,0 +1,187 @@
+// Recording bodies: the target is the body's graph for a while, and values of
+// outside become its inputs when they are first used.
+//
+// Bodies stand inside each other as their callbacks do; each knows what of
+// its own outside it took in. A value two levels up is taken in twice.
+#include <string.h>
+
+#include "ir/body.h"
+#include "ir/record.h"
+#include "tapeir/tape.h"
+
+bool tir_ir_body_begin(tir_tape *tape, tir_ir_body_recorder *body,
+                       const char *op, const char *name) {
+  *body = (tir_ir_body_recorder){
+      .outer = tape->body,
+      .op = op,
+      .n_scopes = tape->scopes.count,
+      .n_modes = tape->modes.count,
+      .depth = tape->body ? tape->body->depth + 1 : 1,
+  };
+  if (body->depth > TIR_MAX_BODY_DEPTH) {
+    tir_ir_keep_error(tape, op, TIR_ERR_LIMIT,
+                      "bodies are nested %u deep, at most %d", body->depth,
+                      TIR_MAX_BODY_DEPTH);
+    return false;
+  }
+  tir_error error;
+  const tir_status status =
+      tir_ir_graph_create(tape->context, name, &body->graph, &error);
+  if (status != TIR_OK) {
+    tir_ir_keep_error(tape, op, status, "%s", error.message);
+    return false;
+  }
+  body->saved = tir_ir_target_begin(tape, body->graph);
+  tape->body = body;
+  return true;
+}
+
+void tir_ir_body_end(tir_tape *tape) {
+  tir_ir_body_recorder *body = tape->body;
+  // The first scope is the body's own.
+  if (tape->scopes.count > body->n_scopes + 1)
+    tir_ir_keep_error(tape, body->op, TIR_ERR_STATE,
+                      "%zu scopes begun in a body are still open",
+                      tape->scopes.count - body->n_scopes - 1);
+  if (tape->modes.count > body->n_modes)
+    tir_ir_keep_error(tape, body->op, TIR_ERR_STATE,
+                      "%zu modes begun in a body are still on",
+                      tape->modes.count - body->n_modes);
+  while (tape->scopes.count > body->n_scopes) tir_ir_scope_pop(tape);
+  tape->modes.count = body->n_modes;
+  tape->body = body->outer;
+  tir_ir_target_end(tape, body->saved);
+}
+
+void tir_ir_body_free(tir_tape *tape, tir_ir_body_recorder *body) {
+  TIR_VEC_FREE(tape->context, &body->lifted);
+  tir_ir_graph_destroy(body->graph);
+  body->graph = NULL;
+}
+
+// --- inputs ----------------------------------------------------------------
+
+static tir_status append_input(tir_ir_graph *g, const tir_ir_type *type,
+                               uint32_t *out_value, tir_error *error) {
+  tir_ir_node node;
+  TIR_TRY(tir_ir_append(g, TIR_OP_INPUT, NULL, 0, NULL, type, 1, &node, error));
+  *out_value = tir_ir_out(g, node, 0).id;
+  return TIR_OK;
+}
+
+tir_value tir_ir_body_input(tir_tape *tape, const tir_ir_type *outside) {
+  const tir_ir_body_recorder *body = tape->body;
+  const tir_ir_graph *from = body->saved.graph;
+  tir_ir_type type = *outside;
+  tir_error error;
+  uint32_t value = 0;
+  tir_status status = TIR_OK;
+  for (int i = 0; i < type.rank; i++) {
+    if (!type.symbols[i]) continue;
+    const char *text = tir_base_strings_text(&from->strings, type.symbols[i]);
+    if (!tir_base_strings_intern(&body->graph->strings, text, strlen(text),
+                                 &type.symbols[i]))
+      status = tir_base_fail_memory(&error, strlen(text));
+  }
+  if (status == TIR_OK)
+    status = append_input(body->graph, &type, &value, &error);
+  if (status != TIR_OK)
+    return tir_ir_keep_error(tape, body->op, status, "%s", error.message);
+  return tir_ir_handle(tape, (tir_ir_value){value});
+}
+
+// The name helps a reader; inputs of one name are not allowed.
+static tir_status name_input(tir_ir_graph *g, uint32_t value, const char *name,
+                             tir_error *error) {
+  const size_t size = strlen(name);
+  if (!size || tir_base_strings_find(&g->strings, name, size)) return TIR_OK;
+  return tir_ir_set_value_name(g, (tir_ir_value){value}, name, size, error);
+}
+
+static tir_status lift(tir_ir_body_recorder *body, uint32_t outside,
+                       uint32_t *out_value, tir_error *error) {
+  tir_ir_graph *g = body->graph;
+  const tir_ir_graph *from = body->saved.graph;
+  tir_ir_type type;
+  if (!TIR_VEC_RESERVE(g->context, &body->lifted, 2) ||
+      !tir_ir_carry_type(g, from, (tir_ir_value){outside}, &type))
+    return tir_base_fail_memory(error, sizeof type);
+  TIR_TRY(append_input(g, &type, out_value, error));
+  body->lifted.data[body->lifted.count++] = outside;
+  body->lifted.data[body->lifted.count++] = *out_value;
+  return name_input(g, *out_value,
+                    tir_ir_value_name(from, (tir_ir_value){outside}), error);
+}
+
+uint32_t tir_ir_body_lift(tir_tape *tape, tir_ir_body_recorder *body,
+                          uint32_t outside) {
+  for (size_t i = 0; i < body->lifted.count; i += 2)
+    if (body->lifted.data[i] == outside) return body->lifted.data[i + 1];
+  uint32_t value = 0;
+  tir_error error;
+  const tir_status status = lift(body, outside, &value, &error);
+  if (status == TIR_OK) return value;
+  tir_ir_keep_error(tape, body->op, status, "%s", error.message);
+  return 0;
+}
+
+uint32_t tir_ir_body_find(tir_tape *tape, const tir_ir_slot *slot) {
+  // The body whose outside the value belongs to, then inwards again.
+  tir_ir_body_recorder *path[TIR_MAX_BODY_DEPTH];
+  uint32_t n = 0, value = slot->value;
+  bool found = false;
+  for (tir_ir_body_recorder *b = tape->body; b && !found; b = b->outer) {
+    path[n++] = b;
+    found = b->saved.target == slot->target;
+  }
+  if (!found) return 0;
+  while (n > 0 && value) value = tir_ir_body_lift(tape, path[--n], value);
+  return value;
+}
+
+bool tir_ir_refuse_in_body(tir_tape *tape, const char *call) {
+  if (!tape->body) return false;
+  tir_ir_keep_error(tape, call, TIR_ERR_STATE,
+                    "it has no place in the body of a %s", tape->body->op);
+  return true;
+}
+
+// --- outside ---------------------------------------------------------------
+
+static tir_ir_body_recorder *outermost(tir_ir_body_recorder *body) {
+  while (body->outer) body = body->outer;
+  return body;
+}
+
+tir_ir_outside tir_ir_outside_begin(tir_tape *tape) {
+  const tir_ir_outside inside = {
+      .body = tape->body,
+      .graph = tape->graph,
+      .target = tape->target,
+      .n_stamped = tape->n_stamped,
+      .held_runs = tape->holds_runs,
+  };
+  const tir_ir_target *saved = &outermost(tape->body)->saved;
+  tape->body = NULL;
+  tape->graph = saved->graph;
+  tape->target = saved->target;
+  tape->hooks = saved->hooks;
+  tape->n_stamped = saved->n_stamped;
+  tape->holds_runs = true;
+  return inside;
+}
+
+tir_value tir_ir_outside_end(tir_tape *tape, tir_ir_outside inside,
+                             tir_value value) {
+  const size_t n_scopes = outermost(inside.body)->n_scopes;
+  while (tape->error.status == TIR_OK && tir_value_is_valid(tape, value) &&
+         tape->slots.data[value.slot].scope >= n_scopes)
+    tir_keep(tape, value);
+  tape->body = inside.body;
+  tape->graph = inside.graph;
+  tape->target = inside.target;
+  tape->hooks = NULL;
+  tape->n_stamped = inside.n_stamped;
+  tape->holds_runs = inside.held_runs;
+  return value;
+}
