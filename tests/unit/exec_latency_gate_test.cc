@@ -68,24 +68,33 @@ int64_t WaitedNs() {
   return sum;
 }
 
+// Work of all threads of this process.
+int64_t WorkedNs() {
+  timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<int64_t>(time.tv_sec) * 1000000000 + time.tv_nsec;
+}
+
 struct Stopper {
   std::atomic<bool> is_set{false};
   static bool IsSet(void *user) { return static_cast<Stopper *>(user)->is_set; }
 };
 
 // What a run takes to end after another thread asked for it, or its deadline
-// passed, `delay_ns` from its start; without the time it waited for a core
-// since then, which is the neighbours' doing.
+// passed, `delay_ns` from its start. What neighbours do is left out as far as
+// the system tells: the time that threads waited for a core, and all beyond the
+// work that was done since.
 int64_t Latency(const Owned<tir_instance> &instance, bool cancels,
                 int64_t delay_ns) {
   Stopper stopper;
-  std::atomic<int64_t> waited{INT64_MAX};
+  std::atomic<int64_t> waited{INT64_MAX}, worked{0};
   tir_run_options options = {};
   const int64_t at = NowNs() + delay_ns;
   int64_t since = at;
   std::thread other([&] {
     while (NowNs() < at) usleep(200);
     waited = WaitedNs();
+    worked = WorkedNs();
     if (!cancels) return;
     since = NowNs();
     stopper.is_set = true;
@@ -97,12 +106,12 @@ int64_t Latency(const Owned<tir_instance> &instance, bool cancels,
     options.deadline_ns = at;
   }
   const tir_status status = tir_run(instance.get(), &options, nullptr);
-  const int64_t end = NowNs();
+  const int64_t end = NowNs(), work = WorkedNs() - worked;
   const int64_t lost = std::max<int64_t>(0, WaitedNs() - waited);
   other.join();
   // A run may have been faster than the other thread.
   if (status != TIR_ERR_CANCELLED) return 0;
-  return std::max<int64_t>(0, end - since - lost);
+  return std::max<int64_t>(0, std::min(work, end - since - lost));
 }
 
 // At moments spread over the run.
