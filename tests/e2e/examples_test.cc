@@ -66,6 +66,15 @@ TEST(Examples, ResumeCallsNoOpFunction) {
   }
 }
 
+// Thirty steps; the whole training has 3,000.
+TEST(Examples, CharTransformerLearnsAndWrites) {
+  int status;
+  const std::string text = Output(kExamples + "char_transformer 30", &status);
+  EXPECT_EQ(status, 0) << text;
+  EXPECT_NE(text.find("step 30: loss "), std::string::npos) << text;
+  EXPECT_NE(text.find("cached logits differ by "), std::string::npos) << text;
+}
+
 // Forty steps; the whole training reaches 89.5 %.
 TEST(Examples, AdamWLearnsOnASmallBudget) {
   int status;
