@@ -19,6 +19,7 @@ static void run_all(bench *b) {
               "context");
   bench_mlp(b);
   bench_tiny(b);
+  bench_attention(b);
   bench_recording(b);
   bench_compile(b);
   tir_context_destroy(b->context);
