@@ -34,6 +34,7 @@ void bench_reset_peak(void);
 void bench_tiny(const bench *b);       // W1, W2
 void bench_mlp(const bench *b);        // W3, W3_tiny, W9a
 void bench_chain(const bench *b);      // W6
+void bench_attention(const bench *b);  // attention, decode
 void bench_recording(const bench *b);  // W11
 void bench_compile(const bench *b);    // W12
 void bench_start(const bench *b, const char *program);  // W8

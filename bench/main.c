@@ -20,6 +20,7 @@ static void run_all(bench *b) {
   bench_mlp(b);
   bench_tiny(b);
   bench_chain(b);
+  bench_attention(b);
   bench_recording(b);
   bench_compile(b);
   tir_context_destroy(b->context);

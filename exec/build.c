@@ -57,10 +57,11 @@ static tir_status add_external(building *b, size_t i) {
   return tir_ir_set_value_name(b->to, out, name, (size_t)n, b->error);
 }
 
-// The assign of a chain that is not in place only passes its value on.
+// The assign of a chain that is not in place only passes its value on, and so
+// does one that ran before and is here for gradients.
 static bool is_pass_through(const building *b, tir_ir_node n, size_t i) {
-  if (tir_ir_op(b->from, n) != TIR_OP_ASSIGN || !b->slice->runs.data[i])
-    return false;
+  if (tir_ir_op(b->from, n) != TIR_OP_ASSIGN) return false;
+  if (!b->slice->runs.data[i]) return true;
   const uint32_t out = tir_ir_out(b->from, n, 0).id;
   const uint32_t index = b->live->root.values.data[out].assign;
   return !b->slice->assigns.data[index - 1].in_place;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "exec/program.h"
+#include "exec/select.h"
 #include "ir/base/checked.h"
 #include "ir/body.h"
 #include "ir/infer.h"
@@ -261,7 +262,8 @@ void tir_exec_program_release(tir_program *program) {
 
 static tir_status check_options(const tir_compile_options *options,
                                 tir_error *error) {
-  for (size_t i = 0; i < 8; i++)
+  const size_t n = sizeof options->reserved / sizeof *options->reserved;
+  for (size_t i = 0; i < n; i++)
     if (options->reserved[i] != 0)
       return tir_base_fail(error, TIR_ERR_ARGUMENT,
                            "compile: a reserved option is set: built for a "
@@ -270,6 +272,10 @@ static tir_status check_options(const tir_compile_options *options,
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "compile: n_dim_sizes is %zu but dim_sizes is NULL",
                          options->n_dim_sizes);
+  if (options->n_outputs > 0 && !options->outputs)
+    return tir_base_fail(error, TIR_ERR_ARGUMENT,
+                         "compile: n_outputs is %zu but outputs is NULL",
+                         options->n_outputs);
   return TIR_OK;
 }
 
@@ -304,10 +310,15 @@ tir_status tir_compile(tir_context *context, const tir_graph *graph,
 
   tir_ir_graph *copy = NULL;
   TIR_TRY(tir_ir_graph_copy(graph->ir, &copy, error));
-  const tir_status sized = set_sizes(copy, options, error);
-  if (sized != TIR_OK) {
+  tir_status status = set_sizes(copy, options, error);
+  if (status == TIR_OK && options->outputs)
+    status = tir_exec_select_outputs(copy, options->outputs, options->n_outputs,
+                                     error);
+  if (status == TIR_OK && options->without_effects)
+    status = tir_exec_drop_effects(copy, error);
+  if (status != TIR_OK) {
     tir_ir_graph_destroy(copy);
-    return sized;
+    return status;
   }
   const tir_exec_compile_options exec_options = {
       .pipeline = options->pipeline,
@@ -316,10 +327,10 @@ tir_status tir_compile(tir_context *context, const tir_graph *graph,
   };
   tir_program *program = NULL;
   TIR_TRY(tir_exec_compile(context, copy, &exec_options, &program, error));
-  const tir_status listed = tir_exec_list_values(program, error);
-  if (listed != TIR_OK) {
+  status = tir_exec_list_values(program, error);
+  if (status != TIR_OK) {
     tir_exec_program_release(program);
-    return listed;
+    return status;
   }
   *out_program = program;
   return TIR_OK;

@@ -128,6 +128,18 @@ typedef struct tir_attrs_one_hot {
   int64_t dtype;
 } tir_attrs_one_hot;
 
+// check_range, slice_at: `size` is 0 where an operand gives it.
+typedef struct tir_attrs_window {
+  int64_t axis;
+  int64_t size;
+} tir_attrs_window;
+
+typedef struct tir_attrs_attention {
+  int64_t causal;
+  int64_t has_mask;    // an operand behind q, k, v
+  int64_t has_length;  // the last operand
+} tir_attrs_attention;
+
 typedef struct tir_attrs_random {
   int64_t dtype;
   tir_ir_ints dims;  // when there is no `like` operand

@@ -13,6 +13,10 @@
 // the readers of the versions it replaces, so that it can write in place. The
 // scalars that only updates need (a step count) are computed early too.
 //
+// A step that may write a new version over the old one it reads (a window of a
+// cache) is an update too, though others read its result, unless something that
+// can fail needs it.
+//
 // Updates that read each other's old version cannot all wait: what is left
 // when nothing is ready goes in recorded order, and plan-memory copies.
 #include <string.h>
@@ -116,11 +120,30 @@ static void find_updates(scheduler *s, bool *is_assigned) {
     s->flags[step] |= IS_UPDATE;
     s->n_updates++;
   }
+}
+
+static bool reads(const tir_pass_flow *f, uint32_t step, uint32_t root) {
+  for (uint32_t i = f->reads_first[step]; i < f->reads_first[step + 1]; i++)
+    if (f->reads[i] == root) return true;
+  return false;
+}
+
+// Updates whose results are read, once what can fail is known; and which step
+// replaces which param.
+static void find_updaters(scheduler *s) {
+  const tir_pass_flow *f = s->flow;
   for (uint32_t v = 1; v < f->n_values; v++) {
     if (!f->assigned[v] || f->is_final[v]) continue;
     const uint32_t step = tir_pass_step_of_value(f, f->assigned[v]);
-    if (step != TIR_FLOW_NO_STEP && (s->flags[step] & IS_UPDATE))
-      s->updater[v] = step + 1;
+    if (step == TIR_FLOW_NO_STEP) continue;
+    const uint32_t traits = tir_ir_desc(f->graph, node_of(s, step))->traits;
+    if ((traits & TIR_TRAIT_IN_PLACE) && reads(f, step, v) &&
+        tir_pass_nodes_of(f, step).n == 1 &&
+        !(s->flags[step] & (IS_UPDATE | IS_EARLY | IS_CHECKED))) {
+      s->flags[step] |= IS_UPDATE;
+      s->n_updates++;
+    }
+    if (s->flags[step] & IS_UPDATE) s->updater[v] = step + 1;
   }
 }
 
@@ -308,7 +331,7 @@ static void run(scheduler *s, rule r) {
   while (!s->out_of_memory && tir_pass_ready_pop(&s->heap, &item))
     if (!(s->flags[item.step] & IS_DONE) && s->stamp[item.step] == item.stamp)
       execute(s, item.step);
-  // Only updates that wait for each other can be left.
+  // Only updates that wait for each other can be left, and what needs them.
   for (uint32_t step = 0; step < s->n_steps && !s->out_of_memory; step++) {
     if (s->flags[step] & IS_DONE) continue;
     s->n_waiting[step] = 0;
@@ -371,6 +394,7 @@ static tir_status schedule_flow(const tir_pass_flow *f, tir_plan *plan,
   s.flags = (uint8_t *)(s.updater + v);
   find_updates(&s, (bool *)(s.flags + n));
   mark_early_and_checked(&s);
+  find_updaters(&s);
   const tir_status status = choose(&s, plan, error);
   TIR_VEC_FREE(context, &s.heap.items);
   tir_base_free(context, block, n_bytes, 8);

@@ -16,6 +16,7 @@
 #define TAPEIR_OPS_H
 
 #include "tapeir/ops/activation.h"
+#include "tapeir/ops/attention.h"
 #include "tapeir/ops/binary.h"
 #include "tapeir/ops/compare.h"
 #include "tapeir/ops/control.h"

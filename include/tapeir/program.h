@@ -22,7 +22,14 @@ typedef struct tir_compile_options {
   size_t n_dim_sizes;             ///< number of entries
   uint64_t max_bytes;             ///< refuse a larger plan; 0 = no limit
   bool check_nan;                 ///< a run fails at the first NaN computed
-  uint64_t reserved[8];
+  bool without_effects;           ///< nothing is assigned: states and
+                                  ///< parameters stay as they are
+  const char *const *outputs;     ///< names of the outputs wanted, which the
+                                  ///< program has in this order; NULL: all.
+                                  ///< Only what they and the assigns need is
+                                  ///< computed; all inputs stay
+  size_t n_outputs;               ///< number of names; 0 beside a list: none
+  uint64_t reserved[6];
 } tir_compile_options;
 
 /// Compiles a graph. `options` may be NULL. The program keeps what it needs

@@ -1,5 +1,5 @@
 // Layers made of other ops: normalisations with weights, batch_norm with its
-// running statistics, attention. Optional operands are all-zero handles.
+// running statistics. Optional operands are all-zero handles.
 
 #include <inttypes.h>
 #include <math.h>
@@ -241,59 +241,4 @@ tir_value tir_batch_norm(tir_tape *tape, tir_value x, tir_value weight,
           : batch_norm_predict(tape, x, type.rank, running, epsilon);
   return affine(tape, y, per_channel(tape, weight, type.rank),
                 per_channel(tape, bias, type.rank));
-}
-
-// --- attention --------------------------------------------------------------
-
-// 1 / sqrt(d) for the size d of q's last axis.
-static bool attention_scale(tir_tape *tape, tir_value q, double *scale) {
-  if (*scale != 0) return true;
-  tir_ir_type type;
-  tir_ir_value_type(tape, q, &type);
-  const int last = type.rank - 1;
-  if (last >= 0 && type.symbols[last]) {
-    tir_ir_keep_error(tape, "attention", TIR_ERR_UNSUPPORTED,
-                      "axis %d of q is symbolic: give a scale", last);
-    return false;
-  }
-  // Of no features every score is 0, whatever the scale.
-  *scale =
-      last >= 0 && type.dims[last] > 0 ? 1 / sqrt((double)type.dims[last]) : 1;
-  return true;
-}
-
-// Position i sees positions 0 … i. The triangle is made in the shape of the
-// first matrix of scores, so that it follows their symbolic dims.
-static tir_value see_the_past(tir_tape *tape, tir_value scores) {
-  tir_ir_type type;
-  tir_ir_value_type(tape, scores, &type);
-  int64_t starts[TIR_MAX_RANK] = {0}, stops[TIR_MAX_RANK];
-  for (int i = 0; i < type.rank; i++) stops[i] = 1;
-  const int n_leading = type.rank > 2 ? type.rank - 2 : 0;
-  const tir_value one =
-      n_leading == 0 ? scores
-                     : tir_slice(tape, scores, starts, stops, NULL, n_leading);
-  const tir_value triangle = tir_tril(tape, tir_ones_like(tape, one), 0);
-  const tir_value seen = tir_greater(tape, triangle, tir_ir_zero(tape, scores));
-  return tir_where(tape, seen, scores,
-                   tir_ir_scalar_like(tape, scores, -INFINITY));
-}
-
-tir_value tir_attention(tir_tape *tape, tir_value q, tir_value k, tir_value v,
-                        tir_value mask, bool causal, double scale) {
-  const char *op = "attention";
-  if (!tir_ir_usable(tape, q, op, "q") || !tir_ir_usable(tape, k, op, "k") ||
-      !tir_ir_usable(tape, v, op, "v") ||
-      (is_given(mask) && !tir_ir_usable(tape, mask, op, "mask")))
-    return tir_ir_refused(tape, op);
-  if (!isfinite(scale))
-    return tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
-                             "scale is %g, expected a finite number", scale);
-  if (!attention_scale(tape, q, &scale)) return tir_ir_refused(tape, op);
-  tir_value scores =
-      tir_matmul_t(tape, tir_mul_scalar(tape, q, scale), k, false, true);
-  if (is_given(mask)) scores = tir_add(tape, scores, mask);
-  if (!tir_ir_ready(tape)) return tir_ir_refused(tape, op);
-  if (causal) scores = see_the_past(tape, scores);
-  return tir_matmul(tape, tir_softmax(tape, scores, -1), v);
 }

@@ -225,16 +225,20 @@ const tir_op_desc tir_op_assign = {
     .vjp = assign_vjp,
 };
 
-tir_value tir_assign(tir_tape *tape, tir_value target, tir_value value) {
-  const tir_ir_value old = tir_ir_use(tape, target, "assign", "target");
-  if (!tir_ir_value_valid(old)) return tir_ir_refused(tape, "assign");
-  if (tape->mode.recording && tir_ir_in_history(tape, target)) {
-    char text[TIR_OPERAND_TEXT_MAX];
-    return tir_ir_keep_error(
-        tape, "assign", TIR_ERR_STATE,
-        "target %s is part of a recorded history: assign outside recording",
-        tir_ir_value_text(tape, target, text));
-  }
+// May the target be replaced? If not, an error is kept.
+static bool is_assignable(tir_tape *tape, const char *op, tir_value target) {
+  if (!tir_ir_value_valid(tir_ir_use(tape, target, op, "target"))) return false;
+  if (!tape->mode.recording || !tir_ir_in_history(tape, target)) return true;
+  char text[TIR_OPERAND_TEXT_MAX];
+  tir_ir_keep_error(
+      tape, op, TIR_ERR_STATE,
+      "target %s is part of a recorded history: assign outside recording",
+      tir_ir_value_text(tape, target, text));
+  return false;
+}
+
+static tir_value replace(tir_tape *tape, tir_value target, tir_value value) {
+  const tir_ir_value old = tir_ir_peek(tape, target);
   // Nothing may fail once the node is there: a pending assign will run.
   if (!tir_ir_ready(tape) || !tir_ir_reserve_assigns(tape, "assign", 1))
     return tir_ir_refused(tape, "assign");
@@ -245,6 +249,22 @@ tir_value tir_assign(tir_tape *tape, tir_value target, tir_value value) {
   tir_ir_rebind(tape, target, now, now);
   if (tape->assigned) tape->assigned(tape, old.id, now.id);
   return out;
+}
+
+tir_value tir_assign(tir_tape *tape, tir_value target, tir_value value) {
+  if (!is_assignable(tape, "assign", target))
+    return tir_ir_refused(tape, "assign");
+  return replace(tape, target, value);
+}
+
+// The update itself may make the target part of a history: backward needs
+// nothing of the old version.
+tir_value tir_assign_slice(tir_tape *tape, tir_value target, tir_value value,
+                           tir_value start, int axis) {
+  if (!is_assignable(tape, "assign_slice", target))
+    return tir_ir_refused(tape, "assign_slice");
+  return replace(tape, target,
+                 tir_update_slice(tape, target, value, start, axis));
 }
 
 // --- stop_gradient and cut -------------------------------------------------

@@ -172,6 +172,9 @@ TEST_F(CppWrapper, StepsRun) {
     assign(w, w + 3);
   }  // ends by itself
   EXPECT_EQ(w.to_vector<float>(), (std::vector<float>{3, 3}));
+  const Value one = ones(tape_, TIR_DTYPE_F32, {1});
+  assign_slice(w, one, tape_.scalar<int64_t>(1), 0);
+  EXPECT_EQ(w.to_vector<float>(), (std::vector<float>{3, 1}));
 }
 
 TEST_F(CppWrapper, CaptureIsDroppedByAnException) {
@@ -307,6 +310,10 @@ TEST_F(CppWrapper, OpsThatTakeLists) {
   is(scatter_add(zeros(tape_, TIR_DTYPE_F32, {2}), index,
                  ones(tape_, TIR_DTYPE_F32, {1}), 0),
      {2}, {0, 1});
+  const Value at = tape_.scalar<int64_t>(1);
+  is(slice_at(x, at, 1, 2), {2, 2}, {1, 2, 4, 5});
+  is(update_slice(x, zeros(tape_, TIR_DTYPE_F32, {1, 3}), at, 0), {2, 3},
+     {0, 1, 2, 0, 0, 0});
   is(one_hot(index, 3, TIR_DTYPE_F32), {1, 3}, {0, 1, 0});
   is(tapeir::stack({x, x}, 0), {2, 2, 3}, {0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5});
   const std::vector<Value> parts = split(x, {1, 2}, 1);

@@ -61,6 +61,15 @@ TEST(Examples, ResumeCallsNoOpFunction) {
   }
 }
 
+// Ten steps; the whole training has 3,000.
+TEST(Examples, CharTransformerLearnsAndWrites) {
+  int status;
+  const std::string text = Output(kExamples + "char_transformer 10", &status);
+  EXPECT_EQ(status, 0) << text;
+  EXPECT_NE(text.find("step 10: loss "), std::string::npos) << text;
+  EXPECT_NE(text.find("cached logits differ by "), std::string::npos) << text;
+}
+
 // A loop in the graph and a loop in C train to the same bits.
 TEST(Examples, LstmByScanAndByLoopAgree) {
   int status;

@@ -70,6 +70,7 @@ std::vector<OpInfo> MakeAll() {
   AddMovementCases(&ops);
   AddOtherCases(&ops);
   AddOptimCases(&ops);
+  AddAttentionCases(&ops);
   return ops;
 }
 

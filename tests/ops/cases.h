@@ -80,11 +80,12 @@ struct OpCase {
 
 // How close values must be (docs/numerics.md §3).
 enum class Accuracy {
-  kExact,    // same bits, NaN equal to NaN
-  kUlp,      // `ulps` units in the last place
-  kSum,      // 2·γ_k·Σ|terms|
-  kSoftmax,  // relative (log: absolute), growing with row and range
-  kOptim,    // a few roundings of each term
+  kExact,      // same bits, NaN equal to NaN
+  kUlp,        // `ulps` units in the last place
+  kSum,        // 2·γ_k·Σ|terms|
+  kAttention,  // roundings of scores and weights, times the values
+  kSoftmax,    // relative (log: absolute), growing with row and range
+  kOptim,      // a few roundings of each term
 };
 
 struct OpInfo {
@@ -119,6 +120,7 @@ void AddReduceCases(std::vector<OpInfo> *ops);
 void AddMovementCases(std::vector<OpInfo> *ops);
 void AddOtherCases(std::vector<OpInfo> *ops);
 void AddOptimCases(std::vector<OpInfo> *ops);
+void AddAttentionCases(std::vector<OpInfo> *ops);
 
 }  // namespace tapeir_test
 

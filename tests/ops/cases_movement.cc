@@ -280,6 +280,75 @@ std::vector<OpCase> OneHot() {
   };
 }
 
+Attrs Window(int64_t axis, int64_t size) {
+  return [=](tir_dtype) { return AsWords(tir_attrs_window{axis, size}); };
+}
+
+// `i` everywhere.
+Operand At(std::vector<int64_t> dims, double i) {
+  return I64(dims, Fill::kNumber, i);
+}
+
+std::vector<OpCase> CheckRange() {
+  const tir_op op = TIR_OP_CHECK_RANGE;
+  const Operand x = T({}, Fill::kNumber, 1), row = T({B}, Fill::kNumber, 3);
+  return {
+      {op, {x, At({5}, 0)}, Window(0, 2)},
+      {op, {x, At({5}, 0), At({4}, 0)}, Window(0, 0)},
+      {op, {row, At({B, 2, 3}, 0)}, Window(-1, 0)},
+      {op, {row, At({B, 5, 3}, 0), At({7, 2, 0}, 0)}, Window(1, 0)},
+      {op, {T({0}), At({0}, 0)}, Window(0, 0)},
+      {op, {T({300}, Fill::kNumber, 7), At({300, 9}, 0)}, Window(1, 2)},
+  };
+}
+
+std::vector<OpCase> SliceAt() {
+  const tir_op op = TIR_OP_SLICE_AT;
+  const Operand i32 = I32({B}, Fill::kNumber, 2);
+  const Operand any = I64({B, 2}, Fill::kIndex, 4);
+  return {
+      {op, {T({5}), At({}, 1)}, Window(0, 3)},
+      {op, {T({B, 5}), At({}, 2), T({B, 2})}, Window(1, 0)},
+      {op, {T({B, 5, 3}), i32}, Window(1, 3)},
+      {op, {T({B, 2, 6, 2}), any, T({B, 2, 3, 2})}, Window(-2, 0)},
+      {op, {T({3, B}), At({}, 0), T({2, B})}, Window(0, 0)},
+      {op, {T({0, 3}), At({0}, 0)}, Window(1, 2)},
+      {op, {T({3, 0}), At({}, 1)}, Window(0, 2)},
+      {op, {T({4, 3}), At({}, 1)}, Window(0, 0)},
+      // Out of range without a check: the nearest one inside.
+      {op, {T({6, 2}), At({}, -3)}, Window(0, 2)},
+      {op, {T({6, 2}), At({}, 99)}, Window(0, 4)},
+      // One type in and out: would be wrong in place.
+      {op, {T({17}, Fill::kSpecial), At({}, 0)}, Window(0, 17), kValueOnly},
+      {op, {T({3, 67, 5}), At({3}, 13)}, Window(1, 40), kValueOnly},
+  };
+}
+
+std::vector<OpCase> UpdateSlice() {
+  const tir_op op = TIR_OP_UPDATE_SLICE;
+  const Operand i32 = I32({B}, Fill::kNumber, 2);
+  const Operand any = I64({B, 2}, Fill::kIndex, 4);
+  return {
+      {op, {T({5}), T({3}), At({}, 1)}, Axis(0)},
+      {op, {T({B, 5}), T({B, 2}), At({}, 3)}, Axis(1)},
+      {op, {T({B, 5, 3}), T({B, 3, 3}), i32}, Axis(1)},
+      {op, {T({B, 2, 6, 2}), T({B, 2, 3, 2}), any}, Axis(-2)},
+      {op, {T({3, B}), T({2, B}), At({}, 0)}, Axis(0)},
+      {op, {T({0, 3}), T({0, 2}), At({0}, 0)}, Axis(1)},
+      {op, {T({3, 0}), T({2, 0}), At({}, 1)}, Axis(0)},
+      {op, {T({4, 3}), T({0, 3}), At({}, 4)}, Axis(0)},
+      {op, {T({6, 2}), T({2, 2}), At({}, -3)}, Axis(0)},
+      {op, {T({6, 2}), T({4, 2}), At({}, 99)}, Axis(0)},
+      // Everything is replaced: in place in either operand.
+      {op, {T({17}), T({17}), At({}, 0)}, Axis(0)},
+      {op,
+       {T({9}, Fill::kSpecial), T({7}, Fill::kSpecial), At({}, 1)},
+       Axis(0),
+       kValueOnly},
+      {op, {T({3, 67, 5}), T({3, 40, 5}), At({3}, 13)}, Axis(1), kValueOnly},
+  };
+}
+
 }  // namespace
 
 void AddMovementCases(std::vector<OpInfo> *ops) {
@@ -304,6 +373,10 @@ void AddMovementCases(std::vector<OpInfo> *ops) {
   ops->push_back(
       {TIR_OP_SCATTER_ADD, kNumbers, Accuracy::kSum, 0, ScatterAdd()});
   moves(TIR_OP_ONE_HOT, OneHot());
+  ops->push_back({TIR_OP_CHECK_RANGE, Bit(TIR_DTYPE_I32) | Bit(TIR_DTYPE_I64),
+                  exact, 0, CheckRange()});
+  moves(TIR_OP_SLICE_AT, SliceAt());
+  moves(TIR_OP_UPDATE_SLICE, UpdateSlice());
 }
 
 }  // namespace tapeir_test

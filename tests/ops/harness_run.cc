@@ -288,6 +288,32 @@ void ExpectSoftmax(const OpCase &c, const std::vector<Data> &inputs,
   });
 }
 
+double Largest(const Data &data) {
+  double largest = 0;
+  for (int64_t e = 0; e < data.numel(); e++)
+    if (std::isfinite(data.F64(e)))
+      largest = std::max(largest, std::fabs(data.F64(e)));
+  return largest;
+}
+
+// A score is a sum of d products and its rounding moves a weight by so much of
+// itself; the result is a mean of n values.
+void ExpectAttention(const std::vector<Data> &inputs,
+                     const std::vector<Data> &expected,
+                     const std::vector<Data> &actual) {
+  const tir_ir_type &k = inputs[1].type;
+  const double d = static_cast<double>(k.dims[k.rank - 1]);
+  const double n = static_cast<double>(k.dims[k.rank - 2]);
+  double score = d * Largest(inputs[0]) * Largest(inputs[1]);
+  if (inputs.size() > 3 && inputs[3].is_float()) score += Largest(inputs[3]);
+  const double bound = 2 * Roundoff(expected[0]) * (n + 8 + (d + 4) * score) *
+                       std::max(1.0, Largest(inputs[2]));
+  ExpectAll(expected, actual, [&](size_t i, int64_t e) {
+    const double a = expected[i].F64(e), b = actual[i].F64(e);
+    return IsSame(a, b) || std::fabs(a - b) <= bound;
+  });
+}
+
 void ExpectOptim(const std::vector<Data> &inputs,
                  const std::vector<Data> &expected,
                  const std::vector<Data> &actual) {
@@ -334,6 +360,9 @@ void ExpectAccurate(const OpInfo &info, const OpCase &c,
       return;
     case Accuracy::kSoftmax:
       ExpectSoftmax(c, inputs, expected, actual);
+      return;
+    case Accuracy::kAttention:
+      ExpectAttention(inputs, expected, actual);
       return;
     case Accuracy::kOptim:
       ExpectOptim(inputs, expected, actual);

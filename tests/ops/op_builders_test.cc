@@ -548,6 +548,20 @@ const std::vector<std::pair<const char *, Builder>> &Builders() {
        [](tir_tape *t, tir_value x) { return tir_gather(t, x, x, 0); }},
       {"scatter_add",
        [](tir_tape *t, tir_value x) { return tir_scatter_add(t, x, x, x, 0); }},
+      {"attention_prefix",
+       [](tir_tape *t, tir_value x) {
+         return tir_attention_prefix(t, x, x, x, x, x, true, 0);
+       }},
+      {"slice_at",
+       [](tir_tape *t, tir_value x) { return tir_slice_at(t, x, x, 0, 1); }},
+      {"update_slice",
+       [](tir_tape *t, tir_value x) {
+         return tir_update_slice(t, x, x, x, 0);
+       }},
+      {"assign_slice",
+       [](tir_tape *t, tir_value x) {
+         return tir_assign_slice(t, x, x, x, 0);
+       }},
       {"one_hot",
        [](tir_tape *t, tir_value x) {
          return tir_one_hot(t, x, 3, TIR_DTYPE_F32);

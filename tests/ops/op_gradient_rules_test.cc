@@ -180,7 +180,9 @@ TEST(GradientRules, ReadWhatTheDescriptorDeclares) {
         touched.in |= now.in;
         touched.out |= now.out;
       }
-      const tir_ir_needs needs = tir_ir_op_needs(call.desc(), want);
+      tir_ir_needs needs = tir_ir_op_needs(call.desc(), want);
+      // Of an optional operand that is not there nothing is read.
+      needs.in &= static_cast<uint16_t>((1u << call.in.size()) - 1);
       EXPECT_EQ(touched.in, needs.in) << call.desc()->name << " " << want;
       EXPECT_EQ(touched.out, needs.out) << call.desc()->name << " " << want;
     }

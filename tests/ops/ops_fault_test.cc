@@ -45,6 +45,9 @@ std::vector<FaultCase> Rows() {
       TIR_OP_DIV, {I64({300}, Fill::kAny), I64({300}, Fill::kAway)}, {}};
   const OpCase div_row = {
       TIR_OP_DIV, {I32({3, 4}, Fill::kAny), I32({4}, Fill::kAway)}, {}};
+  const OpCase checked = {TIR_OP_CHECK_RANGE,
+                          {I64({3}, Fill::kNumber, 1), T({2, 9}), T({2, 4})},
+                          Always(tir_attrs_window{1, 0})};
   const char *least =
       "gather: index -9223372036854775808 at position 3 is "
       "out of range for size 5";
@@ -85,6 +88,13 @@ std::vector<FaultCase> Rows() {
       {entropy, 1, 2, -5,
        "cross_entropy: index -5 at position 2 is out of "
        "range for size 4"},
+      {checked, 0, 0, -1,
+       "check_range: -1 at position 0 is out of range, expected 0 to 5"},
+      {checked, 0, 2, 6,
+       "check_range: 6 at position 2 is out of range, expected 0 to 5"},
+      {checked, 0, 1, INT64_MIN,
+       "check_range: -9223372036854775808 at position 1 is out of range, "
+       "expected 0 to 5"},
       {div, 1, 299, 0, "div: integer division by zero at position 299"},
       {div_row, 1, 3, 0, "div: integer division by zero at position 3"},
   };

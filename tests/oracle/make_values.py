@@ -515,6 +515,47 @@ def normalising():
     case("rms_norm", {"x": numbers(4, 5)}, rms)
 
 
+def windows():
+    def update(base, value, start):
+        y = base.clone()
+        y[:, int(start):int(start) + value.shape[1]] = value
+        return y
+    start = torch.tensor(2)
+    single("slice_at", "slice_at", {"x": numbers(3, 6), "start": start},
+           lambda x, i: x[:, int(i):int(i) + 3], "axis = 1, size = 3")
+    single("update_slice", "update_slice",
+           {"base": numbers(3, 6), "value": numbers(3, 2), "start": start},
+           update, "axis = 1")
+
+
+def attentions():
+    def attend(q, k, v, hidden=None, mask=0):
+        scores = q @ k.transpose(-1, -2) + mask
+        if hidden is not None:
+            scores = scores.masked_fill(hidden, -torch.inf)
+        return F.softmax(scores, dim=-1) @ v
+
+    def triangle(rows, columns, shift=0):
+        seen = torch.ones(rows, columns, dtype=torch.bool).tril(shift)
+        return ~seen
+
+    def operands(m, n):
+        return {"q": numbers(2, m, 4), "k": numbers(2, n, 4),
+                "v": numbers(2, n, 3)}
+    single("attention_op", "attention", operands(3, 5), attend)
+    single("attention_causal", "attention", operands(4, 4),
+           lambda q, k, v: attend(q, k, v, triangle(4, 4)), "causal = true")
+    single("attention_mask", "attention",
+           {**operands(3, 5), "mask": numbers(3, 5)},
+           lambda q, k, v, mask: attend(q, k, v, None, mask),
+           "has_mask = true")
+    single("attention_length", "attention",
+           {**operands(3, 6), "length": torch.tensor(4)},
+           lambda q, k, v, n: attend(q, k[:, :int(n)], v[:, :int(n)],
+                                     triangle(3, int(n), int(n) - 3)),
+           "causal = true, has_length = true")
+
+
 print("# Written by make_values.py with PyTorch "
       + torch.__version__.split("+")[0] + "; see README.md.")
 unary()
@@ -531,3 +572,5 @@ more_reductions()
 moving_more()
 normalising()
 optimisers(later=True)
+windows()
+attentions()

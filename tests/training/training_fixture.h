@@ -140,6 +140,19 @@ class GraphRunner {
     ASSERT_EQ(tir_run(instance_.get(), nullptr, &error), TIR_OK)
         << error.message;
   }
+  Doubles Output(size_t output) {
+    tir_port port;
+    EXPECT_EQ(tir_program_output(program_.get(), output, &port), TIR_OK);
+    size_t n = 1;
+    for (int i = 0; i < port.rank; i++) n *= size_t(port.dims[i]);
+    const char *data =
+        static_cast<const char *>(tir_instance_output(instance_.get(), output));
+    Doubles out;
+    for (size_t e = 0; e < n; e++)
+      out.push_back(
+          tir_ir_load_f64(port.dtype, data + e * tir_dtype_size(port.dtype)));
+    return out;
+  }
   double Scalar(size_t output) {
     tir_port port;
     EXPECT_EQ(tir_program_output(program_.get(), output, &port), TIR_OK);

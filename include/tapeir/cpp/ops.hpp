@@ -241,6 +241,17 @@ inline Value scatter_add(Value base, Value indices, Value updates, int axis) {
   return (tir_scatter_add)(detail::owner({base, indices, updates}), base,
                            indices, updates, axis);
 }
+inline Value slice_at(Value x, Value start, int axis, std::int64_t size) {
+  return (tir_slice_at)(detail::owner(x, start), x, start, axis, size);
+}
+inline Value update_slice(Value base, Value value, Value start, int axis) {
+  return (tir_update_slice)(detail::owner({base, value, start}), base, value,
+                            start, axis);
+}
+inline Value assign_slice(Value target, Value value, Value start, int axis) {
+  return (tir_assign_slice)(detail::owner({target, value, start}), target,
+                            value, start, axis);
+}
 inline Value one_hot(Value indices, std::int64_t depth, tir_dtype dtype) {
   return (tir_one_hot)(indices.owner(), indices, depth, dtype);
 }
@@ -275,15 +286,24 @@ inline Value group_norm(Value x, Value weight, Value bias,
 inline Value batch_norm(Value x, Value weight, Value bias, Value running_mean,
                         Value running_variance, double momentum,
                         double epsilon) {
-  return (tir_batch_norm)(
-      detail::owner({x, weight, bias, running_mean, running_variance}), x,
-      weight, bias, running_mean, running_variance, momentum, epsilon);
+  return (tir_batch_norm)(detail::owner({x, weight, bias, running_mean,
+                                         running_variance}),
+                          x, weight, bias, running_mean, running_variance,
+                          momentum, epsilon);
 }
 /// A scale of 0 means 1 / sqrt(d).
 inline Value attention(Value q, Value k, Value v, Value mask = Value(),
                        bool causal = false, double scale = 0) {
   return (tir_attention)(detail::owner({q, k, v, mask}), q, k, v, mask, causal,
                          scale);
+}
+
+/// Only the first `length` positions are seen; causal: q is the last of them.
+inline Value attention_prefix(Value q, Value k, Value v, Value length,
+                              Value mask = Value(), bool causal = false,
+                              double scale = 0) {
+  return (tir_attention_prefix)(detail::owner({q, k, v, length, mask}), q, k, v,
+                                length, mask, causal, scale);
 }
 
 // --- loops and branches ----------------------------------------------------

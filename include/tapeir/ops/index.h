@@ -55,6 +55,42 @@ TIR_API tir_value tir_scatter_add(tir_tape *tape, tir_value base,
                                   tir_value indices, tir_value updates,
                                   int axis);
 
+/// A window of an axis that starts where the run says. tir_slice takes starts
+/// that are known when it is recorded.
+///
+///   x        [p..., n, q...]      any dtype; n is the size of `axis`
+///   start    [] or leading p...   i32 or i64, 0 … n - size: one for all, or
+///                                 one for each index of as many leading axes
+///   size     of the window, 0 … n
+///   returns  [p..., size, q...]   dtype of `x`
+///
+/// Gradient  dx = zeros with g in the window; x's data is not needed.
+/// Errors    TIR_ERR_SHAPE for an axis or a size out of range and a start of
+///           another shape, TIR_ERR_DTYPE for one of another dtype. A start
+///           below 0 or above n - size makes the run fail with TIR_ERR_VALUE
+///           before anything is assigned: the message names it, its position
+///           and the bound.
+/// Cost      linear in the window.
+/// Source    XLA DynamicSlice, which moves a start into range instead.
+TIR_API tir_value tir_slice_at(tir_tape *tape, tir_value x, tir_value start,
+                               int axis, int64_t size);
+
+/// `base` with `value` in a window of an axis that starts where the run says.
+///
+///   base     [p..., n, q...]      any dtype; n is the size of `axis`
+///   value    [p..., m, q...]      dtype of `base`, m <= n
+///   start    [] or leading p...   i32 or i64, 0 … n - m, as tir_slice_at
+///   returns  [p..., n, q...]      type of `base`
+///
+/// Gradient  dbase = g with zeros in the window, dvalue = the window of g.
+/// Errors    as tir_slice_at; TIR_ERR_SHAPE or TIR_ERR_DTYPE if `value` does
+///           not fit.
+/// Cost      linear in `value` where nobody needs `base` any more, as in
+///           tir_assign_slice; otherwise `base` is copied.
+/// Source    XLA DynamicUpdateSlice, which moves a start into range instead.
+TIR_API tir_value tir_update_slice(tir_tape *tape, tir_value base,
+                                   tir_value value, tir_value start, int axis);
+
 /// A new last axis that is 1 at each index and 0 elsewhere.
 ///
 ///   indices  [i...]          i32 or i64

@@ -127,30 +127,6 @@ TIR_API tir_value tir_batch_norm(tir_tape *tape, tir_value x, tir_value weight,
                                  tir_value running_variance, double momentum,
                                  double epsilon);
 
-/// softmax(q * k^T * scale + mask) * v: scaled dot-product attention.
-///
-///   q        [..., m, d]   f32 or f64
-///   k        [..., n, d]   same dtype as `q`
-///   v        [..., n, e]   same dtype as `q`
-///   mask     [...]         same dtype, broadcasts to [..., m, n]; -infinity
-///                          hides a position; optional
-///   causal   position i of q sees positions 0 … i of k only
-///   scale    0 means 1 / sqrt(d), for which d must be a fixed dim
-///   returns  [..., m, e]   same dtype
-///
-/// A row whose positions are all hidden is NaN. Recorded as matmul, softmax
-/// and ordinary ops.
-///
-/// Gradient  that of its ops; an exact 0 from positions that causal hides.
-/// Errors    those of tir_matmul and tir_add; TIR_ERR_ARGUMENT if the scale is
-///           not finite, TIR_ERR_UNSUPPORTED for a symbolic d without scale.
-/// Cost      2*m*n*(d + e) flops and memory for the m*n scores per leading
-///           index.
-/// Source    Vaswani et al., arXiv:1706.03762, equation 1.
-TIR_API tir_value tir_attention(tir_tape *tape, tir_value q, tir_value k,
-                                tir_value v, tir_value mask, bool causal,
-                                double scale);
-
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,26 @@
+// Loops of attention.
+#include <math.h>
+
+#include "exec/kernels/levels.h"
+#include "exec/kernels/levels/loops.h"
+#include "exec/kernels/levels/math.h"
+
+TIR_LOOP_PIECES_F32(exps_f32, tir_exp_f32(x))
+TIR_LOOP_1(exps_f64, double, double, exp(x))
+
+#define T float
+#define NAME(x) f32_##x
+#define EXPS exps_f32
+#define EXP(x) tir_exp_f32(x)
+#include "exec/kernels/levels/attention_template.h"
+
+#define T double
+#define NAME(x) f64_##x
+#define EXPS exps_f64
+#define EXP(x) exp(x)
+#include "exec/kernels/levels/attention_template.h"
+
+const tir_exec_level_attention TIR_LEVEL(tir_exec_attention) = {
+    .attention =
+        {[TIR_DTYPE_F32] = f32_attention, [TIR_DTYPE_F64] = f64_attention},
+};

@@ -1,0 +1,194 @@
+// Builders of attention: the scale, heads of q that share one of k and v, and
+// the form in ordinary ops for operands that the op does not take.
+
+#include <math.h>
+
+#include "ir/ops/attention.h"
+#include "ir/ops/rules.h"
+#include "ir/ops/window.h"
+
+static bool is_given(tir_value v) {
+  return v.owner != NULL || v.slot != 0 || v.generation != 0;
+}
+
+// A call: operands that are left out are all-zero handles.
+typedef struct attention {
+  tir_tape *tape;
+  const char *op;
+  tir_value q, k, v, mask, length;
+  bool causal;
+} attention;
+
+static tir_ir_type type_of(const attention *a, tir_value v) {
+  tir_ir_type type;
+  tir_ir_value_type(a->tape, v, &type);
+  return type;
+}
+
+static bool is_usable(const attention *a) {
+  tir_tape *t = a->tape;
+  return tir_ir_usable(t, a->q, a->op, "q") &&
+         tir_ir_usable(t, a->k, a->op, "k") &&
+         tir_ir_usable(t, a->v, a->op, "v") &&
+         (!is_given(a->mask) || tir_ir_usable(t, a->mask, a->op, "mask"));
+}
+
+// q times the scale; 0 stands for 1 / sqrt(d) for the size d of its last axis.
+static bool scale_query(attention *a, double scale) {
+  if (!isfinite(scale)) {
+    tir_ir_keep_error(a->tape, a->op, TIR_ERR_ARGUMENT,
+                      "scale is %g, expected a finite number", scale);
+    return false;
+  }
+  const tir_ir_type type = type_of(a, a->q);
+  const int last = type.rank - 1;
+  if (scale == 0) {
+    if (last >= 0 && type.symbols[last]) {
+      tir_ir_keep_error(a->tape, a->op, TIR_ERR_UNSUPPORTED,
+                        "axis %d of q is symbolic: give a scale", last);
+      return false;
+    }
+    // Of no features every score is 0, whatever the scale.
+    scale = last >= 0 && type.dims[last] > 0 ? 1 / sqrt((double)type.dims[last])
+                                             : 1;
+  }
+  a->q = tir_mul_scalar(a->tape, a->q, scale);
+  return tir_ir_ready(a->tape);
+}
+
+// --- ordinary ops ----------------------------------------------------------
+
+// Has k a leading axis that q would have to be repeated along?
+static bool is_wider(const tir_ir_type *q, const tir_ir_type *k) {
+  if (k->rank > q->rank) return true;
+  const int missing = q->rank - k->rank;
+  for (int i = 0; i < k->rank - 2; i++)
+    if (q->dims[i + missing] == 1 && k->dims[i] != 1) return true;
+  return false;
+}
+
+static tir_value record_written_out(const attention *a) {
+  tir_tape *t = a->tape;
+  tir_value scores = tir_matmul_t(t, a->q, a->k, false, true);
+  if (is_given(a->mask)) scores = tir_add(t, scores, a->mask);
+  if (!tir_ir_ready(t)) return tir_ir_refused(t, a->op);
+  if (a->causal) scores = tir_ir_see_the_past(t, scores);
+  return tir_matmul(t, tir_softmax(t, scores, -1), a->v);
+}
+
+// --- one op ----------------------------------------------------------------
+
+static tir_value record_op(const attention *a) {
+  const tir_attrs_attention attrs = {
+      .causal = a->causal,
+      .has_mask = is_given(a->mask),
+      .has_length = is_given(a->length),
+  };
+  tir_value in[5] = {a->q, a->k, a->v};
+  size_t n = 3;
+  if (attrs.has_mask) in[n++] = a->mask;
+  if (attrs.has_length) {
+    const int rank = type_of(a, a->k).rank;
+    in[n++] = tir_ir_check_range(a->tape, a->length, a->k, (tir_value){0},
+                                 rank > 1 ? rank - 2 : 0, 0);
+  }
+  return tir_ir_record(a->tape, TIR_OP_ATTENTION, in, n, &attrs);
+}
+
+// Heads of q for each of k and v; 0 if none are shared.
+static int64_t count_shared(const tir_ir_type *q, const tir_ir_type *k,
+                            const tir_ir_type *v) {
+  if (q->rank < 3 || k->rank != q->rank || v->rank != q->rank) return 0;
+  const int axis = q->rank - 3;
+  const int64_t heads = q->dims[axis], kept = k->dims[axis];
+  if (q->symbols[axis] || k->symbols[axis] || kept <= 1 || heads == kept ||
+      heads % kept != 0 || v->dims[axis] != kept)
+    return 0;
+  return heads / kept;
+}
+
+// x [..., heads, a, b] as [..., heads / n, n, a, b], or back with `joined`.
+static tir_value split_heads(const attention *a, tir_value x, int axis,
+                             int64_t n, bool joined) {
+  const tir_ir_type type = type_of(a, x);
+  int64_t dims[TIR_MAX_RANK + 1];
+  int rank = 0, n_symbols = 0;
+  for (int i = 0; i < type.rank; i++) {
+    if (joined && i == axis + 1) continue;
+    int64_t size = type.symbols[i] ? -1 : type.dims[i];
+    n_symbols += type.symbols[i] != 0;
+    if (i == axis) size = joined ? size * n : size / n;
+    dims[rank++] = size;
+    if (!joined && i == axis) dims[rank++] = n;
+  }
+  if (n_symbols > 1)
+    return tir_ir_keep_error(a->tape, a->op, TIR_ERR_UNSUPPORTED,
+                             "shared heads with %d symbolic dims, expected at "
+                             "most 1",
+                             n_symbols);
+  return tir_reshape(a->tape, x, dims, rank);
+}
+
+// The heads that share one become an axis that k and v broadcast along.
+static tir_value record_shared(attention a, int64_t n) {
+  tir_tape *t = a.tape;
+  const int axis = type_of(&a, a.q).rank - 3;
+  const int between = axis + 1;
+  a.q = split_heads(&a, a.q, axis, n, false);
+  a.k = tir_expand_dims(t, a.k, &between, 1);
+  a.v = tir_expand_dims(t, a.v, &between, 1);
+  if (is_given(a.mask)) {
+    const tir_ir_type mask = type_of(&a, a.mask);
+    const int own = mask.rank - 3;
+    const int behind = own + 1;
+    if (own >= 0)
+      a.mask = mask.dims[own] == 1 ? tir_expand_dims(t, a.mask, &behind, 1)
+                                   : split_heads(&a, a.mask, own, n, false);
+  }
+  const tir_value y = record_op(&a);
+  if (!tir_ir_ready(t)) return tir_ir_refused(t, a.op);
+  return split_heads(&a, y, axis, n, true);
+}
+
+static tir_value record_attention(attention a, double scale) {
+  if (!is_usable(&a) || !scale_query(&a, scale))
+    return tir_ir_refused(a.tape, a.op);
+  const tir_ir_type q = type_of(&a, a.q), k = type_of(&a, a.k),
+                    v = type_of(&a, a.v);
+  const int64_t n_shared = count_shared(&q, &k, &v);
+  if (n_shared > 0) return record_shared(a, n_shared);
+  if (!is_wider(&q, &k) && !is_wider(&q, &v)) return record_op(&a);
+  if (!is_given(a.length)) return record_written_out(&a);
+  return tir_ir_keep_error(a.tape, a.op, TIR_ERR_UNSUPPORTED,
+                           "k or v has leading axes that q has not: broadcast "
+                           "q first");
+}
+
+tir_value tir_attention(tir_tape *tape, tir_value q, tir_value k, tir_value v,
+                        tir_value mask, bool causal, double scale) {
+  return record_attention((attention){.tape = tape,
+                                      .op = "attention",
+                                      .q = q,
+                                      .k = k,
+                                      .v = v,
+                                      .mask = mask,
+                                      .causal = causal},
+                          scale);
+}
+
+tir_value tir_attention_prefix(tir_tape *tape, tir_value q, tir_value k,
+                               tir_value v, tir_value length, tir_value mask,
+                               bool causal, double scale) {
+  const char *op = "attention_prefix";
+  if (!tir_ir_usable(tape, length, op, "length"))
+    return tir_ir_refused(tape, op);
+  return record_attention((attention){.tape = tape,
+                                      .op = op,
+                                      .q = q,
+                                      .k = k,
+                                      .v = v,
+                                      .mask = mask,
+                                      .length = length,
+                                      .causal = causal},
+                          scale);
+}
