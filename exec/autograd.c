@@ -201,7 +201,9 @@ static bool check_rules(request *r) {
     }
     if (!depends) continue;
     frame->nodes.data[id].cone = frame->epoch;
-    if (tir_ir_desc(g, n)->vjp || tir_ir_op(g, n) == TIR_OP_GRADIENT)
+    if (tir_ir_op(g, n) == TIR_OP_GRADIENT ||
+        !tir_ir_op_no_gradient(tir_ir_desc(g, n), g->context,
+                               tir_ir_attrs(g, n)))
       continue;
     char text[128];
     const int wrote = snprintf(list + used, sizeof list - used, "%s%s",

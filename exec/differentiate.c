@@ -170,15 +170,16 @@ static void list_without_rule(differentiation *d, bool *reached) {
       any |= reached[data->out_first + i];
     if (!any) continue;
     const tir_op_desc *desc = tir_ir_desc(g, n);
-    if (!desc->vjp && !listed[data->op]) {
+    const char *why =
+        tir_ir_op_no_gradient(desc, g->context, tir_ir_attrs(g, n));
+    if (why && !listed[data->op]) {
       listed[data->op] = true;
       d->n_without_rule++;
       if (d->n_without_rule == 1)
         tir_base_fail(d->error, TIR_ERR_UNSUPPORTED,
                       "differentiate: no gradient of");
       tir_base_error_append(d->error, "%s %s (%s)",
-                            d->n_without_rule > 1 ? "," : "", desc->name,
-                            desc->no_gradient);
+                            d->n_without_rule > 1 ? "," : "", desc->name, why);
     }
     for (uint32_t i = 0; i < data->n_in; i++) {
       const tir_ir_value in = tir_ir_in(g, n, i);

@@ -87,11 +87,14 @@ static tir_value append(tir_tape *tape, tir_op op, const uint32_t *operands,
                         size_t n_in, const void *attrs,
                         const tir_ir_type *declared) {
   const tir_op_desc *desc = tir_ir_op_desc(op);
+  const size_t n_out = desc->count_outputs
+                           ? desc->count_outputs(tape->graph->context, attrs)
+                           : desc->n_outputs;
   tir_ir_node node;
   tir_error error;
   const tir_status status =
       tir_ir_append_checked(tape->graph, op, operands, n_in, attrs, declared,
-                            desc->n_outputs, &node, &error);
+                            n_out, &node, &error);
   if (status != TIR_OK)
     return tir_ir_keep_error(tape, NULL, status, "%s", error.message);
   flag_node(tape, node, op, operands, n_in);

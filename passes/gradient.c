@@ -193,10 +193,11 @@ static tir_status reverse_node(tir_expansion *x, tir_ir_node n) {
   }
   if (any) {
     const tir_op_desc *desc = tir_ir_desc(x->to, n);
-    if (!desc->vjp)
+    const char *why =
+        tir_ir_op_no_gradient(desc, x->context, tir_ir_attrs(x->to, n));
+    if (why)
       return tir_base_fail(x->error, TIR_ERR_UNSUPPORTED,
-                           "gradient: %s has no gradient: %s", desc->name,
-                           desc->no_gradient);
+                           "gradient: %s has no gradient: %s", desc->name, why);
     tir_ir_vjp q;
     TIR_TRY(lay_out_vjp(x, n, sums, &q));
     // The attributes may move while the rule records: give it a copy.

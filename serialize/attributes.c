@@ -19,13 +19,22 @@ static void encode_ints(tir_ser_attrs *out, const tir_ir_ints *ints) {
   integers->values = values;
 }
 
+static void encode_floats(tir_ser_attrs *out, const tir_ir_floats *floats) {
+  double *numbers = out->numbers[out->n];
+  memcpy(numbers, floats->v, sizeof floats->v);
+  Tapeir__Reals *reals = &out->reals[out->n];
+  tapeir__reals__init(reals);
+  reals->n_values = (size_t)floats->n;
+  reals->values = numbers;
+}
+
 static void encode_one(const tir_ir_attr *attr, const void *field,
                        tir_ser_attrs *out) {
   Tapeir__Attribute *message = &out->messages[out->n];
   tapeir__attribute__init(message);
   message->name = tir_ser_text(attr->name);
   int64_t number = 0;
-  if (attr->kind != TIR_ATTR_INTS) memcpy(&number, field, sizeof number);
+  memcpy(&number, field, sizeof number);
   switch (attr->kind) {
     case TIR_ATTR_I64:
       message->value_case = TAPEIR__ATTRIBUTE__VALUE_INTEGER;
@@ -47,6 +56,15 @@ static void encode_one(const tir_ir_attr *attr, const void *field,
       message->value_case = TAPEIR__ATTRIBUTE__VALUE_INTEGERS;
       encode_ints(out, field);
       message->integers = &out->integers[out->n];
+      break;
+    case TIR_ATTR_FLOATS:
+      message->value_case = TAPEIR__ATTRIBUTE__VALUE_REALS;
+      encode_floats(out, field);
+      message->reals = &out->reals[out->n];
+      break;
+    case TIR_ATTR_LABEL:
+      message->value_case = TAPEIR__ATTRIBUTE__VALUE_LABEL;
+      message->label = tir_ser_text(field);
       break;
   }
   out->list[out->n] = message;
@@ -81,6 +99,10 @@ static const char *kind_name(tir_ir_attr_kind kind) {
       return "a dtype";
     case TIR_ATTR_INTS:
       return "a list of integers";
+    case TIR_ATTR_FLOATS:
+      return "a list of real numbers";
+    case TIR_ATTR_LABEL:
+      return "a name";
   }
   return "unknown";
 }
@@ -97,6 +119,10 @@ static Tapeir__Attribute__ValueCase case_of(tir_ir_attr_kind kind) {
       return TAPEIR__ATTRIBUTE__VALUE_DTYPE;
     case TIR_ATTR_INTS:
       return TAPEIR__ATTRIBUTE__VALUE_INTEGERS;
+    case TIR_ATTR_FLOATS:
+      return TAPEIR__ATTRIBUTE__VALUE_REALS;
+    case TIR_ATTR_LABEL:
+      return TAPEIR__ATTRIBUTE__VALUE_LABEL;
   }
   return TAPEIR__ATTRIBUTE__VALUE__NOT_SET;
 }
@@ -132,6 +158,35 @@ static tir_status decode_ints(const tir_op_desc *desc, const tir_ir_attr *attr,
   return TIR_OK;
 }
 
+static tir_status decode_floats(const tir_op_desc *desc,
+                                const tir_ir_attr *attr,
+                                const Tapeir__Reals *reals, void *field,
+                                tir_error *error) {
+  if (reals->n_values > TIR_MAX_RANK)
+    return tir_base_fail(
+        error, TIR_ERR_LIMIT, "%s: attribute %s: %zu numbers, at most %d",
+        desc->name, attr->name, reals->n_values, TIR_MAX_RANK);
+  tir_ir_floats floats = {.n = (int64_t)reals->n_values};
+  if (reals->n_values)
+    memcpy(floats.v, reals->values, reals->n_values * sizeof *floats.v);
+  memcpy(field, &floats, sizeof floats);
+  return TIR_OK;
+}
+
+static tir_status decode_label(const tir_op_desc *desc, const tir_ir_attr *attr,
+                               const Tapeir__Attribute *message, void *field,
+                               tir_error *error) {
+  const ProtobufCBinaryData *text = &message->label;
+  if (tir_ir_label_set(field, (const char *)text->data, text->len))
+    return TIR_OK;
+  char quoted[TIR_QUOTED_MAX];
+  return tir_base_fail(error, TIR_ERR_FORMAT,
+                       "%s: attribute %s: %s is no name of at most %zu "
+                       "letters, digits and _ . - /",
+                       desc->name, attr->name, tir_ser_quote(text, quoted),
+                       sizeof((tir_ir_label *)0)->text - 1);
+}
+
 static tir_status decode_one(const tir_op_desc *desc, const tir_ir_attr *attr,
                              const Tapeir__Attribute *message, void *field,
                              tir_error *error) {
@@ -154,6 +209,10 @@ static tir_status decode_one(const tir_op_desc *desc, const tir_ir_attr *attr,
       return decode_dtype(desc, attr, message, field, error);
     case TIR_ATTR_INTS:
       return decode_ints(desc, attr, message->integers, field, error);
+    case TIR_ATTR_FLOATS:
+      return decode_floats(desc, attr, message->reals, field, error);
+    case TIR_ATTR_LABEL:
+      return decode_label(desc, attr, message, field, error);
   }
   return TIR_OK;
 }

@@ -29,7 +29,8 @@ typedef struct tir_op_info {
 /// One attribute of an op.
 typedef struct tir_attribute_info {
   const char *name;      ///< as in text and files
-  const char *kind;      ///< "int", "float", "bool", "dtype", "ints"
+  const char *kind;      ///< "int", "float", "bool", "dtype", "ints",
+                         ///< "floats", "name"
   bool required;         ///< has no default
   int64_t default_int;   ///< of an "int", "bool" or "dtype"
   double default_float;  ///< of a "float"
