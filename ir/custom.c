@@ -37,8 +37,7 @@ static const entry *find_in(const entry *list, const char *name,
 
 const tir_custom_op *tir_ir_custom_find(const tir_context *context,
                                         const char *name, int64_t version) {
-  const entry *found =
-      context ? find_in(newest(context), name, version) : NULL;
+  const entry *found = context ? find_in(newest(context), name, version) : NULL;
   return found ? &found->op : NULL;
 }
 
@@ -51,8 +50,7 @@ const tir_custom_op *tir_ir_custom_of(const tir_context *context,
 void tir_ir_custom_missing(const tir_context *context, const char *name,
                            int64_t version, char text[TIR_CUSTOM_TEXT_MAX]) {
   char quoted[TIR_QUOTED_MAX], of[40] = "", has[48] = "";
-  if (version != 0)
-    snprintf(of, sizeof of, " of version %" PRId64, version);
+  if (version != 0) snprintf(of, sizeof of, " of version %" PRId64, version);
   const tir_custom_op *other = tir_ir_custom_find(context, name, 0);
   if (other)
     snprintf(has, sizeof has, ": the newest is version %" PRId64,
@@ -112,10 +110,9 @@ static tir_status check_op(const tir_custom_op *op, tir_ir_label *name,
                          tir_base_quote(text, quoted), TIR_CUSTOM_MAX_NAME);
   TIR_TRY(check_counts(op, error));
   if (!op->infer || !op->run)
-    return tir_base_fail(error, TIR_ERR_ARGUMENT,
-                         "context_register_op: %s of %s is NULL",
-                         op->infer ? "run" : "infer",
-                         tir_base_quote(text, quoted));
+    return tir_base_fail(
+        error, TIR_ERR_ARGUMENT, "context_register_op: %s of %s is NULL",
+        op->infer ? "run" : "infer", tir_base_quote(text, quoted));
   for (size_t i = 0; i < 8; i++)
     if (op->reserved[i] != 0)
       return tir_base_fail(error, TIR_ERR_ARGUMENT,

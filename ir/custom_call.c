@@ -33,7 +33,8 @@ void tir_ir_custom_say(const tir_custom_op *op, const char *message,
   int n = snprintf(text, TIR_CUSTOM_TEXT_MAX, "%s: ", op->name);
   const size_t start = (size_t)n;
   if (size == 0) {
-    snprintf(text + start, TIR_CUSTOM_TEXT_MAX - start, "failed without a word");
+    snprintf(text + start, TIR_CUSTOM_TEXT_MAX - start,
+             "failed without a word");
     return;
   }
   if (size > TIR_CUSTOM_TEXT_MAX - 1 - start)
@@ -92,7 +93,8 @@ void tir_ir_custom_take_apart(const tir_custom_op *op,
 }
 
 static tir_custom_call begin(const tir_ir_custom_call *call, char *message) {
-  message[0] = '\0';
+  // A callback may leave a text without an end.
+  memset(message, 0, TIR_CUSTOM_TEXT_MAX);
   return (tir_custom_call){
       .user = call->op->user,
       .attrs = &call->attrs,

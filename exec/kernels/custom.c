@@ -2,17 +2,18 @@
 //
 // Scratch holds, after what the op asked for, the results that nobody reads:
 // the function need not know which those are.
+#include "ir/custom.h"
+
 #include "exec/float_control.h"
 #include "exec/kernels/call.h"
 #include "ir/base/checked.h"
-#include "ir/custom.h"
 
 enum { MAX_OPERANDS = 3 * TIR_CUSTOM_MAX_VALUES };
 
 typedef struct custom_params {
   tir_ir_custom_call call;
-  size_t n_in, n_out;    // of the node
-  size_t scratch_bytes;  // what the op asked for
+  size_t n_in, n_out;                    // of the node
+  size_t scratch_bytes;                  // what the op asked for
   size_t unread[TIR_CUSTOM_MAX_VALUES];  // where in scratch a result goes
 } custom_params;
 
@@ -30,8 +31,8 @@ static tir_status custom_run(const tir_exec_call *call) {
     if (!out[i]) out[i] = scratch + p->unread[i];
   }
   char text[TIR_CUSTOM_TEXT_MAX];
-  const tir_status status = tir_ir_custom_run(&p->call, in, out, scratch,
-                                              p->scratch_bytes, text);
+  const tir_status status =
+      tir_ir_custom_run(&p->call, in, out, scratch, p->scratch_bytes, text);
   // Whatever rounding mode the function left behind ends here.
   (void)tir_exec_float_enter();
   if (status == TIR_OK) return TIR_OK;
@@ -59,8 +60,8 @@ static tir_status custom_prepare(tir_exec_prepare *q) {
   char text[TIR_CUSTOM_TEXT_MAX];
   if (!op) {
     tir_ir_custom_missing(q->context, attrs->op.text, attrs->version, text);
-    return tir_base_fail(q->error, TIR_ERR_UNSUPPORTED, "%s: %s",
-                         q->desc->name, text);
+    return tir_base_fail(q->error, TIR_ERR_UNSUPPORTED, "%s: %s", q->desc->name,
+                         text);
   }
   custom_params *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;

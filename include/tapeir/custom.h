@@ -166,9 +166,8 @@ TIR_API tir_status tir_context_register_op(tir_context *context,
 ///           message, the node and its place; nothing is assigned then.
 /// Cost      that of `run`, plus zeroing gradients that did not arrive.
 TIR_API tir_value tir_custom(tir_tape *tape, const char *name,
-                             const tir_custom_attrs *attrs,
-                             const tir_value *in, size_t n_in, tir_value *out,
-                             size_t n_out);
+                             const tir_custom_attrs *attrs, const tir_value *in,
+                             size_t n_in, tir_value *out, size_t n_out);
 
 #ifdef __cplusplus
 }

@@ -3,13 +3,14 @@
 // Two ops with one set of rules: `custom` is an effect, `custom_pure` is not;
 // passes read that from the traits alone. A node with `wants` set is the op's
 // vjp_run, with its operands, its results and their gradients as operands.
+#include "ir/custom.h"
+
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ir/attr.h"
-#include "ir/custom.h"
 #include "ir/ops/checks.h"
 #include "ir/ops/rules.h"
 
@@ -211,8 +212,8 @@ static tir_status infer(const tir_ir_infer_query *q, bool pure) {
                        "%s: it is registered as %s, expected op %s", op->name,
                        op->pure ? "pure" : "an effect",
                        op->pure ? "custom_pure" : "custom");
-  TIR_TRY(check_count(q, op, "ints", (size_t)attrs->ints.n,
-                      (size_t)op->n_ints));
+  TIR_TRY(
+      check_count(q, op, "ints", (size_t)attrs->ints.n, (size_t)op->n_ints));
   TIR_TRY(check_count(q, op, "floats", (size_t)attrs->floats.n,
                       (size_t)op->n_floats));
   if (attrs->wants) return infer_backward(q, op, attrs->wants);
@@ -237,14 +238,18 @@ static void fill_gradients(const tir_ir_vjp *q, tir_value *out_grad) {
 }
 
 // A gradient of another type would show up far away, without the op's name.
-static void check_built(const tir_ir_vjp *q, const tir_custom_op *op,
-                        const char *call) {
+// Which dims carry a name is no business of the user's: that is put right.
+static void finish_built(const tir_ir_vjp *q, const tir_custom_op *op,
+                         const char *call) {
   for (size_t i = 0; i < q->n_in; i++) {
     if (!q->wants[i] || !tir_ir_has(q->in_grad[i])) continue;
     tir_ir_type is, expected;
     tir_ir_value_type(q->tape, q->in_grad[i], &is);
     tir_ir_value_type(q->tape, q->in[i], &expected);
-    if (same_type(&is, &expected)) continue;
+    if (same_type(&is, &expected)) {
+      q->in_grad[i] = tir_ir_grad_reshape(q->tape, q->in_grad[i], q->in[i]);
+      continue;
+    }
     char a[TIR_TYPE_TEXT_MAX], b[TIR_TYPE_TEXT_MAX];
     tir_ir_keep_error(q->tape, call, TIR_ERR_SHAPE,
                       "%s: its vjp_build gave operand %zu the gradient %s, "
@@ -280,7 +285,7 @@ static void build_vjp(const tir_ir_vjp *q, const tir_custom_op *op,
     tir_ir_keep_error(q->tape, call, tir_ir_custom_status(status), "%s", text);
     return;
   }
-  check_built(q, op, call);
+  finish_built(q, op, call);
 }
 
 static void record_vjp_run(const tir_ir_vjp *q, const tir_custom_op *op,
@@ -296,9 +301,8 @@ static void record_vjp_run(const tir_ir_vjp *q, const tir_custom_op *op,
   for (size_t i = 0; i < q->n_out; i++)
     if (tir_ir_has(out_grad[i])) in[n++] = out_grad[i];
   if (attrs.wants == 0) return;
-  const tir_value first =
-      tir_ir_record(q->tape, op->pure ? TIR_OP_CUSTOM_PURE : TIR_OP_CUSTOM, in,
-                    n, &attrs);
+  const tir_value first = tir_ir_record(
+      q->tape, op->pure ? TIR_OP_CUSTOM_PURE : TIR_OP_CUSTOM, in, n, &attrs);
   uint32_t at = 0;
   for (size_t i = 0; i < q->n_in; i++)
     if (q->wants[i]) q->in_grad[i] = tir_ir_result(q->tape, first, at++);
@@ -332,11 +336,11 @@ static tir_status infer_pure(const tir_ir_infer_query *q) {
 }
 
 // What the user's rule reads is not known: all is kept for it.
-#define CUSTOM_RULES                                                        \
-  .family = "custom", .operands = "x...", .max_inputs = 255,                \
-  .attrs = custom_attrs, .n_attrs = N_ATTRS,                                \
-  .attrs_size = sizeof(tir_attrs_custom), .vjp = custom_vjp,                \
-  .count_outputs = count_outputs, .refuses_gradient = refuses_gradient,     \
+#define CUSTOM_RULES                                                    \
+  .family = "custom", .operands = "x...", .max_inputs = 255,            \
+  .attrs = custom_attrs, .n_attrs = N_ATTRS,                            \
+  .attrs_size = sizeof(tir_attrs_custom), .vjp = custom_vjp,            \
+  .count_outputs = count_outputs, .refuses_gradient = refuses_gradient, \
   .needs = {{.in = UINT16_MAX, .out = UINT16_MAX}}
 
 const tir_op_desc tir_op_custom = {
@@ -425,7 +429,6 @@ tir_value tir_custom(tir_tape *tape, const char *name,
                              op->n_outputs, out ? "not" : "is");
   const tir_value first = tir_ir_record(
       tape, op->pure ? TIR_OP_CUSTOM_PURE : TIR_OP_CUSTOM, in, n_in, &words);
-  for (uint32_t i = 0; i < n_out; i++)
-    out[i] = tir_ir_result(tape, first, i);
+  for (uint32_t i = 0; i < n_out; i++) out[i] = tir_ir_result(tape, first, i);
   return first;
 }

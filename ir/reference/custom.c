@@ -2,18 +2,18 @@
 // user's: the same functions are called as by the kernel, on memory of their
 // own. What is checked here is all around them.
 
+#include "ir/custom.h"
+
 #include <stdint.h>
 
-#include "ir/custom.h"
 #include "ir/reference/reference.h"
 
 static tir_status eval_with(const tir_reference_call *call,
                             const tir_ir_custom_call *custom, void *scratch,
                             size_t scratch_bytes) {
   char text[TIR_CUSTOM_TEXT_MAX];
-  const tir_status status =
-      tir_ir_custom_run(custom, call->in_data, call->out_data, scratch,
-                        scratch_bytes, text);
+  const tir_status status = tir_ir_custom_run(
+      custom, call->in_data, call->out_data, scratch, scratch_bytes, text);
   if (status == TIR_OK) return TIR_OK;
   return tir_base_fail(call->error, status, "%s: %s", call->desc->name, text);
 }
