@@ -37,7 +37,8 @@ bool tir_ir_attrs_equal(const tir_op_desc *desc, const void *a, const void *b);
 // Equal attributes have equal hashes.
 uint64_t tir_ir_attrs_hash(const tir_op_desc *desc, const void *attrs);
 // What every kind demands by itself: a bool is 0 or 1, a dtype exists, a list
-// has 0 to TIR_MAX_RANK entries, a label its form. Ranges an op wants are for its infer.
+// has 0 to TIR_MAX_RANK entries, a label its form. Ranges an op wants are for
+// its infer.
 tir_status tir_ir_attrs_check(const tir_op_desc *desc, const void *attrs,
                               tir_error *error);
 

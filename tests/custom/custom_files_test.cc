@@ -254,10 +254,10 @@ TEST(CustomFiles, OpsThatChangedUnderTheirVersionAreRefused) {
     const Owned<tir_module> loaded(LoadBytes(other.get(), bytes, &error));
     EXPECT_EQ(loaded, nullptr);
     const std::string whole = error.message;
-    const size_t op = whole.find("custom: "), name = whole.find("lab/");
+    const size_t at = whole.find("custom: "), name = whole.find("lab/");
     EXPECT_EQ(whole.find("load: graph \"step\": node "), 0u) << whole;
-    EXPECT_NE(op, std::string::npos) << whole;
-    return whole.substr(name == std::string::npos ? op + 8 : name + 15);
+    EXPECT_NE(at, std::string::npos) << whole;
+    return whole.substr(name == std::string::npos ? at + 8 : name + 15);
   };
   EXPECT_EQ(message([](auto *op) { op->n_inputs = 2; }),
             "wrong number of operands: 1, expected 2");

@@ -51,7 +51,8 @@ TEST(Descriptors, AreComplete) {
     EXPECT_EQ(desc->n_attrs == 0, desc->attrs_size == 0);
     for (int a = 0; a < desc->n_attrs; a++) {
       const tir_ir_attr &attr = desc->attrs[a];
-      EXPECT_LE(attr.offset + tir_ir_attr_size(&attr), desc->attrs_size) << attr.name;
+      EXPECT_LE(attr.offset + tir_ir_attr_size(&attr), desc->attrs_size)
+          << attr.name;
       EXPECT_EQ(attr.offset % 8, 0u) << attr.name;
     }
   }

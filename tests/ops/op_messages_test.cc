@@ -110,7 +110,8 @@ std::vector<Mistake> Mistakes() {
               attrs->wants = 1;
             })),
        "custom: test.effect: it has no vjp_run"},
-      {Call(TIR_OP_CUSTOM_PURE, {F32({2}), F32({2})}, Product("test.effect", 1)),
+      {Call(TIR_OP_CUSTOM_PURE, {F32({2}), F32({2})},
+            Product("test.effect", 1)),
        "custom_pure: test.effect: it is registered as an effect, expected op "
        "custom"},
       {Call(TIR_OP_CUSTOM_PURE, {I32({2}), I32({2})}, Product("test.pure", 1)),
