@@ -56,6 +56,20 @@ static bool is_label(const tir_ir_label *label) {
          memcmp(&same, label, sizeof same) == 0;
 }
 
+const char *tir_ir_attrs_label(const tir_op_desc *desc, const void *attrs,
+                               char buffer[sizeof(tir_ir_label) + 1]) {
+  buffer[0] = '\0';
+  for (size_t i = 0; i < desc->n_attrs; i++) {
+    if (desc->attrs[i].kind != TIR_ATTR_LABEL) continue;
+    const tir_ir_label *label = tir_ir_attr_field(&desc->attrs[i], attrs);
+    buffer[0] = ' ';
+    memcpy(buffer + 1, label->text, sizeof label->text);
+    buffer[sizeof *label] = '\0';
+    break;
+  }
+  return buffer;
+}
+
 // --- fields ----------------------------------------------------------------
 
 const tir_ir_attr *tir_ir_attr_find(const tir_op_desc *desc, const char *name,

@@ -25,6 +25,11 @@ size_t tir_ir_attr_used(const tir_ir_attr *attr, const void *attrs);
 // Writes a label (the text and zeros); false if `text` is none.
 bool tir_ir_label_set(tir_ir_label *label, const char *text, size_t size);
 
+// The name that tells nodes of the op apart in messages, with a space before
+// it: " acme.soft" of a custom op. "" if there is none.
+const char *tir_ir_attrs_label(const tir_op_desc *desc, const void *attrs,
+                               char buffer[sizeof(tir_ir_label) + 1]);
+
 // By name, NULL if the op has none of that name.
 const tir_ir_attr *tir_ir_attr_find(const tir_op_desc *desc, const char *name,
                                     size_t size);

@@ -67,8 +67,9 @@ TEST_F(CustomGraph, GivesHigherOrdersByVjpBuild) {
   EXPECT_EQ(tir_gradcheck(c(), fn, run, in, 2, &options, &error),
             TIR_ERR_UNSUPPORTED);
   EXPECT_NE(std::string(error.message)
-                .find("custom_pure has no gradient: it is a vjp_run, which is "
-                      "known at data only: a vjp_build can be differentiated "
+                .find("custom_pure test.pure_run has no gradient: it is a "
+                      "vjp_run, which is known at data only: a vjp_build can "
+                      "be differentiated "
                       "again"),
             std::string::npos)
       << error.message;
@@ -154,7 +155,7 @@ TEST_F(CustomGraph, WithoutARuleIsRefusedAtTheCall) {
   tir_mode_end(t);
   tir_backward(t, y);
   EXPECT_EQ(Error(),
-            "backward: 1 op on the way without a gradient: custom_pure "
+            "backward: 1 op on the way without a gradient: custom_pure plain "
             "(model.c:7)");
   tir_output(t, "y", y);
   const tir_graph *graph = End();
@@ -162,9 +163,10 @@ TEST_F(CustomGraph, WithoutARuleIsRefusedAtTheCall) {
   EXPECT_EQ(
       tir_graph_differentiate(graph, nullptr, 0, true, &differentiated, &error),
       TIR_ERR_UNSUPPORTED);
-  EXPECT_STREQ(error.message,
-               "differentiate: no gradient of custom_pure (it has neither "
-               "vjp_run nor vjp_build)");
+  EXPECT_STREQ(
+      error.message,
+      "differentiate: no gradient of custom_pure plain (it has neither "
+      "vjp_run nor vjp_build)");
 }
 
 // --- what passes do --------------------------------------------------------
