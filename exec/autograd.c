@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "exec/live.h"
+#include "ir/attr.h"
+#include "ir/base/list.h"
 #include "tapeir/ops.h"
 
 typedef struct request {
@@ -35,15 +37,20 @@ static const char *name_of(const tir_tape *tape, uint32_t value,
   return tir_ir_name_text(tape->graph, (tir_ir_value){value}, buffer);
 }
 
+enum { NODE_TEXT_MAX = 200 };
+
 // "matmul (net.c:41)" of a node.
 static const char *node_text(const tir_tape *tape, uint32_t id,
-                             char buffer[128]) {
+                             char buffer[NODE_TEXT_MAX]) {
   const tir_ir_node_data *node = &tape->graph->nodes.data[id];
-  const char *op = tir_ir_op_desc((tir_op)node->op)->name;
+  const tir_op_desc *desc = tir_ir_op_desc((tir_op)node->op);
+  char label[sizeof(tir_ir_label) + 1];
+  tir_ir_attrs_label(desc, tir_ir_attrs(tape->graph, (tir_ir_node){id}), label);
   if (node->site)
-    snprintf(buffer, 128, "%s (%.90s)", op, node->site);
+    snprintf(buffer, NODE_TEXT_MAX, "%s%s (%.90s)", desc->name, label,
+             node->site);
   else
-    snprintf(buffer, 128, "%s", op);
+    snprintf(buffer, NODE_TEXT_MAX, "%s%s", desc->name, label);
   return buffer;
 }
 
@@ -154,7 +161,7 @@ static bool walk(request *r) {
     return false;
   }
   if (!released) return true;
-  char text[128], name[TIR_QUOTED_MAX + 1];
+  char text[NODE_TEXT_MAX], name[TIR_QUOTED_MAX + 1];
   for (size_t i = 0; i < r->n_heads; i++) {
     const uint32_t head = r->operands.data[i];
     if (r->frame->graph->values.data[head].node != released) continue;
@@ -183,8 +190,8 @@ static bool check_rules(request *r) {
     if (id < low) low = id;
     if (id > high) high = id;
   }
-  char list[320] = "";
-  size_t n_missing = 0, used = 0;
+  tir_base_list list;
+  tir_base_list_begin(&list, g->context, TIR_ERR_UNSUPPORTED);
   for (uint32_t id = low; id <= high; id++) {
     const tir_ir_node n = {id};
     if (frame->nodes.data[id].mark != frame->epoch) continue;
@@ -198,19 +205,20 @@ static bool check_rules(request *r) {
     }
     if (!depends) continue;
     frame->nodes.data[id].cone = frame->epoch;
-    if (tir_ir_desc(g, n)->vjp || tir_ir_op(g, n) == TIR_OP_GRADIENT)
-      continue;
-    char text[128];
-    const int wrote = snprintf(list + used, sizeof list - used, "%s%s",
-                               n_missing++ ? ", " : "",
-                               node_text(r->tape, id, text));
-    if (wrote > 0) used += (size_t)wrote;
-    if (used >= sizeof list) used = sizeof list - 1;
+    if (tir_ir_op(g, n) == TIR_OP_GRADIENT) continue;
+    const char *why = tir_ir_op_no_gradient(tir_ir_desc(g, n), g->context,
+                                            tir_ir_attrs(g, n));
+    if (!why) continue;
+    char text[NODE_TEXT_MAX];
+    node_text(r->tape, id, text);
+    tir_base_list_add(&list, text, "%s: %s has no gradient: %s", r->call, text,
+                      why);
   }
-  if (!n_missing) return true;
-  tir_ir_keep_error(r->tape, r->call, TIR_ERR_UNSUPPORTED,
-                    "%zu op%s on the way without a gradient: %s", n_missing,
-                    n_missing == 1 ? "" : "s", list);
+  if (!list.n) return true;
+  tir_ir_keep_error(r->tape, r->call, list.status,
+                    "%zu op%s on the way without a gradient: %s", list.n,
+                    list.n == 1 ? "" : "s", tir_base_list_text(&list));
+  r->tape->error.n_more = tir_base_list_n_more(&list);
   return false;
 }
 

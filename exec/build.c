@@ -130,6 +130,11 @@ static tir_status substitute(building *b, const uint32_t *map) {
   for (size_t i = 0; i < b->slice->substitutes.count; i += 2) {
     const uint32_t value = map[value_of(b, b->slice->substitutes.data[i])];
     const uint32_t by = map[b->externals[b->slice->substitutes.data[i + 1]]];
+    // An effect that ran before is here for its types alone. All its results
+    // are read from memory, so nothing else needs it, and it may not run again.
+    const tir_ir_node maker = tir_ir_producer(b->to, (tir_ir_value){value});
+    if (tir_ir_desc(b->to, maker)->traits & TIR_TRAIT_EFFECT)
+      tir_ir_remove(b->to, maker);
     TIR_TRY(tir_ir_replace_uses(b->to, (tir_ir_value){value},
                                 (tir_ir_value){by}, b->error));
   }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ir/attr.h"
+#include "ir/base/list.h"
 #include "ir/module.h"
 #include "ir/record.h"
 #include "passes/pass.h"
@@ -24,7 +26,6 @@ typedef struct differentiation {
   id_vec operands;  // heads, their gradients, then variables
   id_vec wrt;
   id_vec head_of;  // by head: number of the output
-  uint32_t n_without_rule;
   tir_error *error;
 } differentiation;
 
@@ -156,7 +157,8 @@ static tir_status add_head_input(differentiation *d, uint32_t head,
 // --- ops without a rule ----------------------------------------------------
 
 // Names every op between heads and variables that has no rule, each once.
-static void list_without_rule(differentiation *d, bool *reached) {
+static void list_without_rule(const differentiation *d, bool *reached,
+                              tir_base_list *list) {
   const tir_ir_graph *g = d->graph;
   bool listed[TIR_N_OPS] = {false};
   for (size_t i = 0; i < d->operands.count; i++)
@@ -170,15 +172,15 @@ static void list_without_rule(differentiation *d, bool *reached) {
       any |= reached[data->out_first + i];
     if (!any) continue;
     const tir_op_desc *desc = tir_ir_desc(g, n);
-    if (!desc->vjp && !listed[data->op]) {
-      listed[data->op] = true;
-      d->n_without_rule++;
-      if (d->n_without_rule == 1)
-        tir_base_fail(d->error, TIR_ERR_UNSUPPORTED,
-                      "differentiate: no gradient of");
-      tir_base_error_append(d->error, "%s %s (%s)",
-                            d->n_without_rule > 1 ? "," : "", desc->name,
-                            desc->no_gradient);
+    const char *why =
+        tir_ir_op_no_gradient(desc, g->context, tir_ir_attrs(g, n));
+    if (why && !listed[data->op]) {
+      // Which custom op a node is decides by itself.
+      listed[data->op] = !desc->refuses_gradient;
+      char item[240], label[sizeof(tir_ir_label) + 1];
+      snprintf(item, sizeof item, "%s%s (%s)", desc->name,
+               tir_ir_attrs_label(desc, tir_ir_attrs(g, n), label), why);
+      tir_base_list_add(list, item, "differentiate: no gradient of %s", item);
     }
     for (uint32_t i = 0; i < data->n_in; i++) {
       const tir_ir_value in = tir_ir_in(g, n, i);
@@ -193,9 +195,15 @@ static tir_status check_rules(differentiation *d) {
   const size_t bytes = d->graph->values.count;
   bool *reached = tir_base_alloc_zero(d->context, bytes, 1);
   if (!reached) return tir_base_fail_memory(d->error, bytes);
-  list_without_rule(d, reached);
+  tir_base_list list;
+  tir_base_list_begin(&list, d->context, TIR_ERR_UNSUPPORTED);
+  list_without_rule(d, reached, &list);
   tir_base_free(d->context, reached, bytes, 1);
-  return d->n_without_rule > 0 ? TIR_ERR_UNSUPPORTED : TIR_OK;
+  if (list.n == 0) return TIR_OK;
+  tir_base_fail(d->error, list.status, "differentiate: no gradient of %s",
+                tir_base_list_text(&list));
+  if (d->error) d->error->n_more = tir_base_list_n_more(&list);
+  return list.status;
 }
 
 // --- the call --------------------------------------------------------------

@@ -4,11 +4,13 @@
 //
 // Each part starts on 64 bytes. The instance struct lives in its own block, so
 // an instance in the caller's memory costs no allocation at all.
+#include <stdio.h>
 #include <string.h>
 
 #include "exec/program.h"
 #include "exec/threads.h"
 #include "ir/base/checked.h"
+#include "ir/base/list.h"
 
 struct tir_instance {
   tir_program *program;
@@ -46,6 +48,29 @@ size_t tir_exec_table_bytes(const tir_program *program) {
 
 // --- binding parameters ----------------------------------------------------
 
+// All parameters that the module lacks, when one was found missing.
+static tir_status list_missing(const tir_instance *instance,
+                               tir_error *error) {
+  const tir_program *program = instance->program;
+  tir_base_list list;
+  tir_base_list_begin(&list, program->context, TIR_ERR_ARGUMENT);
+  for (uint32_t i = 0; i < program->n_params; i++) {
+    const tir_ir_value value =
+        tir_ir_out(program->graph, program->params[i], 0);
+    const char *name = tir_ir_value_name(program->graph, value);
+    const tir_ir_param *param = tir_ir_module_param(instance->module, name);
+    if (param && param->tensor) continue;
+    char quoted[TIR_QUOTED_MAX];
+    tir_base_list_add(&list, tir_base_quote(name, quoted),
+                      "instance: the module has no parameter %s", quoted);
+  }
+  tir_base_fail(error, list.status, "instance: the module has no %s %s",
+                list.n == 1 ? "parameter" : "parameters",
+                tir_base_list_text(&list));
+  if (error) error->n_more = tir_base_list_n_more(&list);
+  return list.status;
+}
+
 static tir_status bind_param(tir_instance *instance, uint32_t i,
                              tir_error *error) {
   const tir_program *program = instance->program;
@@ -60,9 +85,7 @@ static tir_status bind_param(tir_instance *instance, uint32_t i,
                          "NULL",
                          quoted);
   const tir_ir_param *param = tir_ir_module_param(instance->module, name);
-  if (!param || !param->tensor)
-    return tir_base_fail(error, TIR_ERR_ARGUMENT,
-                         "instance: the module has no parameter %s", quoted);
+  if (!param || !param->tensor) return list_missing(instance, error);
 
   tir_ir_type type, has = {0};
   tir_ir_type_of(graph, value, &type);
@@ -308,6 +331,27 @@ const void *tir_instance_output(const tir_instance *instance, size_t index) {
 
 // --- running ---------------------------------------------------------------
 
+static tir_status list_unbound(const tir_instance *instance,
+                               tir_error *error) {
+  const tir_program *program = instance->program;
+  tir_base_list list;
+  tir_base_list_begin(&list, program->context, TIR_ERR_STATE);
+  for (uint32_t i = 0; i < program->n_inputs; i++) {
+    if (instance->ptr[program->first_external + i] || !program->input_read[i])
+      continue;
+    char quoted[TIR_QUOTED_MAX], item[TIR_QUOTED_MAX + 16];
+    const tir_ir_value value = program->graph->inputs.data[i];
+    tir_base_quote(tir_ir_value_name(program->graph, value), quoted);
+    snprintf(item, sizeof item, "%u %s", i, quoted);
+    tir_base_list_add(&list, item, "run: input %s is not bound", item);
+  }
+  tir_base_fail(error, list.status, "run: %s %s %s not bound",
+                list.n == 1 ? "input" : "inputs", tir_base_list_text(&list),
+                list.n == 1 ? "is" : "are");
+  if (error) error->n_more = tir_base_list_n_more(&list);
+  return list.status;
+}
+
 static tir_status check_run(const tir_instance *instance,
                             const tir_run_options *options, tir_error *error) {
   if (options)
@@ -318,16 +362,7 @@ static tir_status check_run(const tir_instance *instance,
                              "run: a reserved option is set: built for a "
                              "newer header");
   if (instance->n_unbound == 0) return TIR_OK;
-  const tir_program *program = instance->program;
-  uint32_t i = 0;
-  while (instance->ptr[program->first_external + i] || !program->input_read[i])
-    i++;
-  char quoted[TIR_QUOTED_MAX];
-  return tir_base_fail(
-      error, TIR_ERR_STATE, "run: input %u %s is not bound", i,
-      tir_base_quote(
-          tir_ir_value_name(program->graph, program->graph->inputs.data[i]),
-          quoted));
+  return list_unbound(instance, error);
 }
 
 // Places inside of bound memory (views) follow their bases.

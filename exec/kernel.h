@@ -67,7 +67,8 @@ typedef struct tir_exec_prepare {
   const tir_ir_type *out;
   size_t n_out;
   const bool *out_used;
-  int cpu_level;          // TIR_CPU_*
+  const tir_context *context;  // of the graph, for custom ops
+  int cpu_level;               // TIR_CPU_*
   tir_base_arena *arena;  // of the program, for the parameter block
   tir_error *error;
   struct tir_program *const *bodies;  // of a control node, compiled, in order

@@ -15,10 +15,64 @@ static int64_t load_i64(const tir_ir_attr *attr, const void *attrs) {
   return value;
 }
 
-static const tir_ir_ints *load_ints(const tir_ir_attr *attr,
-                                    const void *attrs) {
-  return tir_ir_attr_field(attr, attrs);
+_Static_assert(sizeof(tir_ir_ints) == sizeof(tir_ir_floats),
+               "lists are laid out alike");
+
+static bool is_list(const tir_ir_attr *attr) {
+  return attr->kind == TIR_ATTR_INTS || attr->kind == TIR_ATTR_FLOATS;
 }
+
+size_t tir_ir_attr_size(const tir_ir_attr *attr) {
+  if (is_list(attr)) return sizeof(tir_ir_ints);
+  return attr->kind == TIR_ATTR_LABEL ? sizeof(tir_ir_label) : sizeof(int64_t);
+}
+
+size_t tir_ir_attr_used(const tir_ir_attr *attr, const void *attrs) {
+  if (!is_list(attr)) return tir_ir_attr_size(attr);
+  const int64_t n = load_i64(attr, attrs);
+  const size_t n_used = n < 0 || n > TIR_MAX_RANK ? TIR_MAX_RANK : (size_t)n;
+  return (1 + n_used) * sizeof(int64_t);
+}
+
+// --- labels ----------------------------------------------------------------
+
+static bool is_label_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' || c == '/';
+}
+
+bool tir_ir_label_set(tir_ir_label *label, const char *text, size_t size) {
+  memset(label, 0, sizeof *label);
+  if (size >= sizeof label->text) return false;
+  for (size_t i = 0; i < size; i++)
+    if (!is_label_char(text[i])) return false;
+  if (size) memcpy(label->text, text, size);
+  return true;
+}
+
+// What a label may be: characters of the set, then zeros to the end.
+static bool is_label(const tir_ir_label *label) {
+  const size_t size = strnlen(label->text, sizeof label->text);
+  tir_ir_label same;
+  return tir_ir_label_set(&same, label->text, size) &&
+         memcmp(&same, label, sizeof same) == 0;
+}
+
+const char *tir_ir_attrs_label(const tir_op_desc *desc, const void *attrs,
+                               char buffer[sizeof(tir_ir_label) + 1]) {
+  buffer[0] = '\0';
+  for (size_t i = 0; i < desc->n_attrs; i++) {
+    if (desc->attrs[i].kind != TIR_ATTR_LABEL) continue;
+    const tir_ir_label *label = tir_ir_attr_field(&desc->attrs[i], attrs);
+    buffer[0] = ' ';
+    memcpy(buffer + 1, label->text, sizeof label->text);
+    buffer[sizeof *label] = '\0';
+    break;
+  }
+  return buffer;
+}
+
+// --- fields ----------------------------------------------------------------
 
 // Linear: ops have a handful of attributes, and text and files name them once.
 const tir_ir_attr *tir_ir_attr_find(const tir_op_desc *desc, const char *name,
@@ -39,7 +93,7 @@ void tir_ir_attrs_default(const tir_op_desc *desc, void *attrs) {
     char *field = (char *)attrs + attr->offset;
     if (attr->kind == TIR_ATTR_F64)
       memcpy(field, &attr->default_f64, sizeof attr->default_f64);
-    else if (attr->kind != TIR_ATTR_INTS)
+    else if (tir_ir_attr_size(attr) == sizeof attr->default_i64)
       memcpy(field, &attr->default_i64, sizeof attr->default_i64);
   }
 }
@@ -53,18 +107,13 @@ bool tir_ir_attr_is_default(const tir_ir_attr *attr, const void *attrs) {
     case TIR_ATTR_F64:
       return memcmp(field, &attr->default_f64, sizeof(double)) == 0;
     case TIR_ATTR_INTS:
-      return load_ints(attr, attrs)->n == 0;
+    case TIR_ATTR_FLOATS:
+      return load_i64(attr, attrs) == 0;
+    case TIR_ATTR_LABEL:
+      return *(const char *)field == '\0';
     default:
       return memcmp(field, &attr->default_i64, sizeof(int64_t)) == 0;
   }
-}
-
-// Bytes of a field that mean something.
-static size_t field_size(const tir_ir_attr *attr, const void *attrs) {
-  if (attr->kind != TIR_ATTR_INTS) return sizeof(int64_t);
-  const int64_t n = load_ints(attr, attrs)->n;
-  const size_t n_used = n < 0 || n > TIR_MAX_RANK ? TIR_MAX_RANK : (size_t)n;
-  return (1 + n_used) * sizeof(int64_t);
 }
 
 bool tir_ir_attrs_equal(const tir_op_desc *desc, const void *a, const void *b) {
@@ -74,7 +123,7 @@ bool tir_ir_attrs_equal(const tir_op_desc *desc, const void *a, const void *b) {
     const tir_ir_attr *attr = &desc->attrs[i];
     // The length of a list is its first word, so a shorter one differs there.
     if (memcmp(tir_ir_attr_field(attr, a), tir_ir_attr_field(attr, b),
-               field_size(attr, a)) != 0)
+               tir_ir_attr_used(attr, a)) != 0)
       return false;
   }
   return true;
@@ -88,7 +137,8 @@ uint64_t tir_ir_attrs_hash(const tir_op_desc *desc, const void *attrs) {
   for (size_t i = 0; i < desc->n_attrs; i++) {
     const tir_ir_attr *attr = &desc->attrs[i];
     const uint64_t field =
-        tir_base_hash(tir_ir_attr_field(attr, attrs), field_size(attr, attrs));
+        tir_base_hash(tir_ir_attr_field(attr, attrs),
+                      tir_ir_attr_used(attr, attrs));
     hash = hash * 0x9e3779b97f4a7c15u + field;
   }
   return hash;
@@ -109,7 +159,15 @@ static tir_status check_field(const tir_op_desc *desc, const tir_ir_attr *attr,
       return tir_base_fail(error, TIR_ERR_ARGUMENT,
                            "%s: %s is %" PRId64 ", which is no dtype",
                            desc->name, attr->name, value);
+    case TIR_ATTR_LABEL:
+      if (is_label(tir_ir_attr_field(attr, attrs))) return TIR_OK;
+      return tir_base_fail(error, TIR_ERR_ARGUMENT,
+                           "%s: %s is no name: expected at most %zu letters, "
+                           "digits and _ . - /",
+                           desc->name, attr->name,
+                           sizeof((tir_ir_label *)0)->text - 1);
     case TIR_ATTR_INTS:
+    case TIR_ATTR_FLOATS:
       if (value >= 0 && value <= TIR_MAX_RANK) return TIR_OK;
       return tir_base_fail(error, TIR_ERR_ARGUMENT,
                            "%s: %s has %" PRId64 " entries, expected 0 to %d",

@@ -1,7 +1,8 @@
 // Attribute structs of the ops that have any.
 //
-// Every field is an 8-byte word or a tir_ir_ints, so a struct has no padding
-// and may be hashed, compared and copied as bytes. Attributes are structural:
+// Every field is made of 8-byte words (a number, a tir_ir_ints, _floats or
+// _label), so a struct has no padding and may be hashed, compared and copied
+// as bytes. Attributes are structural:
 // numbers that change from run to run are operands, not attributes.
 #ifndef TAPEIR_IR_ATTRS_H
 #define TAPEIR_IR_ATTRS_H
@@ -14,6 +15,17 @@ typedef struct tir_ir_ints {
   int64_t n;
   int64_t v[TIR_MAX_RANK];
 } tir_ir_ints;
+
+typedef struct tir_ir_floats {
+  int64_t n;
+  double v[TIR_MAX_RANK];
+} tir_ir_floats;
+
+// Letters, digits and _ . - / in front of zero bytes, of which there is one at
+// least: a name that is no string of a graph, so that it compares as words.
+typedef struct tir_ir_label {
+  char text[64];
+} tir_ir_label;
 
 typedef struct tir_attrs_param {
   int64_t kind;  // tir_param_kind
@@ -31,6 +43,16 @@ typedef struct tir_attrs_gradient {
   int64_t n_heads;
   int64_t create_graph;
 } tir_attrs_gradient;
+
+// custom, custom_pure. Bit i of `wants`: the node is the op's vjp_run and gives
+// operand i's gradient; 0: it is the op itself.
+typedef struct tir_attrs_custom {
+  tir_ir_label op;
+  int64_t version;
+  int64_t wants;
+  tir_ir_ints ints;
+  tir_ir_floats floats;
+} tir_attrs_custom;
 
 typedef struct tir_attrs_dtype {  // cast, arange is {dtype, n}
   int64_t dtype;

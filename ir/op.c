@@ -33,6 +33,13 @@ tir_op tir_ir_op_find(const char *name, size_t size) {
   return TIR_OP_NONE;
 }
 
+const char *tir_ir_op_no_gradient(const tir_op_desc *desc,
+                                  const tir_context *context,
+                                  const void *attrs) {
+  if (!desc->vjp) return desc->no_gradient;
+  return desc->refuses_gradient ? desc->refuses_gradient(context, attrs) : NULL;
+}
+
 // The name of operand i in a list like "a, b" or "state, x...": the last name
 // of a variadic op stands for all that follow.
 static const char *operand_name(const tir_op_desc *desc, size_t i,

@@ -39,12 +39,14 @@ enum {
 
 typedef enum tir_ir_attr_kind {
   TIR_ATTR_I64,
-  TIR_ATTR_F64,    // stored as double
-  TIR_ATTR_BOOL,   // int64_t 0 or 1
-  TIR_ATTR_DTYPE,  // int64_t, printed as its name
-  TIR_ATTR_INTS,   // tir_ir_ints
-  TIR_ATTR_BODY,   // int64_t number of a body of the graph, from 1; such
-                   // attributes stand first, all required (ir/body.h)
+  TIR_ATTR_F64,     // stored as double
+  TIR_ATTR_BOOL,    // int64_t 0 or 1
+  TIR_ATTR_DTYPE,   // int64_t, printed as its name
+  TIR_ATTR_INTS,    // tir_ir_ints
+  TIR_ATTR_BODY,    // int64_t number of a body of the graph, from 1; such
+                    // attributes stand first, all required (ir/body.h)
+  TIR_ATTR_FLOATS,  // tir_ir_floats
+  TIR_ATTR_LABEL,   // tir_ir_label, empty unless required
 } tir_ir_attr_kind;
 
 typedef struct tir_ir_attr {
@@ -52,7 +54,7 @@ typedef struct tir_ir_attr {
   tir_ir_attr_kind kind;
   uint32_t offset;
   int64_t default_i64;    // I64, BOOL, DTYPE
-  double default_f64;     // F64; an INTS default is always empty
+  double default_f64;     // F64; the default of a list is always empty
   bool required;          // no default: always written
 } tir_ir_attr;
 
@@ -105,7 +107,7 @@ typedef struct tir_ir_needs {
   uint16_t out;
 } tir_ir_needs;
 
-enum { TIR_MAX_OUTPUTS = 4, TIR_MAX_FIXED_INPUTS = 10 };
+enum { TIR_MAX_OUTPUTS = 8, TIR_MAX_FIXED_INPUTS = 10 };
 
 struct tir_op_desc {
   const char *name;
@@ -114,7 +116,8 @@ struct tir_op_desc {
   const char *operands; // names, comma-separated: "a, b"; "x..." if variadic
   uint8_t min_inputs;
   uint8_t max_inputs;   // 255: any number
-  uint8_t n_outputs;    // fixed number; 0: given when recorded
+  uint8_t n_outputs;    // fixed number; 0: given when recorded, or told by
+                        // count_outputs
   uint32_t traits;
   // Bit i: operand i gives only its shape, its data is never read. For a
   // variadic op bit 15 stands for all operands from 15 on.
@@ -133,6 +136,11 @@ struct tir_op_desc {
   const char *no_gradient;  // the reason
   // The rule may read the data of all operands and outputs: `needs` is unused.
   bool needs_all;
+  // Of an op whose attributes decide (custom); else NULL. Results of a node,
+  // and why it has no gradient after all (NULL: it has one).
+  size_t (*count_outputs)(const tir_context *context, const void *attrs);
+  const char *(*refuses_gradient)(const tir_context *context,
+                                  const void *attrs);
   // By operand; a variadic op uses entry 0 for all.
   tir_ir_needs needs[TIR_MAX_FIXED_INPUTS];
   // Right identity: op(x, identity) = x bit for bit on floats.
@@ -164,6 +172,10 @@ static inline tir_ir_needs tir_ir_op_needs(const tir_op_desc *desc, size_t i) {
   if (desc->max_inputs == 255) i = 0;
   return i < TIR_MAX_FIXED_INPUTS ? desc->needs[i] : (tir_ir_needs){0, 0};
 }
+// Why a node with these attributes has no gradient; NULL if it has one.
+const char *tir_ir_op_no_gradient(const tir_op_desc *desc,
+                                  const tir_context *context,
+                                  const void *attrs);
 
 // --- generic inference -----------------------------------------------------
 // For descriptors: each checks operand dtypes as its name says.

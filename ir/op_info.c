@@ -2,7 +2,7 @@
 // infer, so that the answer cannot differ from what happens.
 #include <string.h>
 
-#include "ir/op.h"
+#include "ir/attr.h"
 #include "tapeir/inspect.h"
 
 // --- probing dtypes --------------------------------------------------------
@@ -31,7 +31,7 @@ static void probe_attrs(const tir_op_desc *desc, tir_dtype dtype,
       *word = (uint64_t)dtype;
     else if (attr->kind == TIR_ATTR_INTS)
       memcpy(word, list, sizeof *list);
-    else
+    else if (tir_ir_attr_size(attr) == sizeof *word)
       *word = (uint64_t)(attr->required ? list->n == 0 : attr->default_i64);
   }
 }
@@ -82,7 +82,8 @@ static bool probe(const tir_op_desc *desc, tir_dtype dtype, int pattern,
 
 // All patterns are tried until infer accepts one that has the dtype in it.
 static bool takes(const tir_op_desc *desc, tir_dtype dtype) {
-  if (desc->traits & TIR_TRAIT_DECLARED) return true;
+  // Of a custom op's node its own infer decides.
+  if (desc->traits & TIR_TRAIT_DECLARED || desc->count_outputs) return true;
   if (desc->min_inputs > MAX_INPUTS || desc->attrs_size > MAX_WORDS * 8 ||
       desc->n_outputs == 0 || desc->n_outputs > TIR_MAX_OUTPUTS)
     return false;
@@ -118,9 +119,10 @@ tir_status tir_op_at(size_t index, tir_op_info *out_info) {
 tir_status tir_op_attribute(size_t op, size_t index,
                             tir_attribute_info *out_info) {
   static const char *const kinds[] = {
-      [TIR_ATTR_I64] = "int",   [TIR_ATTR_F64] = "float",
-      [TIR_ATTR_BOOL] = "bool", [TIR_ATTR_DTYPE] = "dtype",
-      [TIR_ATTR_INTS] = "ints", [TIR_ATTR_BODY] = "body",
+      [TIR_ATTR_I64] = "int",     [TIR_ATTR_F64] = "float",
+      [TIR_ATTR_BOOL] = "bool",   [TIR_ATTR_DTYPE] = "dtype",
+      [TIR_ATTR_INTS] = "ints",   [TIR_ATTR_FLOATS] = "floats",
+      [TIR_ATTR_LABEL] = "name",  [TIR_ATTR_BODY] = "body",
   };
   if (op >= tir_op_count()) return TIR_ERR_ARGUMENT;
   const tir_op_desc *desc = tir_ir_op_desc((tir_op)(op + 1));

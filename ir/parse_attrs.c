@@ -11,6 +11,8 @@ static const char *const kind_texts[] = {
     [TIR_ATTR_DTYPE] = "a dtype",
     [TIR_ATTR_INTS] = "'[' before the integers",
     [TIR_ATTR_BODY] = "a body",
+    [TIR_ATTR_FLOATS] = "'[' before the numbers",
+    [TIR_ATTR_LABEL] = "a name in quotes",
 };
 
 static tir_status parse_ints(tir_ir_parser *p, tir_ir_ints *out) {
@@ -49,6 +51,33 @@ static bool read_field(const tir_ir_lexer *l, tir_ir_attr_kind kind,
   return good;
 }
 
+static tir_status parse_floats(tir_ir_parser *p, tir_ir_floats *out) {
+  TIR_TRY(tir_ir_lex_punct(&p->lex, '[', "before the numbers"));
+  bool more = !tir_ir_lex_is_punct(&p->lex, ']');
+  while (more) {
+    if (out->n == TIR_MAX_RANK)
+      return tir_ir_lex_fail(&p->lex, TIR_ERR_FORMAT,
+                             "list has more than %d numbers", TIR_MAX_RANK);
+    if (!read_field(&p->lex, TIR_ATTR_F64, &out->v[out->n]))
+      return tir_ir_lex_expected(&p->lex, kind_texts[TIR_ATTR_F64]);
+    out->n++;
+    TIR_TRY(tir_ir_lex(&p->lex));
+    TIR_TRY(tir_ir_lex_try(&p->lex, ',', &more));
+  }
+  return tir_ir_lex_punct(&p->lex, ']', "after the numbers");
+}
+
+static tir_status parse_label(tir_ir_parser *p, const tir_ir_attr *attr,
+                              tir_ir_label *out) {
+  const tir_ir_lexer start = p->lex;
+  TIR_TRY(tir_ir_parse_string(p, kind_texts[TIR_ATTR_LABEL]));
+  if (tir_ir_label_set(out, p->string.data, p->string.count)) return TIR_OK;
+  return tir_ir_lex_fail(&start, TIR_ERR_FORMAT,
+                         "%s is no name: expected at most %zu letters, digits "
+                         "and _ . - /",
+                         attr->name, sizeof out->text - 1);
+}
+
 // Through the schema: no op has a parser of its own.
 static tir_status parse_value(tir_ir_parser *p, const tir_ir_attr *attr,
                               tir_ir_any_attrs *attrs) {
@@ -65,6 +94,14 @@ static tir_status parse_value(tir_ir_parser *p, const tir_ir_attr *attr,
     memcpy(field, &number, sizeof number);
     return TIR_OK;
   }
+  if (attr->kind == TIR_ATTR_FLOATS) {
+    tir_ir_floats floats = {0};
+    TIR_TRY(parse_floats(p, &floats));
+    memcpy(field, &floats, sizeof floats);
+    return TIR_OK;
+  }
+  if (attr->kind == TIR_ATTR_LABEL)
+    return parse_label(p, attr, (tir_ir_label *)(void *)field);
   if (!read_field(&p->lex, attr->kind, field))
     return tir_ir_lex_expected(&p->lex, kind_texts[attr->kind]);
   return tir_ir_lex(&p->lex);

@@ -192,6 +192,15 @@ static void print_ints(const printer *p, const tir_ir_ints *ints) {
   tir_ir_text_bytes(p->text, "]", 1);
 }
 
+static void print_floats(const printer *p, const tir_ir_floats *floats) {
+  tir_ir_text_bytes(p->text, "[", 1);
+  for (int64_t i = 0; i < floats->n && i < TIR_MAX_RANK; i++) {
+    if (i > 0) tir_ir_text_bytes(p->text, ", ", 2);
+    tir_ir_text_float(p->text, floats->v[i], false);
+  }
+  tir_ir_text_bytes(p->text, "]", 1);
+}
+
 // For one node alone: the size of a body, and the hash of its text.
 static void print_body_hash(const printer *p, const tir_ir_body *body) {
   tir_ir_text text;
@@ -246,6 +255,13 @@ static void print_attr(const printer *p, const tir_ir_attr *attr,
       break;
     case TIR_ATTR_BODY:
       print_body(p, tir_ir_body_of(p->graph, attr, attrs));
+      break;
+    case TIR_ATTR_FLOATS:
+      print_floats(p, field);
+      break;
+    case TIR_ATTR_LABEL:
+      tir_ir_text_string(p->text, field,
+                         strnlen(field, sizeof(tir_ir_label)));
       break;
   }
 }

@@ -99,6 +99,8 @@ static tir_value append(tir_tape *tape, tir_op op, const uint32_t *operands,
     tir_ir_refuse_in_body(tape, desc->name);
     return tir_ir_keep_error(tape, desc->name, TIR_ERR_STATE, "failed");
   }
+  if (desc->count_outputs)
+    n_out = desc->count_outputs(tape->graph->context, attrs);
   tir_ir_node node;
   tir_error error;
   const tir_status status = tir_ir_append_checked(

@@ -31,6 +31,7 @@ typedef struct checker {
   size_t *home;       // by content: where its first byte stands
   bool *is_written;   // by content
   bool *is_done;      // by node
+  uint32_t last_effect;  // node of the effect that ran last
   size_t *space;      // first address of inputs, params, outputs, constants
   size_t n_spaces, first_of[TIR_PLACE_CONSTANT + 1];
   size_t *cuts;  // addresses where pieces begin, rising
@@ -424,6 +425,12 @@ static tir_status check_node(checker *c, tir_plan_nodes nodes, uint32_t k,
   c->is_done[n.id] = true;
   const tir_op_desc *desc = tir_ir_desc(c->g, n);
   const uint32_t n_in = tir_ir_n_in(c->g, n), n_out = tir_ir_n_out(c->g, n);
+  if (desc->traits & TIR_TRAIT_EFFECT) {
+    if (n.id < c->last_effect)
+      return broken(c, tir_ir_out(c->g, n, 0).id,
+                    "is an effect out of its order");
+    c->last_effect = n.id;
+  }
   if (may_fail(c, n) && (at >= c->plan->commit || nodes.n > 1))
     return broken(c, tir_ir_out(c->g, n, 0).id,
                   nodes.n > 1 ? "may fail inside a region"

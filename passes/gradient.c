@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "ir/attr.h"
 #include "ir/body.h"
 #include "ir/record.h"
 #include "passes/pass.h"
@@ -201,10 +202,14 @@ static tir_status reverse_node(tir_expansion *x, tir_ir_node n) {
   }
   if (any) {
     const tir_op_desc *desc = tir_ir_desc(x->to, n);
-    if (!desc->vjp)
-      return tir_base_fail(x->error, TIR_ERR_UNSUPPORTED,
-                           "gradient: %s has no gradient: %s", desc->name,
-                           desc->no_gradient);
+    const char *why =
+        tir_ir_op_no_gradient(desc, x->context, tir_ir_attrs(x->to, n));
+    char label[sizeof(tir_ir_label) + 1];
+    if (why)
+      return tir_base_fail(
+          x->error, TIR_ERR_UNSUPPORTED, "gradient: %s%s has no gradient: %s",
+          desc->name,
+          tir_ir_attrs_label(desc, tir_ir_attrs(x->to, n), label), why);
     tir_ir_vjp q;
     TIR_TRY(lay_out_vjp(x, n, sums, &q));
     // The attributes may move while the rule records: give it a copy.

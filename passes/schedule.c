@@ -17,6 +17,8 @@
 // cache) is an update too, though others read its result, unless something that
 // can fail needs it.
 //
+// Effects that are steps (custom ops) keep the order they were recorded in.
+//
 // Updates that read each other's old version cannot all wait: what is left
 // when nothing is ready goes in recorded order, and plan-memory copies.
 #include <string.h>
@@ -31,6 +33,7 @@ enum {
   CAN_FAIL = 4,
   IS_CHECKED = 8,  // can fail, or is needed by what can
   IS_DONE = 16,
+  IS_EFFECT = 32,  // stays in recorded order among its like
   SMALL_BYTES = 64,
   // Greedy costs a few heap moves per step more; above this, as recorded.
   MAX_GREEDY_STEPS = 300000,
@@ -46,6 +49,7 @@ typedef struct scheduler {
   // Fixed.
   uint8_t *flags;     // by step
   uint32_t *updater;  // by root of a param: step that updates it + 1
+  uint32_t *next_effect;  // by step: the effect after this one + 1
   size_t *cost;       // by root: arena bytes it holds while alive
   // Of one run.
   rule rule;
@@ -144,6 +148,18 @@ static void find_updaters(scheduler *s) {
       s->n_updates++;
     }
     if (s->flags[step] & IS_UPDATE) s->updater[v] = step + 1;
+  }
+}
+
+static void chain_effects(scheduler *s) {
+  const tir_ir_graph *g = s->flow->graph;
+  uint32_t last = TIR_FLOW_NO_STEP;
+  for (uint32_t step = 0; step < s->n_steps; step++) {
+    if (!(tir_ir_desc(g, node_of(s, step))->traits & TIR_TRAIT_EFFECT))
+      continue;
+    s->flags[step] |= IS_EFFECT;
+    if (last != TIR_FLOW_NO_STEP) s->next_effect[last] = step + 1;
+    last = step;
   }
 }
 
@@ -262,6 +278,8 @@ static void begin_run(scheduler *s, rule r) {
   }
   for (uint32_t step = 0; step < s->n_steps; step++) {
     s->flags[step] &= (uint8_t)~IS_DONE;
+    const uint32_t next = s->next_effect[step];
+    if (next) s->n_waiting[next - 1]++;
     if ((s->flags[step] & IS_UPDATE) && s->fail_left) s->n_waiting[step]++;
   }
   for (uint32_t step = 0; step < s->n_steps; step++)
@@ -320,6 +338,7 @@ static void execute(scheduler *s, uint32_t step) {
     for (uint32_t i = f->readers_first[v]; i < f->readers_first[v + 1]; i++)
       wait_less(s, f->readers[i]);
   }
+  if (s->next_effect[step]) wait_less(s, s->next_effect[step] - 1);
   if (!(s->flags[step] & CAN_FAIL)) return;
   s->commit = s->n_ordered;
   if (--s->fail_left == 0) release_updates(s);
@@ -379,7 +398,7 @@ static tir_status schedule_flow(const tir_pass_flow *f, tir_plan *plan,
   tir_context *context = f->context;
   const size_t n = f->n_steps, v = f->n_values, id = sizeof(uint32_t);
   // One block: sizes first, then ids, then bytes.
-  const size_t n_bytes = v * sizeof(size_t) + (3 * n + 3 * v) * id + n + v;
+  const size_t n_bytes = v * sizeof(size_t) + (4 * n + 3 * v) * id + n + v;
   char *block = tir_base_alloc_zero(context, n_bytes, 8);
   if (!block) return tir_base_fail_memory(error, n_bytes);
   scheduler s = {
@@ -388,11 +407,13 @@ static tir_status schedule_flow(const tir_pass_flow *f, tir_plan *plan,
   s.n_waiting = (uint32_t *)(s.cost + v);
   s.stamp = s.n_waiting + n;
   s.order = s.stamp + n;
-  s.n_left = s.order + n;
+  s.next_effect = s.order + n;
+  s.n_left = s.next_effect + n;
   s.left_xor = s.n_left + v;
   s.updater = s.left_xor + v;
   s.flags = (uint8_t *)(s.updater + v);
   find_updates(&s, (bool *)(s.flags + n));
+  chain_effects(&s);
   mark_early_and_checked(&s);
   find_updaters(&s);
   const tir_status status = choose(&s, plan, error);

@@ -21,6 +21,15 @@ static void encode_ints(tir_ser_attrs *out, const tir_ir_ints *ints) {
   integers->values = values;
 }
 
+static void encode_floats(tir_ser_attrs *out, const tir_ir_floats *floats) {
+  double *numbers = out->numbers[out->n];
+  memcpy(numbers, floats->v, sizeof floats->v);
+  Tapeir__Reals *reals = &out->reals[out->n];
+  tapeir__reals__init(reals);
+  reals->n_values = (size_t)floats->n;
+  reals->values = numbers;
+}
+
 // Every kind but a list is eight bytes in the struct, so one read serves all.
 static void encode_one(const tir_ir_attr *attr, const void *field,
                        tir_ser_attrs *out) {
@@ -28,7 +37,7 @@ static void encode_one(const tir_ir_attr *attr, const void *field,
   tapeir__attribute__init(message);
   message->name = tir_ser_text(attr->name);
   int64_t number = 0;
-  if (attr->kind != TIR_ATTR_INTS) memcpy(&number, field, sizeof number);
+  memcpy(&number, field, sizeof number);
   switch (attr->kind) {
     case TIR_ATTR_I64:
       message->value_case = TAPEIR__ATTRIBUTE__VALUE_INTEGER;
@@ -50,6 +59,15 @@ static void encode_one(const tir_ir_attr *attr, const void *field,
       message->value_case = TAPEIR__ATTRIBUTE__VALUE_INTEGERS;
       encode_ints(out, field);
       message->integers = &out->integers[out->n];
+      break;
+    case TIR_ATTR_FLOATS:
+      message->value_case = TAPEIR__ATTRIBUTE__VALUE_REALS;
+      encode_floats(out, field);
+      message->reals = &out->reals[out->n];
+      break;
+    case TIR_ATTR_LABEL:
+      message->value_case = TAPEIR__ATTRIBUTE__VALUE_LABEL;
+      message->label = tir_ser_text(field);
       break;
     case TIR_ATTR_BODY:
       break;
@@ -91,6 +109,10 @@ static const char *kind_name(tir_ir_attr_kind kind) {
       return "a dtype";
     case TIR_ATTR_INTS:
       return "a list of integers";
+    case TIR_ATTR_FLOATS:
+      return "a list of real numbers";
+    case TIR_ATTR_LABEL:
+      return "a name";
     case TIR_ATTR_BODY:
       return "a body";
   }
@@ -109,6 +131,10 @@ static Tapeir__Attribute__ValueCase case_of(tir_ir_attr_kind kind) {
       return TAPEIR__ATTRIBUTE__VALUE_DTYPE;
     case TIR_ATTR_INTS:
       return TAPEIR__ATTRIBUTE__VALUE_INTEGERS;
+    case TIR_ATTR_FLOATS:
+      return TAPEIR__ATTRIBUTE__VALUE_REALS;
+    case TIR_ATTR_LABEL:
+      return TAPEIR__ATTRIBUTE__VALUE_LABEL;
     case TIR_ATTR_BODY:
       break;
   }
@@ -148,6 +174,35 @@ static tir_status decode_ints(const tir_op_desc *desc, const tir_ir_attr *attr,
   return TIR_OK;
 }
 
+static tir_status decode_floats(const tir_op_desc *desc,
+                                const tir_ir_attr *attr,
+                                const Tapeir__Reals *reals, void *field,
+                                tir_error *error) {
+  if (reals->n_values > TIR_MAX_RANK)
+    return tir_base_fail(
+        error, TIR_ERR_LIMIT, "%s: attribute %s: %zu numbers, at most %d",
+        desc->name, attr->name, reals->n_values, TIR_MAX_RANK);
+  tir_ir_floats floats = {.n = (int64_t)reals->n_values};
+  if (reals->n_values)
+    memcpy(floats.v, reals->values, reals->n_values * sizeof *floats.v);
+  memcpy(field, &floats, sizeof floats);
+  return TIR_OK;
+}
+
+static tir_status decode_label(const tir_op_desc *desc, const tir_ir_attr *attr,
+                               const Tapeir__Attribute *message, void *field,
+                               tir_error *error) {
+  const ProtobufCBinaryData *text = &message->label;
+  if (tir_ir_label_set(field, (const char *)text->data, text->len))
+    return TIR_OK;
+  char quoted[TIR_QUOTED_MAX];
+  return tir_base_fail(error, TIR_ERR_FORMAT,
+                       "%s: attribute %s: %s is no name of at most %zu "
+                       "letters, digits and _ . - /",
+                       desc->name, attr->name, tir_ser_quote(text, quoted),
+                       sizeof((tir_ir_label *)0)->text - 1);
+}
+
 static tir_status decode_one(const tir_op_desc *desc, const tir_ir_attr *attr,
                              const Tapeir__Attribute *message, void *field,
                              tir_error *error) {
@@ -170,6 +225,10 @@ static tir_status decode_one(const tir_op_desc *desc, const tir_ir_attr *attr,
       return decode_dtype(desc, attr, message, field, error);
     case TIR_ATTR_INTS:
       return decode_ints(desc, attr, message->integers, field, error);
+    case TIR_ATTR_FLOATS:
+      return decode_floats(desc, attr, message->reals, field, error);
+    case TIR_ATTR_LABEL:
+      return decode_label(desc, attr, message, field, error);
     case TIR_ATTR_BODY:
       break;
   }

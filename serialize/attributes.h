@@ -14,6 +14,8 @@ typedef struct tir_ser_attrs {
   Tapeir__Attribute messages[TIR_SER_MAX_ATTRS];
   Tapeir__Integers integers[TIR_SER_MAX_ATTRS];
   int64_t values[TIR_SER_MAX_ATTRS][TIR_MAX_RANK];
+  Tapeir__Reals reals[TIR_SER_MAX_ATTRS];
+  double numbers[TIR_SER_MAX_ATTRS][TIR_MAX_RANK];
   Tapeir__Attribute *list[TIR_SER_MAX_ATTRS];
   size_t n;
 } tir_ser_attrs;

@@ -11,6 +11,12 @@ static json_t *json_dtypes(uint32_t mask) {
   return list;
 }
 
+// A list or a name: its default is an empty one.
+static bool has_number(const tir_attribute_info *a) {
+  return strcmp(a->kind, "ints") != 0 && strcmp(a->kind, "floats") != 0 &&
+         strcmp(a->kind, "name") != 0;
+}
+
 static json_t *json_default(const tir_attribute_info *a) {
   if (strcmp(a->kind, "float") == 0) return tool_json_number(a->default_float);
   if (strcmp(a->kind, "bool") == 0) return json_boolean(a->default_int != 0);
@@ -22,7 +28,7 @@ static json_t *json_default(const tir_attribute_info *a) {
 static json_t *json_attribute(const tir_attribute_info *a) {
   json_t *out = json_pack("{s:s, s:s, s:b}", "name", a->name, "kind", a->kind,
                           "required", a->required);
-  if (a->required || strcmp(a->kind, "ints") == 0) return out;
+  if (a->required || !has_number(a)) return out;
   json_object_set_new(out, "default", json_default(a));
   return out;
 }
@@ -56,7 +62,7 @@ static void print_attributes(size_t op, int n) {
     tir_attribute_info a;
     tir_op_attribute(op, (size_t)k, &a);
     printf("%s%s: %s", k ? ", " : "", a.name, a.kind);
-    if (a.required || strcmp(a.kind, "ints") == 0) continue;
+    if (a.required || !has_number(&a)) continue;
     if (strcmp(a.kind, "float") == 0)
       printf(" = %g", a.default_float);
     else if (strcmp(a.kind, "dtype") == 0)

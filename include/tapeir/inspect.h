@@ -30,7 +30,7 @@ typedef struct tir_op_info {
 typedef struct tir_attribute_info {
   const char *name;      ///< as in text and files
   const char *kind;      ///< "int", "float", "bool", "dtype", "ints",
-                         ///< "body"
+                         ///< "floats", "name", "body"
   bool required;         ///< has no default
   int64_t default_int;   ///< of an "int", "bool" or "dtype"
   double default_float;  ///< of a "float"

@@ -38,6 +38,7 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define tir_input_symbolic(...) tir_site(tir_input_symbolic(__VA_ARGS__), TIR_SITE)
 #define tir_param(...) tir_site(tir_param(__VA_ARGS__), TIR_SITE)
 #define tir_constant(...) tir_site(tir_constant(__VA_ARGS__), TIR_SITE)
+#define tir_custom(...) tir_site(tir_custom(__VA_ARGS__), TIR_SITE)
 #define tir_zeros(...) tir_site(tir_zeros(__VA_ARGS__), TIR_SITE)
 #define tir_ones(...) tir_site(tir_ones(__VA_ARGS__), TIR_SITE)
 #define tir_full(...) tir_site(tir_full(__VA_ARGS__), TIR_SITE)

@@ -5,6 +5,7 @@
 
 #include "tapeir/base.h"
 #include "tapeir/check.h"
+#include "tapeir/custom.h"
 #include "tapeir/data.h"
 #include "tapeir/file.h"
 #include "tapeir/graph.h"

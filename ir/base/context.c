@@ -154,6 +154,7 @@ tir_status tir_context_create(const tir_context_options *options,
   if (options->runner.run)
     context->n_threads = (int32_t)options->runner.n_workers;
   atomic_init(&context->attachment, NULL);
+  atomic_init(&context->custom_ops, NULL);
   context->max_bytes = options->max_bytes ? options->max_bytes : UINT64_MAX;
   *out_context = context;
   return TIR_OK;
@@ -179,6 +180,9 @@ void tir_base_context_release(tir_context *context) {
   tir_base_attachment *attachment =
       atomic_load_explicit(&context->attachment, memory_order_acquire);
   if (attachment) attachment->destroy(context, attachment);
+  tir_base_attachment *custom_ops =
+      atomic_load_explicit(&context->custom_ops, memory_order_acquire);
+  if (custom_ops) custom_ops->destroy(context, custom_ops);
   const tir_allocator allocator = context->allocator;
   allocator.free(allocator.user, context, sizeof *context,
                  _Alignof(tir_context));

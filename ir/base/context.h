@@ -31,6 +31,8 @@ struct tir_context {
   tir_runner runner;  // run is NULL: own threads
   // Owned by the layer that runs programs; ends with the context.
   TIR_ATOMIC(tir_base_attachment *) attachment;
+  // Newest of the custom ops, a list that only grows (ir/custom.h).
+  TIR_ATOMIC(tir_base_attachment *) custom_ops;
   uint64_t max_bytes;   // SIZE_MAX when unlimited
   atomic_uint n_tapes;  // serial for tape handles
 };

@@ -141,7 +141,8 @@ static tir_status eval_node(run *r, tir_ir_node n, const buffers *b) {
     const bool hidden = tir_ir_op_shape_only(desc, i);
     b->in_data[i] = hidden ? NULL : r->tensors[v.id]->data;
   }
-  const tir_reference_call call = {.desc = desc,
+  const tir_reference_call call = {.context = graph->context,
+                                   .desc = desc,
                                    .attrs = tir_ir_attrs(graph, n),
                                    .in = b->in,
                                    .in_data = b->in_data,

@@ -9,6 +9,7 @@
 #include "ir/graph.h"
 
 typedef struct tir_reference_call {
+  tir_context *context;  // of the graph; only custom ops ask for it
   const tir_op_desc *desc;
   const void *attrs;
   const tir_ir_type *in;

@@ -70,6 +70,18 @@ TEST(Examples, CharTransformerLearnsAndWrites) {
   EXPECT_NE(text.find("cached logits differ by "), std::string::npos) << text;
 }
 
+TEST(Examples, CustomOpTrainsAndComesBack) {
+  int status;
+  const std::string file = TAPEIR_BINARY_DIR "/examples_custom_op.tir";
+  const std::string text = Output(kExamples + "custom_op " + file, &status);
+  EXPECT_EQ(status, 0) << text;
+  EXPECT_NE(text.find("no op \"example.huber\" of version 1 is registered"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("equal bits from"), std::string::npos) << text;
+  remove(file.c_str());
+}
+
 // A loop in the graph and a loop in C train to the same bits.
 TEST(Examples, LstmByScanAndByLoopAgree) {
   int status;

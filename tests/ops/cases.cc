@@ -63,6 +63,26 @@ std::vector<OpCase> Random(tir_op op) {
   };
 }
 
+// y = a·x·w by a registered op.
+std::vector<OpCase> Custom(tir_op op, const char *name) {
+  const auto attrs = [=](double factor) {
+    tir_attrs_custom custom = {};
+    memcpy(custom.op.text, name, strlen(name));
+    custom.version = 1;
+    custom.floats = {1, {factor}};
+    return [=](tir_dtype) { return AsWords(custom); };
+  };
+  std::vector<OpCase> cases;
+  for (const std::vector<int64_t> &dims : std::vector<std::vector<int64_t>>{
+           {}, {1}, {0}, {3, 0}, {B, 3}, {2, B, 5}, {1031}})
+    cases.push_back({op, {T(dims), T(dims)}, attrs(dims.empty() ? -0.5 : 3)});
+  cases.push_back({op,
+                   {T({40}, Fill::kSpecial), T({40}, Fill::kSpecial, 1)},
+                   attrs(1),
+                   kValueOnly});
+  return cases;
+}
+
 std::vector<OpInfo> MakeAll() {
   std::vector<OpInfo> ops;
   AddElementwiseCases(&ops);
@@ -85,6 +105,10 @@ void AddOtherCases(std::vector<OpInfo> *ops) {
                   Random(TIR_OP_RANDOM_UNIFORM)});
   ops->push_back({TIR_OP_RANDOM_NORMAL, kFloats, Accuracy::kUlp, 8,
                   Random(TIR_OP_RANDOM_NORMAL)});
+  ops->push_back({TIR_OP_CUSTOM, kFloats, exact, 0,
+                  Custom(TIR_OP_CUSTOM, "test.effect")});
+  ops->push_back({TIR_OP_CUSTOM_PURE, kFloats, exact, 0,
+                  Custom(TIR_OP_CUSTOM_PURE, "test.pure")});
 }
 
 const std::vector<OpInfo> &AllOps() {

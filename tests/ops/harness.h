@@ -9,6 +9,7 @@
 
 #include "tests/ops/cases.h"
 #include "tests/support/compiled.h"
+#include "tests/support/custom_ops.h"
 #include "tests/support/graph_builder.h"
 
 extern "C" {
@@ -143,7 +144,9 @@ void ForEachCase(const OpInfo &info, Test test) {
 // One test per op: TEST_P(Suite, …) with GetParam() an OpInfo index.
 class OpTest : public testing::TestWithParam<size_t> {
  protected:
-  OpTest() : context_(MakeContext()) {}
+  OpTest() : context_(MakeContext()) {
+    custom_ops::RegisterTestOps(context_.get());
+  }
   const OpInfo &info() const { return AllOps()[GetParam()]; }
   const tir_op_desc &desc() const { return *tir_ir_op_desc(info().op); }
   tir_context *context() const { return context_.get(); }

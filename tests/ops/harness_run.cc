@@ -209,6 +209,7 @@ bool IsSame(double a, double b) {
 // The case's own op on other operands, results as f64.
 std::vector<Data> Magnitudes(const OpCase &c, const std::vector<Data> &inputs) {
   const Owned<tir_context> context = MakeContext();
+  custom_ops::RegisterTestOps(context.get());
   CaseGraph graph(context.get(), c, TIR_DTYPE_F64);
   graph.OutputAll();
   std::vector<Data> absolute;

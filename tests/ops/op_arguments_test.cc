@@ -80,7 +80,9 @@ std::vector<CallType> HostileTypes(const CallType &good) {
 // the first entries of a list.
 std::vector<size_t> WordsOf(const tir_ir_attr &attr) {
   const size_t first = attr.offset / sizeof(uint64_t);
-  if (attr.kind != TIR_ATTR_INTS) return {first};
+  if (attr.kind == TIR_ATTR_LABEL) return {first, first + 1, first + 7};
+  if (attr.kind != TIR_ATTR_INTS && attr.kind != TIR_ATTR_FLOATS)
+    return {first};
   return {first, first + 1, first + 2, first + TIR_MAX_RANK};
 }
 
@@ -91,7 +93,10 @@ bool MustFail(const tir_ir_attr &attr, bool is_length, int64_t number) {
       return number != 0 && number != 1;
     case TIR_ATTR_DTYPE:
       return number <= 0 || number >= TIR_N_DTYPES;
+    case TIR_ATTR_LABEL:
+      return number != 0;  // none is the bytes of a name
     case TIR_ATTR_INTS:
+    case TIR_ATTR_FLOATS:
       return is_length && (number < 0 || number > TIR_MAX_RANK);
     default:
       return strcmp(attr.name, "axis") == 0 &&

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/custom_ops.h"
 #include "tests/support/internal.h"
 
 // A dim, and whether it carries the symbol "n".
@@ -37,8 +38,11 @@ struct OpCall {
   bool is_declared() const {
     return (desc()->traits & TIR_TRAIT_DECLARED) != 0;
   }
-  // The gradient call below has two variables.
-  size_t n_out() const { return desc()->n_outputs ? desc()->n_outputs : 2; }
+  // The gradient call below has two variables, custom ops one result.
+  size_t n_out() const {
+    if (desc()->n_outputs) return desc()->n_outputs;
+    return op == TIR_OP_GRADIENT ? 2 : 1;
+  }
 };
 
 inline CallType F32(std::vector<CallDim> dims) {
@@ -93,6 +97,16 @@ inline tir_attrs_slice Range(std::initializer_list<int64_t> starts,
   return {List(starts), List(stops), List(steps)};
 }
 
+// A call of one of custom_ops::RegisterTestOps.
+inline tir_attrs_custom Product(const char *name, double factor) {
+  tir_attrs_custom attrs = {};
+  EXPECT_LT(strlen(name), sizeof attrs.op.text);
+  memcpy(attrs.op.text, name, strlen(name));
+  attrs.version = 1;
+  attrs.floats = {1, {factor}};
+  return attrs;
+}
+
 // Every op at least once. Long because it is a table.
 inline std::vector<OpCall> ValidCalls(int64_t n) {
   const CallDim N(n, true);
@@ -105,6 +119,9 @@ inline std::vector<OpCall> ValidCalls(int64_t n) {
       Call(TIR_OP_ASSIGN, {F32({N, 3}), F32({N, 3})}),
       Call(TIR_OP_STOP_GRADIENT, {F32({N, 3})}),
       Call(TIR_OP_CUT, {F32({N, 3})}),
+      Call(TIR_OP_CUSTOM, {F32({N, 3}), F32({N, 3})},
+           Product("test.effect", 2)),
+      Call(TIR_OP_CUSTOM_PURE, {F64({N}), F64({N})}, Product("test.pure", 3)),
       Call(TIR_OP_ARANGE, {}, tir_attrs_arange{TIR_DTYPE_I64, 5}),
       Call(TIR_OP_DIM_PRODUCT, {F32({N, 3, 2})},
            tir_attrs_dim_product{TIR_DTYPE_F32, List({0, -1})}),
@@ -244,6 +261,7 @@ class CallGraph {
  public:
   CallGraph() {
     EXPECT_EQ(tir_context_create(nullptr, &context_, &error_), TIR_OK);
+    custom_ops::RegisterTestOps(context_);
     EXPECT_EQ(tir_ir_graph_create(context_, "main", &ir_, &error_), TIR_OK);
     EXPECT_EQ(tir_ir_recorder_create(context_, ir_, &tape_, &error_), TIR_OK);
     EXPECT_TRUE(tir_base_strings_intern(&ir_->strings, "n", 1, &symbol_));

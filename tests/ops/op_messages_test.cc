@@ -10,6 +10,21 @@ struct Mistake {
   const char *message;
 };
 
+// The attributes of a good call with something changed.
+template <typename Change>
+tir_attrs_custom Changed(Change change) {
+  tir_attrs_custom attrs = Product("test.effect", 1);
+  change(&attrs);
+  return attrs;
+}
+
+// A vjp_run with these operands.
+OpCall Backward(std::vector<CallType> in, int64_t wants) {
+  tir_attrs_custom attrs = Product("test.pure_run", 1);
+  attrs.wants = wants;
+  return Call(TIR_OP_CUSTOM_PURE, std::move(in), attrs);
+}
+
 // Tables of at least two rows an op. Several, because the time to compile one
 // grows with the square of its rows.
 std::vector<Mistake> MistakesOfStructure() {
@@ -58,6 +73,70 @@ std::vector<Mistake> MistakesOfStructure() {
       {Call(TIR_OP_CUT, {}), "cut: wrong number of operands: 0, expected 1"},
       {Call(TIR_OP_CUT, {F32({}), F32({})}),
        "cut: wrong number of operands: 2, expected 1"},
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Product("blur", 1)),
+       "custom: no op \"blur\" of version 1 is registered with the context"},
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
+              attrs->version = 7;
+            })),
+       "custom: no op \"test.effect\" of version 7 is registered with the "
+       "context: the newest is version 1"},
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
+              attrs->version = 0;
+            })),
+       "custom: version is 0, expected 1 or more"},
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
+              attrs->op.text[4] = ' ';
+            })),
+       "custom: op is no name: expected at most 63 letters, digits and "
+       "_ . - /"},
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
+              attrs->ints.n = 1;
+            })),
+       "custom: test.effect: wrong number of ints: 1, expected 0"},
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
+              attrs->floats.n = 0;
+            })),
+       "custom: test.effect: wrong number of floats: 0, expected 1"},
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
+              attrs->floats.n = 9;
+            })),
+       "custom: floats has 9 entries, expected 0 to 8"},
+      {Call(TIR_OP_CUSTOM, {F32({2})}, Product("test.effect", 1)),
+       "custom: test.effect: wrong number of operands: 1, expected 2"},
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({3})}, Product("test.effect", 1)),
+       "custom: test.effect: x and w differ"},
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Product("test.pure", 1)),
+       "custom: test.pure: it is registered as pure, expected op custom_pure"},
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
+              attrs->wants = 1;
+            })),
+       "custom: test.effect: it has no vjp_run"},
+      {Call(TIR_OP_CUSTOM_PURE, {F32({2}), F32({2})},
+            Product("test.effect", 1)),
+       "custom_pure: test.effect: it is registered as an effect, expected op "
+       "custom"},
+      {Call(TIR_OP_CUSTOM_PURE, {I32({2}), I32({2})}, Product("test.pure", 1)),
+       "custom_pure: test.pure: x is i32, expected f32 or f64"},
+      {Backward({F32({2}), F32({2}), F32({2}), F32({2})}, 4),
+       "custom_pure: test.pure_run: wants is 4, expected 0 to 3"},
+      {Backward({F32({2}), F32({2}), F32({2}), F32({2})}, 3),
+       "custom_pure: test.pure_run: wrong number of results of its gradient: "
+       "1, expected 2"},
+      {Backward({F32({2}), F32({2})}, 1),
+       "custom_pure: test.pure_run: wrong number of operands of its gradient: "
+       "2, expected 3"},
+      {Backward({F32({2}), F32({2}), F32({2})}, 1),
+       "custom_pure: test.pure_run: wrong number of operands of its gradient: "
+       "3, expected 4"},
+      {Backward({F32({2}), F32({2}), F32({2}), F32({2}), F32({2})}, 1),
+       "custom_pure: test.pure_run: wrong number of operands of its gradient: "
+       "5, expected 4"},
+      {Backward({F32({2}), F32({2}), F32({3}), F32({2})}, 1),
+       "custom_pure: test.pure_run: operand x[2] f32[3] of its gradient, "
+       "expected f32[2]"},
+      {Backward({F32({2}), F32({2}), F32({2}), F64({2})}, 1),
+       "custom_pure: test.pure_run: operand x[3] f64[2] of its gradient, "
+       "expected f32[2]"},
       {Call(TIR_OP_ARANGE, {}, tir_attrs_arange{TIR_DTYPE_F32, -1}),
        "arange: n is -1, expected 0 to 9223372036854775807 for f32"},
       {Call(TIR_OP_ARANGE, {}, tir_attrs_arange{TIR_DTYPE_I8, 129}),

@@ -22,7 +22,8 @@ class Surrounded {
     const tir_value first =
         tir_ir_record(tape, c.op, in.data(), in.size(),
                       words.empty() ? nullptr : words.data());
-    const uint32_t n_out = tir_ir_op_desc(c.op)->n_outputs;
+    const uint32_t n_out =
+        std::max<uint32_t>(tir_ir_op_desc(c.op)->n_outputs, 1);
     for (uint32_t i = 0; i < n_out; i++)
       builder_.Output(("out" + std::to_string(i)).c_str(),
                       Copy(i == 0 ? first : tir_ir_result(tape, first, i)));

@@ -91,6 +91,8 @@ TEST_P(OpNeeds, AreWhatTheRuleTouches) {
       variables.insert(i);
     }
   }
+  // What a custom op's own rule reads is not known: all is kept for it.
+  if (desc().count_outputs) return;
   // Nothing is declared that no row reads.
   for (size_t i : variables) {
     const tir_ir_needs declared = tir_ir_op_needs(&desc(), i);

@@ -285,6 +285,14 @@ static std::string DescribeAttr(const tir_ir_attr *attr, const void *attrs) {
       text += (i ? "," : "") + std::to_string(ints->v[i]);
     return text;
   }
+  if (attr->kind == TIR_ATTR_FLOATS) {
+    const auto *floats = static_cast<const tir_ir_floats *>(field);
+    for (int64_t i = 0; i < floats->n; i++)
+      text += (i ? "," : "") + std::to_string(floats->v[i]);
+    return text;
+  }
+  if (attr->kind == TIR_ATTR_LABEL)
+    return text + static_cast<const tir_ir_label *>(field)->text;
   if (attr->kind == TIR_ATTR_F64)
     return text + std::to_string(*static_cast<const double *>(field));
   const int64_t number = *static_cast<const int64_t *>(field);

@@ -80,7 +80,7 @@ TEST(Op, AttributesFitTheirStruct) {
     size_t bytes = 0;
     for (size_t i = 0; i < desc->n_attrs; i++) {
       const tir_ir_attr &attr = desc->attrs[i];
-      const size_t size = attr.kind == TIR_ATTR_INTS ? sizeof(tir_ir_ints) : 8;
+      const size_t size = tir_ir_attr_size(&attr);
       EXPECT_EQ(attr.offset % 8, 0u);
       EXPECT_LE(attr.offset + size, desc->attrs_size);
       EXPECT_TRUE(names.insert(attr.name).second) << attr.name;

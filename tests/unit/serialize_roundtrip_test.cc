@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/compiled.h"
+#include "tests/support/custom_ops.h"
 #include "tests/support/failing_allocator.h"
 #include "tests/support/graph_builder.h"
 #include "tests/support/sample_modules.h"
@@ -44,6 +45,7 @@ TEST(SerializeRoundTrip, RandomModules) {
 // attributes were written and read.
 TEST(SerializeRoundTrip, RandomModulesReachEveryOp) {
   const Owned<tir_context> context = MakeContext();
+  custom_ops::RegisterTestOps(context.get());
   std::vector<bool> seen(TIR_N_OPS);
   for (uint64_t seed = 0; seed < 200; seed++) {
     const Owned<tir_module> module(MakeRandomModule(context.get(), seed));

@@ -273,6 +273,12 @@ class Context : public detail::Handle<tir_context, tir_context_destroy> {
     const tir_status status = tir_context_create(options, &context, &error);
     return detail::finish(status, error, Context(context));
   }
+  /// tir_context_register_op.
+  Expected<void> register_op(const tir_custom_op &op) {
+    tir_error error;
+    const tir_status status = tir_context_register_op(get(), &op, &error);
+    return detail::finish(status, error);
+  }
 };
 
 TIR_CPP_END

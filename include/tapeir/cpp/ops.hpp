@@ -204,6 +204,16 @@ inline Value stack(Values values, int axis) {
   return (tir_stack)(detail::owner(values), handles(values), values.size(),
                      axis);
 }
+/// The first `n_out` results of a custom op; the tape is for an op without
+/// operands.
+inline std::vector<Value> custom(const Tape &tape, const char *name,
+                                 Values values, size_t n_out = 1,
+                                 const tir_custom_attrs *attrs = nullptr) {
+  std::vector<Value> out(n_out);
+  (tir_custom)(tape.get(), name, attrs, handles(values), values.size(),
+               reinterpret_cast<tir_value *>(out.data()), n_out);
+  return out;
+}
 /// Parts of these sizes.
 inline std::vector<Value> split(Value x, Dims sizes, int axis) {
   std::vector<Value> out(sizes.size());
