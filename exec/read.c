@@ -8,7 +8,7 @@
 #include "ir/text.h"
 
 // C control flow over a capture's values would be lost: says which value.
-static tir_status fail_in_capture(const tir_tape *tape, tir_value value,
+static tir_status fail_in_capture(tir_tape *tape, tir_value value,
                                   const char *call, tir_error *error) {
   const tir_ir_value v = tir_ir_peek(tape, value);
   char name[TIR_QUOTED_MAX + 1] = "", place[TIR_PLACE_MAX] = "";

@@ -169,4 +169,18 @@ TEST_F(Decoder, HoldsNoCopyOfItsStates) {
   EXPECT_EQ(n_in_place, 2 * size_t(kLayers));
 }
 
+// The scores alone would take 64 MiB.
+TEST_F(Decoder, AttentionHoldsNoScores) {
+  tir_capture_begin(t, module_.get(), "attention");
+  const int64_t dims[] = {4096, 8};
+  const tir_value x = tir_input(t, "x", TIR_DTYPE_F32, dims, 2);
+  tir_output(t, "y", tir_attention(t, x, x, x, {}, true, 0));
+  Check(tir_capture_end(t, nullptr, &error));
+  const auto program = Compile(c, tir_module_graph(module_.get(), "attention"));
+  tir_memory_report report;
+  tir_program_memory(program.get(), &report);
+  EXPECT_LE(report.arena_bytes, 4096u * 8 * sizeof(float));
+  EXPECT_LE(report.scratch_bytes, 256u << 10);
+}
+
 }  // namespace

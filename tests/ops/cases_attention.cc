@@ -52,10 +52,10 @@ std::vector<OpCase> Attention() {
       {op, {T({2, 3}), T({4, 3}), T({4, 2}), Length({}, 99)}, past},
       {op, {T({2, 3}), T({4, 3}), T({4, 2}), Length({}, -5)}, past, kValueOnly},
       // Several blocks of rows and of positions.
-      {op, {T({100, 5}), T({300, 5}), T({300, 17})}, plain, kValueOnly},
-      {op, {T({2, 300, 9}), T({300, 9}), T({2, 300, 3})}, causal, kValueOnly},
+      {op, {T({100, 3}), T({300, 3}), T({300, 2})}, plain, kValueOnly},
+      {op, {T({2, 150, 3}), T({150, 3}), T({2, 150, 2})}, causal, kValueOnly},
       {op,
-       {T({2, 97, 4}), T({2, 400, 4}), T({2, 400, 4}), Length({2}, 300)},
+       {T({2, 97, 2}), T({2, 400, 2}), T({2, 400, 2}), Length({2}, 300)},
        past,
        kValueOnly},
       {op,
