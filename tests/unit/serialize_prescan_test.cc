@@ -128,8 +128,8 @@ TEST(SerializePrescan, MalformedWireFormat) {
       {"22 05 0a 03 ed a0 80 ",
        "Metadata.key: string is not UTF-8 without NUL"},
       // Unknown fields: refused below 1000, skipped from there on.
-      {"28 00 ",
-       "File: field 5 is not known to this version: the file needs a "
+      {"30 00 ",
+       "File: field 6 is not known to this version: the file needs a "
        "newer one"},
       {"b8 3e 00 ",
        "File: field 999 is not known to this version: the file "
