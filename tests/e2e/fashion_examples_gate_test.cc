@@ -50,11 +50,11 @@ TEST(Examples, TrainSavesAndResumeGoesOn) {
   if (text.find("install dataset-fashion-mnist") != std::string::npos)
     FAIL() << text;
   ASSERT_EQ(status, 0) << text;
-  text = Output(kExamples + "resume_fashion " + file + " " + file + " 60",
+  text = Output(kExamples + "resume_fashion " + file + " " + file + " 30",
                 &status);
   ASSERT_EQ(status, 0) << text;
   EXPECT_NE(text.find("epoch 1: loss "), std::string::npos) << text;
-  text = Output(kExamples + "resume_fashion " + file + " " + file + " 60",
+  text = Output(kExamples + "resume_fashion " + file + " " + file + " 30",
                 &status);
   EXPECT_NE(text.find("epoch 2: loss "), std::string::npos) << text;
   text = Output(kExamples + "two_threads " + file + " 200", &status);
