@@ -52,8 +52,7 @@ static tir_status check_range_prepare(tir_exec_prepare *q) {
 const tir_exec_kernel_desc tir_kernel_check_range = {.prepare =
                                                          check_range_prepare};
 
-// --- slice_at and update_slice
-// --------------------------------------------------
+// --- slice_at and update_slice ----------------------------------------------
 
 // Bytes before the window in a row; a start out of range is moved inside.
 static size_t window_at(const window_params *p, const void *starts,

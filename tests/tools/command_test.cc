@@ -62,7 +62,7 @@ TEST_F(Command, DumpsGradientPlanAndPasses) {
   ASSERT_EQ(status, 0) << err;
   // Place, bytes, first and last step of every value.
   EXPECT_TRUE(Has("# arena 0..8 steps 0..1\n")) << out;
-  EXPECT_TRUE(Has("# output 0 at 0..4 steps 2..3\n")) << out;
+  EXPECT_TRUE(Has("# output 0 at 0..4 steps 1..2 fused\n")) << out;
   Tapeir("dump --gradient --before eliminate-dead m.tirt");
   ASSERT_EQ(status, 0) << err;
   Tapeir("dump --after no-such-pass m.tirt");
