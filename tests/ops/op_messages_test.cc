@@ -73,33 +73,44 @@ std::vector<Mistake> MistakesOfStructure() {
       {Call(TIR_OP_CUT, {}), "cut: wrong number of operands: 0, expected 1"},
       {Call(TIR_OP_CUT, {F32({}), F32({})}),
        "cut: wrong number of operands: 2, expected 1"},
+      {Call(TIR_OP_ARANGE, {}, tir_attrs_arange{TIR_DTYPE_F32, -1}),
+       "arange: n is -1, expected 0 to 9223372036854775807 for f32"},
+      {Call(TIR_OP_ARANGE, {}, tir_attrs_arange{TIR_DTYPE_I8, 129}),
+       "arange: n is 129, expected 0 to 128 for i8"},
+      {Call(TIR_OP_ARANGE, {}, tir_attrs_arange{TIR_DTYPE_BOOL, 2}),
+       "arange: dtype is bool, expected f32, f64 or an integer"},
+      {Call(TIR_OP_DIM_PRODUCT, {F32({3})},
+            tir_attrs_dim_product{TIR_DTYPE_F32, List({1})}),
+       "dim_product: axis 1 is out of range for x f32[3] of rank 1"},
+      {Call(TIR_OP_DIM_PRODUCT, {F32({3})},
+            tir_attrs_dim_product{TIR_DTYPE_I32, List({0})}),
+       "dim_product: dtype is i32, expected f32, f64 or i64"},
+  };
+}
+
+std::vector<Mistake> MistakesOfCustom() {
+  return {
       {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Product("blur", 1)),
        "custom: no op \"blur\" of version 1 is registered with the context"},
-      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
-              attrs->version = 7;
-            })),
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})},
+            Changed([](auto *attrs) { attrs->version = 7; })),
        "custom: no op \"test.effect\" of version 7 is registered with the "
        "context: the newest is version 1"},
-      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
-              attrs->version = 0;
-            })),
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})},
+            Changed([](auto *attrs) { attrs->version = 0; })),
        "custom: version is 0, expected 1 or more"},
-      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
-              attrs->op.text[4] = ' ';
-            })),
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})},
+            Changed([](auto *attrs) { attrs->op.text[4] = ' '; })),
        "custom: op is no name: expected at most 63 letters, digits and "
        "_ . - /"},
-      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
-              attrs->ints.n = 1;
-            })),
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})},
+            Changed([](auto *attrs) { attrs->ints.n = 1; })),
        "custom: test.effect: wrong number of ints: 1, expected 0"},
-      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
-              attrs->floats.n = 0;
-            })),
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})},
+            Changed([](auto *attrs) { attrs->floats.n = 0; })),
        "custom: test.effect: wrong number of floats: 0, expected 1"},
-      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
-              attrs->floats.n = 9;
-            })),
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})},
+            Changed([](auto *attrs) { attrs->floats.n = 9; })),
        "custom: floats has 9 entries, expected 0 to 8"},
       {Call(TIR_OP_CUSTOM, {F32({2})}, Product("test.effect", 1)),
        "custom: test.effect: wrong number of operands: 1, expected 2"},
@@ -107,9 +118,8 @@ std::vector<Mistake> MistakesOfStructure() {
        "custom: test.effect: x and w differ"},
       {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Product("test.pure", 1)),
        "custom: test.pure: it is registered as pure, expected op custom_pure"},
-      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})}, Changed([](auto *attrs) {
-              attrs->wants = 1;
-            })),
+      {Call(TIR_OP_CUSTOM, {F32({2}), F32({2})},
+            Changed([](auto *attrs) { attrs->wants = 1; })),
        "custom: test.effect: it has no vjp_run"},
       {Call(TIR_OP_CUSTOM_PURE, {F32({2}), F32({2})},
             Product("test.effect", 1)),
@@ -137,18 +147,6 @@ std::vector<Mistake> MistakesOfStructure() {
       {Backward({F32({2}), F32({2}), F32({2}), F64({2})}, 1),
        "custom_pure: test.pure_run: operand x[3] f64[2] of its gradient, "
        "expected f32[2]"},
-      {Call(TIR_OP_ARANGE, {}, tir_attrs_arange{TIR_DTYPE_F32, -1}),
-       "arange: n is -1, expected 0 to 9223372036854775807 for f32"},
-      {Call(TIR_OP_ARANGE, {}, tir_attrs_arange{TIR_DTYPE_I8, 129}),
-       "arange: n is 129, expected 0 to 128 for i8"},
-      {Call(TIR_OP_ARANGE, {}, tir_attrs_arange{TIR_DTYPE_BOOL, 2}),
-       "arange: dtype is bool, expected f32, f64 or an integer"},
-      {Call(TIR_OP_DIM_PRODUCT, {F32({3})},
-            tir_attrs_dim_product{TIR_DTYPE_F32, List({1})}),
-       "dim_product: axis 1 is out of range for x f32[3] of rank 1"},
-      {Call(TIR_OP_DIM_PRODUCT, {F32({3})},
-            tir_attrs_dim_product{TIR_DTYPE_I32, List({0})}),
-       "dim_product: dtype is i32, expected f32, f64 or i64"},
   };
 }
 
@@ -510,6 +508,11 @@ std::vector<Mistake> MistakesOfMovement() {
        "f32[2]"},
       {Call(TIR_OP_UNSLICE, {F32({2}), F32({})}, Range({0}, {2})),
        "unslice: 1 axes are sliced, like f32[] has rank 0"},
+  };
+}
+
+std::vector<Mistake> MistakesOfWindows() {
+  return {
       {Call(TIR_OP_CHECK_RANGE, {F32({}), F32({4})}, tir_attrs_window{0, 1}),
        "check_range: wrong dtype: x f32[], expected i32 or i64"},
       {Call(TIR_OP_CHECK_RANGE, {I64({}), F32({4})}, tir_attrs_window{0, 5}),
@@ -692,9 +695,10 @@ std::vector<Mistake> MistakesOfOptimisers() {
 TEST(OpMessages, AreAsWritten) {
   std::vector<int> n_mistakes(TIR_N_OPS);
   for (const auto &table :
-       {MistakesOfStructure, MistakesOfUnary, MistakesOfBinary,
-        MistakesOfReductions, MistakesOfLimits, MistakesOfNormalizing,
-        MistakesOfMovement, MistakesOfIndexing, MistakesOfOptimisers})
+       {MistakesOfStructure, MistakesOfCustom, MistakesOfUnary,
+        MistakesOfBinary, MistakesOfReductions, MistakesOfLimits,
+        MistakesOfNormalizing, MistakesOfMovement, MistakesOfWindows,
+        MistakesOfIndexing, MistakesOfOptimisers})
     for (const Mistake &mistake : table()) {
       CallGraph graph;
       EXPECT_EQ(graph.Infer(mistake.call), mistake.message);
