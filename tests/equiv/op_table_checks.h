@@ -4,6 +4,7 @@
 #define TAPEIR_TESTS_EQUIV_OP_TABLE_CHECKS_H
 
 #include "tests/equiv/op_table_graph.h"
+#include "tests/support/custom_ops.h"
 #include "tests/support/graph_runs.h"
 #include "tests/support/text_graph.h"
 
@@ -170,6 +171,7 @@ inline bool CheckOpTableGraph(tir_context *context, const tir_graph *graph,
 // Graphs first_seed … first_seed + n − 1. Returns the ops met.
 inline std::set<std::string> CheckOpTableGraphs(uint64_t first_seed, int n) {
   const auto context = MakeContext(3);
+  custom_ops::RegisterTestOps(context.get());
   std::set<std::string> ops;
   int n_ran = 0;
   for (uint64_t seed = first_seed; seed < first_seed + uint64_t(n); seed++) {

@@ -207,6 +207,16 @@ class OpTableGraph {
     }
   }
 
+  // One of custom_ops::RegisterTestOps.
+  tir_attrs_custom ProductAttrs(tir_op op) {
+    tir_attrs_custom attrs = {};
+    strcpy(attrs.op.text,
+           op == TIR_OP_CUSTOM_PURE ? "test.pure" : "test.effect");
+    attrs.version = 1;
+    attrs.floats = {1, {static_cast<double>(Below(3)) - 0.5}};
+    return attrs;
+  }
+
   bool TryOp(tir_op op) {
     const tir_op_desc *desc = tir_ir_op_desc(op);
     const unsigned most =
@@ -220,11 +230,17 @@ class OpTableGraph {
     EXPECT_LE(desc->attrs_size, sizeof attrs);
     RandomAttrs(desc, in.empty() ? Pick() : in[0],
                 reinterpret_cast<char *>(attrs));
+    const bool custom = desc->count_outputs != nullptr;
+    const unsigned n_out = custom ? 1 : desc->n_outputs;
+    if (custom) {
+      const tir_attrs_custom product = ProductAttrs(op);
+      memcpy(attrs, &product, sizeof product);
+    }
     tir_ir_node node;
     if (tir_ir_append_checked(g_, op, in.data(), in.size(), attrs, nullptr,
-                              desc->n_outputs, &node, nullptr) != TIR_OK)
+                              n_out, &node, nullptr) != TIR_OK)
       return false;
-    for (unsigned i = 0; i < desc->n_outputs; i++) {
+    for (unsigned i = 0; i < n_out; i++) {
       const tir_ir_value out = tir_ir_out(g_, node, i);
       tir_ir_type type;
       tir_ir_type_of(g_, out, &type);
