@@ -202,7 +202,9 @@ static bool find_readers(explainer *x) {
     if (!is_backward(x, n.id) || x->step_of.data[n.id] == NO_STEP) continue;
     for (uint32_t i = 0; i < tir_ir_n_in(x->graph, n); i++) {
       const uint32_t value = kept_by(x, n, i);
-      if (!value) continue;
+      // Within one fused step nothing is kept: it is in registers.
+      if (!value || x->step_of.data[n.id] == place_of(x, value)->first)
+        continue;
       const entry found = {place_of(x, value)->size, value, n.id};
       if (!TIR_VEC_PUSH(x->context, &x->readers, found)) return false;
     }

@@ -158,9 +158,9 @@ TEST_F(Diagnostics, OpsWithoutARuleAreAllTold) {
 TEST_F(Diagnostics, HeadsAndVariablesOutOfReachAreAllTold) {
   const float one = 1;
   const auto variable = [&](const std::string &name, tir_grad_request request) {
-    const tir_value x = tir_set_name(
-        t, tir_value_from_data(t, TIR_DTYPE_F32, nullptr, 0, &one),
-        name.c_str());
+    const tir_value x =
+        tir_set_name(t, tir_value_from_data(t, TIR_DTYPE_F32, nullptr, 0, &one),
+                     name.c_str());
     tir_attach_grad(t, x, request);
     return x;
   };
@@ -202,9 +202,9 @@ TEST_F(Diagnostics, WrtOutOfReachAreAllTold) {
   const float one = 1;
   std::vector<tir_value> wrt;
   for (int i = 0; i < 30; i++) {
-    wrt.push_back(tir_set_name(
-        t, tir_value_from_data(t, TIR_DTYPE_F32, nullptr, 0, &one),
-        ("w" + Number(i)).c_str()));
+    wrt.push_back(
+        tir_set_name(t, tir_value_from_data(t, TIR_DTYPE_F32, nullptr, 0, &one),
+                     ("w" + Number(i)).c_str()));
     tir_attach_grad(t, wrt.back(), TIR_GRAD_WRITE);
   }
   tir_record_begin(t, true);
