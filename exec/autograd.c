@@ -315,16 +315,6 @@ static bool begin(request *r, const tir_value *heads,
 
 // --- backward --------------------------------------------------------------
 
-// Why a variable is none of this call, NULL if the entry is free.
-static const char *why_not_reached(const request *r, uint32_t number) {
-  const tir_live_variable *variable = &r->frame->variables.data[number];
-  if (!variable->value) return NULL;
-  const bool is_met =
-      r->frame->values.data[variable->value].visit_epoch == r->frame->epoch;
-  return is_met ? "is reached, but marked to get no gradient"
-                : "is not reached";
-}
-
 // Every head and every marked variable goes to the diagnostics; the message
 // names the variables.
 static void refuse_unreached(request *r) {
@@ -340,18 +330,21 @@ static void refuse_unreached(request *r) {
   }
   tir_base_list_begin(&list, r->tape->context, TIR_ERR_STATE);
   for (uint32_t i = 0; i < r->frame->variables.count; i++) {
-    const char *why = why_not_reached(r, i);
-    if (!why) continue;
+    const tir_live_variable *variable = &r->frame->variables.data[i];
+    if (!variable->value) continue;
     snprintf(item, sizeof item, "%u%s", i,
-             name_of(r->tape, r->frame->variables.data[i].value, name));
-    tir_base_list_add(&list, item, "%s: variable %s %s", r->call, item, why);
+             name_of(r->tape, variable->value, name));
+    tir_base_list_add(&list, item, "%s: variable %s is %s", r->call, item,
+                      variable->request == TIR_GRAD_NULL
+                          ? "marked to get no gradient"
+                          : "not reached");
   }
   tir_ir_keep_error(r->tape, r->call, TIR_ERR_STATE,
                     "no variable with attach_grad is reached from head 0%s%s"
                     "%s%s",
                     name_of(r->tape, r->operands.data[0], name),
                     r->n_heads > 1 ? " and the others" : "",
-                    list.n ? "; without one: " : "", tir_base_list_text(&list));
+                    list.n ? "; left out: " : "", tir_base_list_text(&list));
   r->tape->error.n_more = tir_base_list_n_more(&list);
 }
 
