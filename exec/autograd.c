@@ -136,12 +136,12 @@ static bool add_head_gradients(request *r, const tir_value *gradients) {
       char want_text[TIR_TYPE_TEXT_MAX], got_text[TIR_TYPE_TEXT_MAX];
       tir_ir_type_of(g, (tir_ir_value){head}, &want);
       tir_ir_type_of(g, v, &got);
-      tir_ir_keep_error(
-          r->tape, r->call,
-          want.dtype != got.dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
-          "head gradient %zu is %s, head%s is %s", i,
-          tir_ir_type_text(&got, got_text), name_of(r->tape, head, name),
-          tir_ir_type_text(&want, want_text));
+      tir_ir_keep_error(r->tape, r->call,
+                        want.dtype != got.dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
+                        "head gradient %zu is %s, head%s is %s", i,
+                        tir_ir_type_text(&got, got_text),
+                        name_of(r->tape, head, name),
+                        tir_ir_type_text(&want, want_text));
       return false;
     }
     if (!push(r, v.id)) return false;
@@ -198,10 +198,10 @@ static bool check_rules(request *r) {
     bool depends = false;
     for (uint32_t i = 0; i < tir_ir_n_in(g, n) && !depends; i++) {
       const uint32_t v = tir_ir_in(g, n, i).id;
-      depends = tir_live_wants(frame, n, i) &&
-                (frame->values.data[v].wrt_epoch == frame->epoch ||
-                 frame->nodes.data[g->values.data[v].node].cone ==
-                     frame->epoch);
+      depends =
+          tir_live_wants(frame, n, i) &&
+          (frame->values.data[v].wrt_epoch == frame->epoch ||
+           frame->nodes.data[g->values.data[v].node].cone == frame->epoch);
     }
     if (!depends) continue;
     frame->nodes.data[id].cone = frame->epoch;
@@ -257,8 +257,8 @@ static uint32_t record_call(request *r) {
     return 0;
   }
   for (size_t i = 0; i < r->n_wrt; i++)
-    tir_ir_type_of(
-        g, (tir_ir_value){r->operands.data[2 * r->n_heads + i]}, &types[i]);
+    tir_ir_type_of(g, (tir_ir_value){r->operands.data[2 * r->n_heads + i]},
+                   &types[i]);
   const tir_attrs_gradient attrs = {.n_heads = (int64_t)r->n_heads,
                                     .create_graph = r->create};
   tir_ir_node node;
@@ -315,18 +315,46 @@ static bool begin(request *r, const tir_value *heads,
 
 // --- backward --------------------------------------------------------------
 
+// Every head and every marked variable goes to the diagnostics; the message
+// names the variables.
+static void refuse_unreached(request *r) {
+  char name[TIR_QUOTED_MAX + 1], item[TIR_QUOTED_MAX + 32];
+  tir_base_list heads, list;
+  tir_base_list_begin(&heads, r->tape->context, TIR_ERR_STATE);
+  for (size_t i = 0; i < r->n_heads; i++) {
+    snprintf(item, sizeof item, "%zu%s", i,
+             name_of(r->tape, r->operands.data[i], name));
+    tir_base_list_add(&heads, item,
+                      "%s: head %s reaches no variable with attach_grad",
+                      r->call, item);
+  }
+  tir_base_list_begin(&list, r->tape->context, TIR_ERR_STATE);
+  for (uint32_t i = 0; i < r->frame->variables.count; i++) {
+    const tir_live_variable *variable = &r->frame->variables.data[i];
+    if (!variable->value) continue;
+    snprintf(item, sizeof item, "%u%s", i,
+             name_of(r->tape, variable->value, name));
+    tir_base_list_add(&list, item, "%s: variable %s is %s", r->call, item,
+                      variable->request == TIR_GRAD_NULL
+                          ? "marked to get no gradient"
+                          : "not reached");
+  }
+  tir_ir_keep_error(r->tape, r->call, TIR_ERR_STATE,
+                    "no variable with attach_grad is reached from head 0%s%s"
+                    "%s%s",
+                    name_of(r->tape, r->operands.data[0], name),
+                    r->n_heads > 1 ? " and the others" : "",
+                    list.n ? "; left out: " : "", tir_base_list_text(&list));
+  r->tape->error.n_more = tir_base_list_n_more(&list);
+}
+
 static bool add_variables(request *r) {
   const tir_live_frame *frame = r->frame;
   for (size_t i = 0; i < frame->wrt.count; i += 2)
     if (!push(r, frame->wrt.data[i + 1])) return false;
   r->n_wrt = frame->wrt.count / 2;
-  if (r->n_wrt) return true;
-  char name[TIR_QUOTED_MAX + 1];
-  tir_ir_keep_error(r->tape, r->call, TIR_ERR_STATE,
-                    "no variable with attach_grad is reached from head 0%s%s",
-                    name_of(r->tape, r->operands.data[0], name),
-                    r->n_heads > 1 ? " and the others" : "");
-  return false;
+  if (!r->n_wrt) refuse_unreached(r);
+  return r->n_wrt != 0;
 }
 
 // Halves are for storage: they are added in f32 and rounded once.
@@ -410,21 +438,27 @@ void tir_backward(tir_tape *tape, tir_value head) {
 // --- grad ------------------------------------------------------------------
 
 static bool add_wrt(request *r, const tir_value *wrt, bool allow_unused) {
-  char operand[40], name[TIR_QUOTED_MAX + 1];
+  char operand[TIR_QUOTED_MAX + 32], name[TIR_QUOTED_MAX + 1];
+  tir_base_list list;
+  tir_base_list_begin(&list, r->tape->context, TIR_ERR_STATE);
   for (size_t i = 0; i < r->n_wrt; i++) {
     snprintf(operand, sizeof operand, "wrt %zu", i);
     const uint32_t v = tir_ir_use(r->tape, wrt[i], r->call, operand).id;
     if (!v || !push(r, v)) return false;
-    if (r->frame->values.data[v].visit_epoch == r->frame->epoch ||
-        allow_unused)
+    if (r->frame->values.data[v].visit_epoch == r->frame->epoch || allow_unused)
       continue;
-    tir_ir_keep_error(r->tape, r->call, TIR_ERR_STATE,
-                      "wrt %zu%s is not reached from the heads "
-                      "(allow_unused gives zeros)",
-                      i, name_of(r->tape, v, name));
-    return false;
+    snprintf(operand, sizeof operand, "%zu%s", i, name_of(r->tape, v, name));
+    tir_base_list_add(&list, operand,
+                      "%s: wrt %s is not reached from the heads", r->call,
+                      operand);
   }
-  return true;
+  if (!list.n) return true;
+  tir_ir_keep_error(r->tape, r->call, TIR_ERR_STATE,
+                    "wrt %s %s not reached from the heads (allow_unused gives "
+                    "zeros)",
+                    tir_base_list_text(&list), list.n == 1 ? "is" : "are");
+  r->tape->error.n_more = tir_base_list_n_more(&list);
+  return false;
 }
 
 void tir_grad(tir_tape *tape, const tir_value *heads, size_t n_heads,

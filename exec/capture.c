@@ -137,6 +137,9 @@ void tir_capture_begin(tir_tape *tape, tir_module *module,
 // text.
 static tir_status finish_graph(tir_tape *tape, tir_ir_graph *graph,
                                tir_error *error) {
+  // As in tir_graph_differentiate: what a rule makes has its node's origin.
+  for (uint32_t id = 1; id <= tir_ir_n_nodes(graph); id++)
+    graph->nodes.data[id].origin = id;
   tir_pass_ctx ctx = {.context = tape->context, .error = error};
   TIR_TRY(tir_pass_run(&ctx, "gradient,eliminate-dead", NULL, graph));
   // Marks of the recording mean nothing in a published graph.

@@ -14,18 +14,19 @@ static int number_nodes(tool_plan *p) {
   return TOOL_OK;
 }
 
-bool tool_plan_is_stored(const tir_planned_value *v) {
+// Its place is the arena, and not in another value's memory.
+static bool is_stored(const tir_planned_value *v) {
   return strcmp(v->place, "arena") == 0;
 }
 
 static bool is_step(const tir_planned_value *v) {
-  return tool_plan_is_stored(v) || strcmp(v->place, "output") == 0;
+  return is_stored(v) || strcmp(v->place, "output") == 0;
 }
 
 // The arena aligns every value.
 static uint64_t rounded(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
 
-uint64_t tool_plan_first_step(const tir_planned_value *v) {
+static uint64_t first_step(const tir_planned_value *v) {
   // At its first step a value in place is its operand's memory.
   return v->in_place && v->first_step < v->last_step ? v->first_step + 1u
                                                      : v->first_step;
@@ -41,8 +42,8 @@ static void add_up(tool_plan *p) {
       if (v->first_step < p->n_steps && p->value_of_step[v->first_step] < 0)
         p->value_of_step[v->first_step] = (int64_t)i;
     }
-    if (!tool_plan_is_stored(v)) continue;
-    const uint64_t first = tool_plan_first_step(v);
+    if (!is_stored(v)) continue;
+    const uint64_t first = first_step(v);
     // In place to its end: the operand's memory counts at that step.
     if (v->in_place && v->first_step == v->last_step) continue;
     // A difference array, summed up below.

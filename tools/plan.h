@@ -21,10 +21,6 @@ typedef struct tool_plan {
 
 int tool_plan_of_program(tir_program *program, tool_plan *p);
 void tool_plan_free(tool_plan *p);
-// Its place is the arena, and not in another value's memory.
-bool tool_plan_is_stored(const tir_planned_value *v);
-// First step at which its memory is not counted for an operand.
-uint64_t tool_plan_first_step(const tir_planned_value *v);
 const char *tool_plan_name(const tool_plan *p, size_t value);
 const char *tool_plan_step_name(const tool_plan *p, size_t step);
 

@@ -1,10 +1,10 @@
 /// @file
-/// Looking inside: the op table, passes, and the nodes of a graph. What the
-/// `tapeir` command is written with.
+/// Looking inside: the op table, passes, the nodes of a graph, and what a
+/// program's memory is needed for. What the `tapeir` command is written with.
 #ifndef TAPEIR_INSPECT_H
 #define TAPEIR_INSPECT_H
 
-#include "tapeir/graph.h"
+#include "tapeir/program.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -66,8 +66,8 @@ typedef struct tir_node_info {
   size_t n_outputs;     ///< results
   size_t first_output;  ///< value number; the others follow
   bool backward;        ///< made by differentiation (files do not keep it)
-  uint32_t origin;      ///< in a differentiated graph: equal for a node and
-                        ///< what its gradient rule made; 0 if unknown
+  uint32_t origin;      ///< in a differentiated or captured graph: equal for a
+                        ///< node and what its gradient rule made; 0 if unknown
 } tir_node_info;
 
 /// Nodes are numbered from 0 in topological order. ARGUMENT past the end.
@@ -87,6 +87,71 @@ TIR_API tir_status tir_graph_node_text(const tir_graph *graph, size_t node,
 /// Type and name ("" if it has none) of a value.
 TIR_API tir_status tir_graph_value(const tir_graph *graph, size_t value,
                                    tir_port *out_port);
+
+// --- memory of a program ---------------------------------------------------
+
+/// What an item of tir_explain_memory tells.
+typedef enum tir_memory_role {
+  TIR_MEMORY_LIVE = 1,  ///< a value in the arena at the peak
+  TIR_MEMORY_KEPT = 2,  ///< a forward value that backward nodes read
+  TIR_MEMORY_READ = 3,  ///< one such node, of the last KEPT value
+} tir_memory_role;
+
+/// One item of tir_explain_memory. Strings live as long as the program.
+typedef struct tir_memory_item {
+  tir_memory_role role;       ///< which of the fields below are filled
+  tir_planned_value value;    ///< its op, bytes and steps
+  tir_port type;              ///< of the value
+  const char *site;           ///< where its op was recorded, NULL if unknown
+  const char *reader_op;      ///< READ: the backward node, else NULL
+  const char *reader_site;    ///< READ: NULL if unknown
+  uint64_t reader_step;       ///< READ: step that it is, or is fused into
+  const char *gradient_op;    ///< READ: forward op whose gradient the node
+                              ///< takes part in; NULL if unknown
+  const char *gradient_name;  ///< READ: of that op's first result, "" if it
+                              ///< has none
+  uint64_t reserved[8];
+} tir_memory_item;
+
+/// Sums of tir_explain_memory. Strings live as long as the program.
+typedef struct tir_memory_summary {
+  uint64_t arena_bytes;        ///< as in tir_memory_report
+  uint64_t lower_bound_bytes;  ///< as in tir_memory_report
+  uint64_t n_steps;            ///< kernels a run calls
+  uint64_t peak_step;          ///< the first at which most bytes are alive
+  uint64_t peak_bytes;         ///< of the values alive there, each on 64 bytes
+  const char *peak_op;         ///< op of the first result of that step, "" if
+                               ///< it leaves none in arena or outputs
+  const char *peak_name;       ///< name of that result, "" if none
+  const char *peak_site;       ///< where its op was recorded, NULL if unknown
+  uint64_t n_live;             ///< number of LIVE items
+  uint64_t kept_bytes;         ///< of all KEPT values
+  uint64_t n_kept;             ///< number of KEPT items
+  uint64_t n_reads;            ///< number of READ items
+  bool knows_backward;         ///< false: no node is marked as backward, as in
+                               ///< a graph from a file; nothing is KEPT then
+  uint64_t reserved[8];
+} tir_memory_summary;
+
+/// Takes one item, valid during the call; false ends the listing.
+typedef bool (*tir_memory_item_fn)(void *user, const tir_memory_item *item);
+
+/// What the arena of a program is needed for: first the values alive at its
+/// peak, then the forward values that backward nodes read, each followed by
+/// those nodes; values largest first, nodes in order. Only memory of the arena
+/// counts: a view stands for the value it is a view of, and what never leaves
+/// a fused step is nowhere. `out_summary` (may be NULL) is complete before the
+/// first item; `each` may be NULL.
+/// Errors  ARGUMENT if `program` is NULL; MEMORY.
+/// Cost    n log n in values and operands.
+TIR_API tir_status tir_explain_memory(const tir_program *program,
+                                      tir_memory_item_fn each, void *user,
+                                      tir_memory_summary *out_summary,
+                                      tir_error *error);
+/// The same as text, for people; free with tir_text_free.
+/// Errors  ARGUMENT if something is NULL; MEMORY.
+TIR_API tir_status tir_explain_memory_text(const tir_program *program,
+                                           char **out_text, tir_error *error);
 
 #ifdef __cplusplus
 }

@@ -208,6 +208,8 @@ TEST_F(CppWrapper, SymbolicInputs) {
   EXPECT_EQ(fixed.ref().input(0).dim_names[0], nullptr);
   const auto program = tapeir::Program::compile(context_, graph, &options);
   EXPECT_EQ(program.input(0).dims[0], 5);
+  const std::string explained = program.explain_memory(context_);
+  EXPECT_EQ(explained.find("arena: "), 0u) << explained;
   const auto instance = tapeir::Instance::create(program);
   const std::vector<float> ones(15, 1.0f);
   float result = 0;

@@ -153,4 +153,80 @@ TEST_F(Diagnostics, OpsWithoutARuleAreAllTold) {
                   " has no gradient: it has neither vjp_run nor vjp_build");
 }
 
+// Two heads, of which neither reaches one of 40 marked variables; what they do
+// reach asks for no gradient.
+TEST_F(Diagnostics, HeadsAndVariablesOutOfReachAreAllTold) {
+  const float one = 1;
+  const auto variable = [&](const std::string &name, tir_grad_request request) {
+    const tir_value x =
+        tir_set_name(t, tir_value_from_data(t, TIR_DTYPE_F32, nullptr, 0, &one),
+                     name.c_str());
+    tir_attach_grad(t, x, request);
+    return x;
+  };
+  const tir_value x = variable("x", TIR_GRAD_NULL);
+  for (int i = 0; i < 40; i++) variable("v" + Number(i), TIR_GRAD_WRITE);
+  tir_record_begin(t, true);
+  const tir_value heads[] = {tir_set_name(t, tir_square(t, x), "y"),
+                             tir_set_name(t, tir_exp(t, x), "z")};
+  tir_mode_end(t);
+  items.clear();
+  tir_backward_ex(t, heads, 2, nullptr, 0, nullptr);
+  EXPECT_EQ(tir_tape_check(t, &error), TIR_ERR_STATE);
+  const std::string message = error.message;
+  EXPECT_EQ(message.find("backward: no variable with attach_grad is reached "
+                         "from head 0 \"y\" and the others; left out: 0 "
+                         "\"x\", 1 \"v100\", 2 \"v101\", "),
+            0u)
+      << message;
+  EXPECT_GT(error.n_more, 0u);
+  EXPECT_NE(message.find(" … and " + std::to_string(error.n_more) + " more"),
+            std::string::npos)
+      << message;
+  ASSERT_EQ(items.size(), 2u + 41 + 1);  // and the message itself
+  EXPECT_EQ(items[0],
+            "backward: head 0 \"y\" reaches no variable with attach_grad");
+  EXPECT_EQ(items[1],
+            "backward: head 1 \"z\" reaches no variable with attach_grad");
+  EXPECT_EQ(items[2],
+            "backward: variable 0 \"x\" is marked to get no gradient");
+  for (int i = 0; i < 40; i++)
+    EXPECT_EQ(items[static_cast<size_t>(3 + i)],
+              "backward: variable " + std::to_string(i + 1) + " \"v" +
+                  Number(i) + "\" is not reached");
+  EXPECT_EQ(items[43].find("backward: no variable"), 0u) << items[43];
+}
+
+TEST_F(Diagnostics, WrtOutOfReachAreAllTold) {
+  const float one = 1;
+  std::vector<tir_value> wrt;
+  for (int i = 0; i < 30; i++) {
+    wrt.push_back(
+        tir_set_name(t, tir_value_from_data(t, TIR_DTYPE_F32, nullptr, 0, &one),
+                     ("w" + Number(i)).c_str()));
+    tir_attach_grad(t, wrt.back(), TIR_GRAD_WRITE);
+  }
+  tir_record_begin(t, true);
+  const tir_value y = tir_square(t, wrt[1]);
+  tir_mode_end(t);
+  std::vector<tir_value> grads(30);
+  items.clear();
+  tir_grad(t, &y, 1, nullptr, 0, wrt.data(), 3, nullptr, grads.data());
+  EXPECT_EQ(tir_tape_check(t, &error), TIR_ERR_STATE);
+  EXPECT_EQ(std::string(error.message)
+                .find("grad: wrt 0 \"w100\", 2 \"w102\" are not reached from "
+                      "the heads (allow_unused gives zeros)"),
+            0u)
+      << error.message;
+  EXPECT_EQ(error.n_more, 0u);
+  ASSERT_EQ(items.size(), 3u);
+  EXPECT_EQ(items[0], "grad: wrt 0 \"w100\" is not reached from the heads");
+  EXPECT_EQ(items[1], "grad: wrt 2 \"w102\" is not reached from the heads");
+  items.clear();
+  tir_grad(t, &y, 1, nullptr, 0, wrt.data(), 30, nullptr, grads.data());
+  EXPECT_EQ(tir_tape_check(t, &error), TIR_ERR_STATE);
+  EXPECT_GT(error.n_more, 0u);
+  EXPECT_EQ(items.size(), 29u + 1);
+}
+
 }  // namespace

@@ -38,6 +38,13 @@ class Program : public detail::Handle<tir_program, tir_program_destroy> {
     const tir_status status = tir_program_to_text(get(), &text, &error);
     return detail::take_text(context, status, error, text);
   }
+  /// tir_explain_memory_text.
+  Expected<std::string> explain_memory(const Context &context) const {
+    char *text = nullptr;
+    tir_error error;
+    const tir_status status = tir_explain_memory_text(get(), &text, &error);
+    return detail::take_text(context, status, error, text);
+  }
 
  private:
   Expected<tir_port> port(tir_status (*find)(const tir_program *, std::size_t,
