@@ -226,7 +226,7 @@ TEST_F(Dlpack, MisalignedElementsAreRefusedOrCopied) {
 }
 
 TEST_F(Dlpack, HostileFields) {
-  const int64_t big = INT64_C(1) << 40;
+  static constexpr int64_t big = INT64_C(1) << 40;
   std::vector<int64_t> stride = {INT64_MAX / 2};
   const struct {
     std::function<void(DLTensor &)> spoil;
@@ -263,7 +263,7 @@ TEST_F(Dlpack, HostileFields) {
        "dim 0 is -4, expected 0 or more"},
       {[](DLTensor &t) { t.shape[0] = INT64_MAX; }, TIR_ERR_LIMIT,
        "f32[9223372036854775807] takes more than 9223372036854775807 bytes"},
-      {[big](DLTensor &t) {
+      {[](DLTensor &t) {
          t.ndim = 2;
          t.shape[0] = t.shape[1] = big;
        },

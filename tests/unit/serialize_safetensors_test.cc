@@ -88,9 +88,11 @@ class SerializeSafetensors : public testing::Test {
   Owned<tir_module> MakeWeights() {
     auto module = MakeModule(context_.get());
     int seed = 0;
-    for (const auto &code : kCodes)
+    for (const auto &code : kCodes) {
       AddParam(module, (std::string("layer.") + code.code).c_str(),
-               MakeTensor(code.dtype, {3, 1 + seed % 3}, seed++));
+               MakeTensor(code.dtype, {3, 1 + seed % 3}, seed));
+      seed++;
+    }
     AddParam(module, "scalar", MakeTensor(TIR_DTYPE_F64, {}, 5));
     AddParam(module, "empty", MakeTensor(TIR_DTYPE_I16, {2, 0, 3}, 0),
              TIR_PARAM_STATE);
