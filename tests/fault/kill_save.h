@@ -69,6 +69,13 @@ inline void KillMany(int n_kills) {
       ASSERT_EQ(waitpid(child, nullptr, WNOHANG), 0) << "the child gave up";
     }
     SleepMicroseconds(random.Below(3000));
+    // Every other time in the middle of a save, if one begins soon: most of
+    // the time goes by between them.
+    const uint64_t moment = random.Below(20000);
+    for (int i = 0; kills % 2 && i < 20000000; i++)
+      if (progress->begun != progress->ended) break;
+    for (uint64_t i = 0; kills % 2 && i < moment; i++)
+      if (progress->begun == progress->ended) break;
     ASSERT_EQ(kill(child, SIGKILL), 0);
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
