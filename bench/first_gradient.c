@@ -15,13 +15,12 @@ int main(void) {
   const tir_value x = tir_value_from_data(t, TIR_DTYPE_F32, dims, 2, data);
   tir_attach_grad(t, x, TIR_GRAD_WRITE);
   tir_record_begin(t, true);
-  const tir_value y = tir_mul_scalar(
-      t, tir_dot(t, tir_transpose(t, x, NULL, 0), x), 2);
+  const tir_value y =
+      tir_mul_scalar(t, tir_dot(t, tir_transpose(t, x, NULL, 0), x), 2);
   tir_mode_end(t);
   tir_backward(t, y);
   float grad[4];
-  if (tir_read_into(t, tir_grad_of(t, x), grad, sizeof grad, &error))
-    return 1;
+  if (tir_read_into(t, tir_grad_of(t, x), grad, sizeof grad, &error)) return 1;
   tir_tape_destroy(t);
   tir_context_destroy(c);
   return grad[3] != 12;

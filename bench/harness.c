@@ -55,21 +55,20 @@ void bench_time(const bench *b, const char *workload, const char *unit,
   }
   const double begin = bench_now_s();
   int n = 0;
-  while (n < MAX_SAMPLES &&
-         (n < MIN_SAMPLES || bench_now_s() - begin < 0.5)) {
+  while (n < MAX_SAMPLES && (n < MIN_SAMPLES || bench_now_s() - begin < 0.5)) {
     const double start = bench_now_s();
     for (int i = 0; i < inner; i++) call(user);
     samples[n++] = (bench_now_s() - start) / inner;
   }
   qsort(samples, (size_t)n, sizeof *samples, by_value);
-  const double scale =
-      (strcmp(unit, "us") == 0 ? 1e6 : strcmp(unit, "ms") == 0 ? 1e3 : 1e9) /
-      per;
+  const double scale = (strcmp(unit, "us") == 0   ? 1e6
+                        : strcmp(unit, "ms") == 0 ? 1e3
+                                                  : 1e9) /
+                       per;
   bench_emit(b, workload, unit, samples[n / 2] * scale, samples[0] * scale);
 }
 
-void bench_check(tir_status status, const tir_error *error,
-                 const char *where) {
+void bench_check(tir_status status, const tir_error *error, const char *where) {
   if (status == TIR_OK) return;
   fprintf(stderr, "%s: %s\n", where, error->message);
   exit(1);

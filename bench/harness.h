@@ -24,19 +24,18 @@ void bench_time(const bench *b, const char *workload, const char *unit,
 void bench_emit(const bench *b, const char *workload, const char *unit,
                 double median, double minimum);
 // Prints the message and exits: a benchmark that fails has no number.
-void bench_check(tir_status status, const tir_error *error,
-                 const char *where);
+void bench_check(tir_status status, const tir_error *error, const char *where);
 double bench_now_s(void);
 // "VmRSS" or "VmHWM" of this process in KiB.
 double bench_status_kib(const char *field);
 void bench_reset_peak(void);
 
-void bench_tiny(const bench *b);       // W1, W2
-void bench_mlp(const bench *b);        // W3, W3_tiny, W9a
-void bench_chain(const bench *b);      // W6
-void bench_attention(const bench *b);  // attention, decode
-void bench_recording(const bench *b);  // W11
-void bench_compile(const bench *b);    // W12
+void bench_tiny(const bench *b);                        // W1, W2
+void bench_mlp(const bench *b);                         // W3, W3_tiny, W9a
+void bench_chain(const bench *b);                       // W6
+void bench_attention(const bench *b);                   // attention, decode
+void bench_recording(const bench *b);                   // W11
+void bench_compile(const bench *b);                     // W12
 void bench_start(const bench *b, const char *program);  // W8
 
 #endif

@@ -37,10 +37,17 @@ int main(int argc, char **argv) {
   const char *threads = "1";
   for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
     switch (c) {
-      case 'j': b.out = fopen(optarg, "w"); break;
-      case 't': threads = optarg; break;
-      case 'o': b.only = optarg; break;
-      default: return usage();
+      case 'j':
+        b.out = fopen(optarg, "w");
+        break;
+      case 't':
+        threads = optarg;
+        break;
+      case 'o':
+        b.only = optarg;
+        break;
+      default:
+        return usage();
     }
   }
   if (!b.out || optind != argc) return usage();

@@ -46,14 +46,14 @@ static void add_param(const bench *b, mlp *m, const char *name,
   tir_error error;
   tir_tensor *tensor;
   void *data;
-  bench_check(tir_tensor_create(b->context, TIR_DTYPE_F32, dims, rank,
-                                &tensor, &error),
-              &error, "tensor");
+  bench_check(
+      tir_tensor_create(b->context, TIR_DTYPE_F32, dims, rank, &tensor, &error),
+      &error, "tensor");
   bench_check(tir_tensor_write_begin(tensor, &data, &error), &error, "write");
   fill_normal(data, (size_t)tir_tensor_numel(tensor), scale);
   tir_tensor_write_end(tensor);
-  bench_check(tir_module_add_param(m->module, name, TIR_PARAM_TRAINABLE,
-                                   tensor, &error),
+  bench_check(tir_module_add_param(m->module, name, TIR_PARAM_TRAINABLE, tensor,
+                                   &error),
               &error, "param");
   tir_tensor_release(tensor);
 }
@@ -116,28 +116,24 @@ static void compile_step(const bench *b, mlp *m) {
   tir_capture_begin(t, m->module, "train_step");
   const tir_value x = tir_input(t, "x", TIR_DTYPE_F32, x_dims, 2);
   const tir_value target =
-      m->cross_entropy
-          ? tir_input(t, "target", TIR_DTYPE_I32, t_dims, 1)
-          : tir_input(t, "target", TIR_DTYPE_F32, t_dims, 2);
+      m->cross_entropy ? tir_input(t, "target", TIR_DTYPE_I32, t_dims, 1)
+                       : tir_input(t, "target", TIR_DTYPE_F32, t_dims, 2);
   const tir_value lr = tir_input(t, "lr", TIR_DTYPE_F32, NULL, 0);
   tir_output(t, "loss", step(m, x, target, lr));
   bench_check(tir_capture_end(t, NULL, &error), &error, "capture");
-  bench_check(tir_compile(b->context,
-                          tir_module_graph(m->module, "train_step"), NULL,
-                          &m->program, &error),
+  bench_check(tir_compile(b->context, tir_module_graph(m->module, "train_step"),
+                          NULL, &m->program, &error),
               &error, "compile");
-  bench_check(tir_instance_create(m->program, m->module, &m->instance,
-                                  &error),
+  bench_check(tir_instance_create(m->program, m->module, &m->instance, &error),
               &error, "instance");
-  bench_check(tir_instance_bind_input(m->instance, 0, m->x, x_bytes(m),
-                                      &error),
+  bench_check(tir_instance_bind_input(m->instance, 0, m->x, x_bytes(m), &error),
               &error, "bind");
   bench_check(tir_instance_bind_input(m->instance, 1, m->target,
                                       target_bytes(m), &error),
               &error, "bind");
-  bench_check(tir_instance_bind_input(m->instance, 2, &m->lr, sizeof m->lr,
-                                      &error),
-              &error, "bind");
+  bench_check(
+      tir_instance_bind_input(m->instance, 2, &m->lr, sizeof m->lr, &error),
+      &error, "bind");
 }
 
 static void make_data(mlp *m) {
@@ -171,8 +167,7 @@ static void run_recorded(void *user) {
   const int64_t x_dims[] = {m->batch, m->widths[0]};
   const int64_t t_dims[] = {m->batch, m->widths[m->n_layers]};
   tir_step_begin(t);
-  const tir_value x =
-      tir_value_from_data(t, TIR_DTYPE_F32, x_dims, 2, m->x);
+  const tir_value x = tir_value_from_data(t, TIR_DTYPE_F32, x_dims, 2, m->x);
   const tir_value target =
       tir_value_from_data(t, TIR_DTYPE_F32, t_dims, 2, m->target);
   step(m, x, target, tir_scalar(t, TIR_DTYPE_F32, m->lr));

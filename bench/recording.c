@@ -58,8 +58,7 @@ void bench_recording(const bench *b) {
               &error, "compile");
   bench_check(tir_instance_create(program, w.module, &w.instance, &error),
               &error, "instance");
-  bench_check(tir_instance_bind_input(w.instance, 0, data, sizeof data,
-                                      &error),
+  bench_check(tir_instance_bind_input(w.instance, 0, data, sizeof data, &error),
               &error, "bind");
   bench_time(b, "W11_step", "ns", N_OPS, run_compiled, &w);
   tir_instance_destroy(w.instance);

@@ -11,8 +11,7 @@ typedef struct tiny {
 static tir_tape *new_tape(const bench *b) {
   tir_error error;
   tir_tape *tape;
-  bench_check(tir_tape_create(b->context, NULL, &tape, &error), &error,
-              "tape");
+  bench_check(tir_tape_create(b->context, NULL, &tape, &error), &error, "tape");
   return tape;
 }
 
@@ -56,13 +55,13 @@ static void w1_compiled(const bench *b, const float *data) {
   tir_output(t, "y", y);
   tir_output(t, "grad", tir_grad_of(t, x));
   bench_check(tir_capture_end(t, NULL, &error), &error, "capture");
-  bench_check(tir_compile(b->context, tir_module_graph(m, "w1"), NULL,
-                          &program, &error),
+  bench_check(tir_compile(b->context, tir_module_graph(m, "w1"), NULL, &program,
+                          &error),
               &error, "compile");
   bench_check(tir_instance_create(program, m, &w.instance, &error), &error,
               "instance");
-  bench_check(tir_instance_bind_input(w.instance, 0, data, 16, &error),
-              &error, "bind");
+  bench_check(tir_instance_bind_input(w.instance, 0, data, 16, &error), &error,
+              "bind");
   bench_time(b, "W1_compiled", "us", 1, run_instance, &w);
   tir_instance_destroy(w.instance);
   tir_program_destroy(program);

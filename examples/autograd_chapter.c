@@ -36,14 +36,14 @@ typedef size_t (*program_fn)(tir_tape *t, tir_value x, tir_value *out);
 static size_t twice_dot(tir_tape *t, tir_value x, tir_value *out) {
   tir_attach_grad(t, x, TIR_GRAD_WRITE);
   tir_record_begin(t, true);
-  tir_value y = tir_mul_scalar(
-      t, tir_dot(t, tir_transpose(t, x, NULL, 0), x), 2);
+  tir_value y =
+      tir_mul_scalar(t, tir_dot(t, tir_transpose(t, x, NULL, 0), x), 2);
   tir_mode_end(t);
   tir_backward(t, y);
   out[0] = y;
   out[1] = tir_grad_of(t, x);
-  out[2] = tir_norm(t, tir_sub(t, out[1], tir_mul_scalar(t, x, 4)), NULL, 0,
-                    false);
+  out[2] =
+      tir_norm(t, tir_sub(t, out[1], tir_mul_scalar(t, x, 4)), NULL, 0, false);
   return 3;
 }
 
@@ -117,8 +117,7 @@ static size_t replay(tir_tape *t, tir_value a, tir_value *out) {
   tir_attach_grad(t, a, TIR_GRAD_WRITE);
   tir_record_begin(t, true);
   tir_value c = tir_mul_scalar(t, a, 2);
-  for (int i = 0; i < replayed.n_doublings; i++)
-    c = tir_mul_scalar(t, c, 2);
+  for (int i = 0; i < replayed.n_doublings; i++) c = tir_mul_scalar(t, c, 2);
   if (!replayed.positive) c = tir_mul_scalar(t, c, 100);
   tir_mode_end(t);
   tir_backward(t, c);
@@ -152,8 +151,7 @@ static results run_live(tir_context *c, program_fn fn, const int64_t *dims,
   r.n = fn(t, tir_value_from_data(t, TIR_DTYPE_F32, dims, rank, data), out);
   for (size_t i = 0; i < r.n; i++) {
     r.size[i] = numel(t, out[i]);
-    if (tir_read_into(t, out[i], r.data[i], r.size[i] * sizeof(float),
-                      &error))
+    if (tir_read_into(t, out[i], r.data[i], r.size[i] * sizeof(float), &error))
       stop("read", &error);
   }
   if (tir_tape_check(t, &error)) stop("live", &error);
@@ -238,14 +236,11 @@ static void show_arange(tir_context *c) {
   tir_tape *t;
   if (tir_tape_create(c, NULL, &t, &error)) stop("tape", &error);
   const int64_t dims[] = {4, 1};
-  tir_value x =
-      tir_reshape(t, tir_arange(t, TIR_DTYPE_F32, 4), dims, 2);
+  tir_value x = tir_reshape(t, tir_arange(t, TIR_DTYPE_F32, 4), dims, 2);
   char text[128];
   tir_format_value(t, x, text, sizeof text);
-  printf("x = %s <%s %lldx%lld>\n", text,
-         tir_dtype_name(tir_value_dtype(t, x)),
-         (long long)tir_value_dim(t, x, 0),
-         (long long)tir_value_dim(t, x, 1));
+  printf("x = %s <%s %lldx%lld>\n", text, tir_dtype_name(tir_value_dtype(t, x)),
+         (long long)tir_value_dim(t, x, 0), (long long)tir_value_dim(t, x, 1));
   check(strcmp(text, "[[0.] [1.] [2.] [3.]]") == 0, "1.1 x prints as rows");
   tir_attach_grad(t, x, TIR_GRAD_WRITE);
   tir_format_value(t, tir_grad_of(t, x), text, sizeof text);
@@ -284,9 +279,9 @@ static void show_control_flow(tir_context *c) {
     const double slope = tir_read_scalar(t, grad);
     const double quotient = tir_read_scalar(t, tir_div(t, d, a));
     const double product = tir_read_scalar(t, tir_mul(t, grad, a));
-    exact = exact && product == tir_read_scalar(t, d) &&
-            fabs(quotient - slope) <=
-                (replayed.positive ? 0 : slope * FLT_EPSILON);
+    exact =
+        exact && product == tir_read_scalar(t, d) &&
+        fabs(quotient - slope) <= (replayed.positive ? 0 : slope * FLT_EPSILON);
     if (tir_tape_check(t, &error)) stop("control flow", &error);
     tir_tape_destroy(t);
   }

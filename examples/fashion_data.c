@@ -45,14 +45,12 @@ static unsigned char *read_idx(const char *directory, const char *name,
   return bytes;
 }
 
-int fashion_load(const char *directory, const char *which,
-                 fashion_set *set) {
+int fashion_load(const char *directory, const char *which, fashion_set *set) {
   char name[64];
   size_t n_labels = 0;
   memset(set, 0, sizeof *set);
   snprintf(name, sizeof name, "%s-images-idx3-ubyte.gz", which);
-  unsigned char *pixels =
-      read_idx(directory, name, 3, FASHION_PIXELS, &set->n);
+  unsigned char *pixels = read_idx(directory, name, 3, FASHION_PIXELS, &set->n);
   snprintf(name, sizeof name, "%s-labels-idx1-ubyte.gz", which);
   unsigned char *labels = read_idx(directory, name, 1, 1, &n_labels);
   int result = -1;

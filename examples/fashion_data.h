@@ -9,8 +9,8 @@ enum { FASHION_PIXELS = 28 * 28, FASHION_CLASSES = 10 };
 
 typedef struct fashion_set {
   size_t n;
-  float *images;     // n × 784, 0 to 1
-  int32_t *labels;   // n, 0 to 9
+  float *images;    // n × 784, 0 to 1
+  int32_t *labels;  // n, 0 to 9
 } fashion_set;
 
 // Reads "train" or "t10k" from `directory` (idx.gz). Returns 0, or −1 after

@@ -15,8 +15,8 @@ typedef struct tir_capture {
   tir_ir_graph *graph;
   tir_live_frame frame;
   tir_ir_target saved;
-  size_t saved_scopes;         // tape->capture_scopes of before
-  TIR_VEC(tir_value) params;   // handle by parameter number, all-zero: none
+  size_t saved_scopes;        // tape->capture_scopes of before
+  TIR_VEC(tir_value) params;  // handle by parameter number, all-zero: none
   tir_value (*saved_random)(tir_tape *tape);
 } tir_capture;
 
@@ -34,8 +34,8 @@ static tir_value random_state(tir_tape *tape) {
     const int64_t data[] = {(int64_t)tape->seed, 0};
     tir_tensor *state = NULL;
     tir_error error;
-    tir_status status = tir_tensor_from_data(tape->context, TIR_DTYPE_I64,
-                                             dims, 1, data, &state, &error);
+    tir_status status = tir_tensor_from_data(tape->context, TIR_DTYPE_I64, dims,
+                                             1, data, &state, &error);
     if (status == TIR_OK)
       status = tir_module_add_param(capture->module, RANDOM_STATE,
                                     TIR_PARAM_STATE, state, &error);
@@ -53,8 +53,8 @@ static void advance_random(tir_tape *tape) {
   const int64_t data[] = {0, 1};
   tir_tensor *one = NULL;
   tir_error error;
-  const tir_status status = tir_tensor_from_data(
-      tape->context, TIR_DTYPE_I64, dims, 1, data, &one, &error);
+  const tir_status status = tir_tensor_from_data(tape->context, TIR_DTYPE_I64,
+                                                 dims, 1, data, &one, &error);
   if (status != TIR_OK) {
     tir_ir_keep_error(tape, "capture_end", status, "%s", error.message);
     return;
@@ -91,8 +91,7 @@ void tir_capture_abandon(tir_tape *tape) {
   tir_ir_graph_destroy(graph);
 }
 
-void tir_capture_begin(tir_tape *tape, tir_module *module,
-                       const char *name) {
+void tir_capture_begin(tir_tape *tape, tir_module *module, const char *name) {
   static const char call[] = "capture_begin";
   if (!tape || !tir_ir_ready(tape)) return;
   if (tir_ir_refuse_in_body(tape, call)) return;
@@ -117,8 +116,7 @@ void tir_capture_begin(tir_tape *tape, tir_module *module,
     if (capture) {
       tir_live_frame_free(&capture->frame);
       tir_ir_graph_destroy(capture->graph);
-      tir_base_free(context, capture, sizeof *capture,
-                    _Alignof(tir_capture));
+      tir_base_free(context, capture, sizeof *capture, _Alignof(tir_capture));
     }
     tir_ir_keep_error(tape, call, status, "%s", error.message);
     return;
@@ -145,7 +143,7 @@ static tir_status finish_graph(tir_tape *tape, tir_ir_graph *graph,
   // Marks of the recording mean nothing in a published graph.
   for (uint32_t id = 1; id <= tir_ir_n_nodes(graph); id++)
     graph->nodes.data[id].flags &=
-        (uint16_t)~(TIR_NODE_HISTORY | TIR_NODE_TRAINING);
+        (uint16_t) ~(TIR_NODE_HISTORY | TIR_NODE_TRAINING);
   for (uint32_t id = 1; id <= tir_ir_n_values(graph); id++)
     graph->values.data[id].flags = 0;
   // The sites point at string literals of the recording code, which may be
@@ -162,8 +160,7 @@ tir_status tir_capture_end(tir_tape *tape, tir_graph **out_graph,
                            tir_error *error) {
   if (out_graph) *out_graph = NULL;
   if (!tape)
-    return tir_base_fail(error, TIR_ERR_ARGUMENT,
-                         "capture_end: tape is NULL");
+    return tir_base_fail(error, TIR_ERR_ARGUMENT, "capture_end: tape is NULL");
   if (tape->body)
     return tir_base_fail(error, TIR_ERR_STATE,
                          "capture_end: it has no place in the body of a %s",
@@ -215,9 +212,9 @@ static tir_value failed(tir_tape *tape, const char *call) {
   return tir_ir_keep_error(tape, call, TIR_ERR_STATE, "failed");
 }
 
-tir_value tir_input_symbolic(tir_tape *tape, const char *name,
-                             tir_dtype dtype, const int64_t *dims,
-                             const char *const *dim_names, int rank) {
+tir_value tir_input_symbolic(tir_tape *tape, const char *name, tir_dtype dtype,
+                             const int64_t *dims, const char *const *dim_names,
+                             int rank) {
   static const char call[] = "input";
   if (!in_capture(tape, call)) return failed(tape, call);
   if (!name || !name[0])
@@ -232,8 +229,8 @@ tir_value tir_input_symbolic(tir_tape *tape, const char *name,
     type.dims[i] = dims[i];
     const char *symbol = dim_names ? dim_names[i] : NULL;
     if (!symbol) continue;
-    if (!tir_base_strings_intern(&tape->graph->strings, symbol,
-                                 strlen(symbol), &type.symbols[i]))
+    if (!tir_base_strings_intern(&tape->graph->strings, symbol, strlen(symbol),
+                                 &type.symbols[i]))
       return tir_ir_keep_error(tape, call, TIR_ERR_MEMORY,
                                "out of memory for a dim name");
   }
@@ -291,8 +288,8 @@ tir_value tir_constant(tir_tape *tape, tir_tensor *tensor) {
 
 // Parameters have no symbolic dims: their storage has a size.
 static void type_of_param(const tir_ir_param *param, tir_ir_type *out) {
-  *out = (tir_ir_type){.dtype = param->tensor->dtype,
-                       .rank = param->tensor->rank};
+  *out =
+      (tir_ir_type){.dtype = param->tensor->dtype, .rank = param->tensor->rank};
   memcpy(out->dims, param->tensor->dims, sizeof out->dims);
 }
 
@@ -311,8 +308,7 @@ static tir_value capture_param(tir_tape *tape, size_t index,
     tir_ir_type type;
     type_of_param(param, &type);
     const tir_attrs_param attrs = {.kind = param->kind};
-    *handle =
-        tir_ir_record_declared(tape, TIR_OP_PARAM, &attrs, &type, name);
+    *handle = tir_ir_record_declared(tape, TIR_OP_PARAM, &attrs, &type, name);
     // It belongs to the capture as a whole, not to a scope inside it.
     while (tir_value_is_valid(tape, *handle) &&
            tape->slots.data[handle->slot].scope >= tape->capture_scopes)

@@ -31,9 +31,8 @@ static void sweep_node(tir_live *live, uint32_t id, size_t *n_dead) {
     ++*n_dead;
     return;
   }
-  const bool effect =
-      node->state == TIR_LIVE_PENDING &&
-      (tir_ir_desc(root->graph, n)->traits & TIR_TRAIT_EFFECT);
+  const bool effect = node->state == TIR_LIVE_PENDING &&
+                      (tir_ir_desc(root->graph, n)->traits & TIR_TRAIT_EFFECT);
   if (effect || is_wanted(root, n)) return;
   if (node->state == TIR_LIVE_PENDING) {
     tir_live_drop(live, id);
@@ -42,8 +41,7 @@ static void sweep_node(tir_live *live, uint32_t id, size_t *n_dead) {
     node->state = TIR_LIVE_DROPPED;
   }
   for (uint32_t i = 0; i < tir_ir_n_out(root->graph, n); i++) {
-    tir_live_value *v =
-        &root->values.data[tir_ir_out(root->graph, n, i).id];
+    tir_live_value *v = &root->values.data[tir_ir_out(root->graph, n, i).id];
     tir_pool_release(&live->pool, v->buffer);
     v->buffer = NULL;
     tir_live_forget_variable(live, tir_ir_out(root->graph, n, i).id);
@@ -85,9 +83,8 @@ typedef struct tir_live_collector collector;
 
 // Made with the tape: collecting is when memory is short.
 tir_status tir_live_collector_create(tir_live *live, tir_error *error) {
-  live->collector =
-      tir_base_alloc_zero(live->tape->context, sizeof(collector),
-                          _Alignof(collector));
+  live->collector = tir_base_alloc_zero(live->tape->context, sizeof(collector),
+                                        _Alignof(collector));
   if (!live->collector) return tir_base_fail_memory(error, sizeof(collector));
   return TIR_OK;
 }
@@ -113,8 +110,7 @@ static void forget_history(kept_value *value) {
 }
 
 // Copies one node out. What ran and has no history left becomes a leaf.
-static bool keep_node(collector *c, const tir_live_frame *root,
-                      uint32_t id) {
+static bool keep_node(collector *c, const tir_live_frame *root, uint32_t id) {
   const tir_ir_graph *g = root->graph;
   tir_context *context = g->context;
   const tir_ir_node n = {id};
@@ -126,8 +122,8 @@ static bool keep_node(collector *c, const tir_live_frame *root,
       .operands = (uint32_t)c->operands.count,
       .attrs = (uint32_t)c->attrs.count,
   };
-  const bool leaf = kept.live.state != TIR_LIVE_PENDING &&
-                    !kept.live.history && kept.data.op != TIR_OP_CONSTANT;
+  const bool leaf = kept.live.state != TIR_LIVE_PENDING && !kept.live.history &&
+                    kept.data.op != TIR_OP_CONSTANT;
   if (leaf) {
     kept.data.op = TIR_OP_INPUT;
     kept.data.n_in = 0;
@@ -313,14 +309,12 @@ static void remap_scopes(const collector *c, tir_tape *tape) {
   for (size_t i = 0; i < tape->scopes.count; i++) {
     tir_ir_scope *scope = &tape->scopes.data[i];
     if (scope->first_node <= c->first_node) continue;
-    while (k < c->nodes.count &&
-           c->nodes.data[k].old_id < scope->first_node)
+    while (k < c->nodes.count && c->nodes.data[k].old_id < scope->first_node)
       k++;
     const bool any = k < c->nodes.count;
     scope->first_node = any ? map_node(c, c->nodes.data[k].old_id)
                             : (uint32_t)tape->graph->nodes.count;
-    scope->first_dim =
-        any ? c->nodes.data[k].dims : tape->graph->dims.count;
+    scope->first_dim = any ? c->nodes.data[k].dims : tape->graph->dims.count;
   }
 }
 
@@ -361,8 +355,7 @@ static void remap(const collector *c, tir_live *live) {
     live->effects.data[i] = map_node(c, live->effects.data[i]);
   remap_released(c, live);
   live->random_state = map_value(c, live->random_state);
-  if (live->first_pending > c->first_node)
-    live->first_pending = c->first_node;
+  if (live->first_pending > c->first_node) live->first_pending = c->first_node;
   live->tape->n_stamped = tir_ir_n_nodes(root->graph);
 }
 
@@ -389,15 +382,13 @@ static void sweep(tir_live *live, uint32_t first_node, size_t first_dim) {
   const uint32_t n = tir_ir_n_nodes(live->root.graph);
   if (first_node > n) return;
   size_t n_dead = 0;
-  for (uint32_t id = n; id >= first_node; id--)
-    sweep_node(live, id, &n_dead);
+  for (uint32_t id = n; id >= first_node; id--) sweep_node(live, id, &n_dead);
   if (n_dead * 2 >= n - first_node + 1) compact(live, first_node, first_dim);
 }
 
 // Each scope cleans up behind itself; now and then the whole graph is looked
 // at, because inner scopes leave what outer ones held.
-void tir_live_collect(tir_live *live, uint32_t first_node,
-                      size_t first_dim) {
+void tir_live_collect(tir_live *live, uint32_t first_node, size_t first_dim) {
   // Ids may not move while a run or capture holds on to them.
   if (live->running || live->frame != &live->root) return;
   sweep(live, first_node, first_dim);

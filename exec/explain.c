@@ -1,15 +1,8 @@
 // Statistics of a tape, and why a run missed the plan cache.
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "exec/live.h"
-
-uint64_t tir_exec_now_ns(void) {
-  struct timespec now;
-  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0;
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 // Keys are compared word by word; where two part is the answer.
 static size_t common_prefix(const uint64_t *a, size_t n_a, const uint64_t *b,
@@ -42,12 +35,11 @@ static void describe(tir_live *live, size_t word) {
            "node %zu of %zu, %s%s%s%s, differs from the nearest of %zu "
            "cached plans in its %s",
            i, slice->nodes.count,
-           tir_ir_op_desc((tir_op)g->nodes.data[id].op)->name,
-           site ? " (" : "", site ? site : "", site ? ")" : "",
-           live->cache.n_plans,
-           at == 0          ? "op or number of operands"
-           : at <= words    ? "attributes"
-                            : "operands or where they are kept");
+           tir_ir_op_desc((tir_op)g->nodes.data[id].op)->name, site ? " (" : "",
+           site ? site : "", site ? ")" : "", live->cache.n_plans,
+           at == 0       ? "op or number of operands"
+           : at <= words ? "attributes"
+                         : "operands or where they are kept");
 }
 
 // Only on a miss, which costs a compile anyway.
@@ -67,8 +59,7 @@ void tir_live_explain(tir_live *live) {
   describe(live, best);
 }
 
-size_t tir_tape_explain_miss(const tir_tape *tape, char *buffer,
-                             size_t size) {
+size_t tir_tape_explain_miss(const tir_tape *tape, char *buffer, size_t size) {
   if (!tape) return 0;
   const char *text = tir_live_of(tape)->miss;
   if (buffer && size) snprintf(buffer, size, "%s", text);
@@ -76,8 +67,7 @@ size_t tir_tape_explain_miss(const tir_tape *tape, char *buffer,
 }
 
 // Counters and capacities: nothing is walked.
-void tir_tape_stats(const tir_tape *tape,
-                    tir_tape_statistics *out_stats) {
+void tir_tape_stats(const tir_tape *tape, tir_tape_statistics *out_stats) {
   if (!out_stats) return;
   *out_stats = (tir_tape_statistics){0};
   if (!tape) return;
@@ -92,8 +82,8 @@ void tir_tape_stats(const tir_tape *tape,
   out_stats->arena_bytes = live->arena_alloc + live->scratch_alloc;
   out_stats->survivor_bytes = live->pool.bytes_in_use;
   out_stats->tape_bytes =
-      tir_ir_graph_bytes(root->graph) + live->cache.bytes +
-      live->arena_alloc + live->scratch_alloc + live->pool.bytes_held +
+      tir_ir_graph_bytes(root->graph) + live->cache.bytes + live->arena_alloc +
+      live->scratch_alloc + live->pool.bytes_held +
       root->values.capacity * sizeof *root->values.data +
       root->nodes.capacity * sizeof *root->nodes.data +
       tape->slots.capacity * sizeof *tape->slots.data +

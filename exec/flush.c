@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "exec/live.h"
+#include "ir/base/clock.h"
 #include "ir/base/tensor.h"
 
 // --- memory shared by the plans of a tape ----------------------------------
@@ -24,8 +25,8 @@ static tir_status grow_block(tir_live *live, void **block, size_t *size,
 static tir_status prepare_memory(tir_live *live, tir_cached_plan *plan,
                                  tir_error *error) {
   const tir_program *program = plan->program;
-  TIR_TRY(grow_block(live, &live->arena, &live->arena_bytes,
-                     &live->arena_alloc, program->arena_bytes, error));
+  TIR_TRY(grow_block(live, &live->arena, &live->arena_bytes, &live->arena_alloc,
+                     program->arena_bytes, error));
   TIR_TRY(grow_block(live, &live->scratch, &live->scratch_bytes,
                      &live->scratch_alloc, program->scratch_bytes, error));
   // The arena may have moved since this plan last ran.
@@ -41,18 +42,18 @@ static tir_status prepare_memory(tir_live *live, tir_cached_plan *plan,
 static tir_status find_plan(tir_live *live, tir_cached_plan **out_plan,
                             tir_error *error) {
   const tir_live_slice *slice = &live->slice;
-  *out_plan = tir_plan_cache_find(&live->cache, slice->key.data,
-                                  slice->key.count);
+  *out_plan =
+      tir_plan_cache_find(&live->cache, slice->key.data, slice->key.count);
   if (*out_plan) {
     live->stats.n_plan_hits++;
     return TIR_OK;
   }
   live->stats.n_plan_misses++;
   tir_live_explain(live);
-  const uint64_t start = tir_exec_now_ns();
+  const int64_t start = tir_base_now_ns();
   tir_program *program;
   TIR_TRY(tir_live_build(live, &program, error));
-  live->stats.compile_time_ns += tir_exec_now_ns() - start;
+  live->stats.compile_time_ns += (uint64_t)(tir_base_now_ns() - start);
   return tir_plan_cache_add(&live->cache, slice->key.data, slice->key.count,
                             program, out_plan, error);
 }
@@ -89,15 +90,14 @@ static tir_status bind_externals(tir_live *live, tir_error *error) {
     ok = external->kind == TIR_LIVE_STATE
              ? TIR_VEC_PUSH(context, &slice->params, data)
              : TIR_VEC_PUSH(context, &slice->inputs, data);
-    ok = ok && note_module(live,
-                           live->root.values.data[external->value].buffer);
+    ok =
+        ok && note_module(live, live->root.values.data[external->value].buffer);
   }
   // A module written after the run must be held as well.
   for (size_t i = 0; i < slice->assigns.count && ok; i++)
     if (slice->assigns.data[i].root)
       ok = note_module(
-          live,
-          live->root.values.data[slice->assigns.data[i].root].buffer);
+          live, live->root.values.data[slice->assigns.data[i].root].buffer);
   return ok ? TIR_OK : tir_base_fail_memory(error, sizeof(void *));
 }
 
@@ -139,11 +139,10 @@ static tir_status acquire_modules(tir_live *live, tir_error *error) {
   tir_live_slice *slice = &live->slice;
   for (size_t i = 0; i < slice->modules.count; i++) {
     tir_module *module = slice->modules.data[i];
-    const tir_status status = tir_ir_module_acquire(
-        module, writes_module(live, module), error);
+    const tir_status status =
+        tir_ir_module_acquire(module, writes_module(live, module), error);
     if (status == TIR_OK) continue;
-    while (i-- > 0)
-      tir_ir_module_end_lease(slice->modules.data[i], false);
+    while (i-- > 0) tir_ir_module_end_lease(slice->modules.data[i], false);
     slice->modules.count = 0;
     return status;
   }
@@ -180,8 +179,7 @@ static tir_status store_param(tir_live *live, const tir_live_assign *assign,
   } else {
     old->buffer = NULL;
   }
-  if (storage->bytes)
-    memcpy(storage->data, new->buffer->data, storage->bytes);
+  if (storage->bytes) memcpy(storage->data, new->buffer->data, storage->bytes);
   tir_pool_release(&live->pool, new->buffer);
   new->buffer = storage;
   return TIR_OK;
@@ -258,8 +256,7 @@ static tir_status report(tir_live *live, const tir_program *program,
                          tir_error *error) {
   const char *name = NULL, *site = NULL;
   if (failure->node) {
-    const uint32_t origin =
-        program->graph->nodes.data[failure->node].origin;
+    const uint32_t origin = program->graph->nodes.data[failure->node].origin;
     if (origin && origin <= live->slice.nodes.count) {
       const uint32_t id = live->slice.nodes.data[origin - 1];
       name = tir_exec_node_name(live->root.graph, id);
@@ -286,17 +283,16 @@ static tir_status execute(tir_live *live, tir_cached_plan *plan,
   };
   tir_exec_resolve_external(program, &binding, plan->ptr);
   tir_exec_failure failure = {0};
-  tir_status status = tir_exec_run_steps(program, plan->ptr, live->scratch,
-                                         NULL, &failure);
+  tir_status status =
+      tir_exec_run_steps(program, plan->ptr, live->scratch, NULL, &failure);
   live->stats.n_runs++;
-  if (status != TIR_OK)
-    status = report(live, program, status, &failure, error);
+  if (status != TIR_OK) status = report(live, program, status, &failure, error);
   end_leases(live, status == TIR_OK, failure.torn);
   return status;
 }
 
-tir_status tir_live_run(tir_live *live, const uint32_t *asked,
-                        size_t n_asked, tir_error *error) {
+tir_status tir_live_run(tir_live *live, const uint32_t *asked, size_t n_asked,
+                        tir_error *error) {
   if (live->running)
     return tir_base_fail(error, TIR_ERR_STATE, "run: a run is going on");
   TIR_TRY(tir_live_mark(live, asked, n_asked, error));

@@ -1,8 +1,8 @@
 // What autograd knows of one target graph: side tables and the walk through
 // the recorded history.
-#include "exec/live.h"
-
 #include <string.h>
+
+#include "exec/live.h"
 
 // The live graph and a capture each have a frame of their own.
 tir_status tir_live_frame_init(tir_live_frame *frame, tir_ir_graph *graph,

@@ -26,7 +26,7 @@ typedef struct gradcheck {
   tir_tensor **points;  // copies of the inputs, which the check may move
   tir_value *values;
   tir_value *grads;
-  tir_status failed;          // of weights, while recording
+  tir_status failed;  // of weights, while recording
   tir_error *error;
 } gradcheck;
 

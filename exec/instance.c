@@ -49,8 +49,7 @@ size_t tir_exec_table_bytes(const tir_program *program) {
 // --- binding parameters ----------------------------------------------------
 
 // All parameters that the module lacks, when one was found missing.
-static tir_status list_missing(const tir_instance *instance,
-                               tir_error *error) {
+static tir_status list_missing(const tir_instance *instance, tir_error *error) {
   const tir_program *program = instance->program;
   tir_base_list list;
   tir_base_list_begin(&list, program->context, TIR_ERR_ARGUMENT);
@@ -331,8 +330,7 @@ const void *tir_instance_output(const tir_instance *instance, size_t index) {
 
 // --- running ---------------------------------------------------------------
 
-static tir_status list_unbound(const tir_instance *instance,
-                               tir_error *error) {
+static tir_status list_unbound(const tir_instance *instance, tir_error *error) {
   const tir_program *program = instance->program;
   tir_base_list list;
   tir_base_list_begin(&list, program->context, TIR_ERR_STATE);
@@ -355,8 +353,8 @@ static tir_status list_unbound(const tir_instance *instance,
 static tir_status check_run(const tir_instance *instance,
                             const tir_run_options *options, tir_error *error) {
   if (options)
-    for (size_t i = 0;
-         i < sizeof options->reserved / sizeof *options->reserved; i++)
+    for (size_t i = 0; i < sizeof options->reserved / sizeof *options->reserved;
+         i++)
       if (options->reserved[i] != 0)
         return tir_base_fail(error, TIR_ERR_ARGUMENT,
                              "run: a reserved option is set: built for a "

@@ -69,7 +69,7 @@ typedef struct tir_exec_prepare {
   const bool *out_used;
   const tir_context *context;  // of the graph, for custom ops
   int cpu_level;               // TIR_CPU_*
-  tir_base_arena *arena;  // of the program, for the parameter block
+  tir_base_arena *arena;       // of the program, for the parameter block
   tir_error *error;
   struct tir_program *const *bodies;  // of a control node, compiled, in order
   double grain;  // least work of a unit, 0: what pays (call.c). A test's

@@ -20,8 +20,7 @@ typedef struct keying {
 
 // A failure is remembered: one check at the end is enough.
 static void put(keying *k, uint64_t word) {
-  if (!TIR_VEC_PUSH(k->context, &k->slice->key, word))
-    k->out_of_memory = true;
+  if (!TIR_VEC_PUSH(k->context, &k->slice->key, word)) k->out_of_memory = true;
 }
 
 // --- externals -------------------------------------------------------------
@@ -100,8 +99,7 @@ static void find_assigns(keying *k) {
 static void place_assigns(keying *k) {
   for (size_t i = 0; i < k->slice->assigns.count; i++) {
     tir_live_assign *assign = &k->slice->assigns.data[i];
-    if (!assign->is_last || !assign->root ||
-        !is_overwritable(k, assign->root))
+    if (!assign->is_last || !assign->root || !is_overwritable(k, assign->root))
       continue;
     const uint32_t code = code_of(k, assign->root);
     if (k->out_of_memory) return;
@@ -207,8 +205,7 @@ static void put_external(keying *k, tir_live_external *external,
   for (int i = 0; i < value->rank; i++)
     put(k, (uint64_t)g->dims.data[value->dims + (uint32_t)i]);
   if (external->kind != TIR_LIVE_CONSTANT) return;
-  const tir_attrs_constant *attrs =
-      tir_ir_attrs(g, tir_ir_producer(g, v));
+  const tir_attrs_constant *attrs = tir_ir_attrs(g, tir_ir_producer(g, v));
   put(k, attrs->bits);
 }
 

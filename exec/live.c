@@ -26,8 +26,7 @@ static void free_if_unwanted(tir_live *live, uint32_t value) {
 }
 
 // The last read frees the data, the last use frees the node for collection.
-void tir_live_count_down(tir_live *live, uint32_t value, bool read,
-                         bool use) {
+void tir_live_count_down(tir_live *live, uint32_t value, bool read, bool use) {
   tir_live_value *v = &live->root.values.data[value];
   if (use) v->uses--;
   if (read && --v->reads == 0) free_if_unwanted(live, value);
@@ -151,8 +150,7 @@ void tir_live_drop(tir_live *live, uint32_t node) {
 static uint8_t why_no_history(const tir_tape *tape, tir_ir_node node) {
   const tir_ir_graph *g = tape->graph;
   const tir_op op = tir_ir_op(g, node);
-  if (op == TIR_OP_STOP_GRADIENT || op == TIR_OP_CUT)
-    return TIR_WHY_DETACHED;
+  if (op == TIR_OP_STOP_GRADIENT || op == TIR_OP_CUT) return TIR_WHY_DETACHED;
   if (tir_ir_n_in(g, node) == 0) return TIR_WHY_LEAF;
   if (tape->mode.recording) return TIR_WHY_CONSTANT;
   for (size_t i = 0; i < tape->modes.count; i++)
@@ -226,8 +224,7 @@ static void recorded(tir_tape *tape, tir_ir_node node) {
   if ((tir_ir_desc(g, node)->traits & TIR_TRAIT_EFFECT) &&
       !TIR_VEC_PUSH(tape->context, &live->effects, node.id))
     tir_ir_keep_error(tape, "record", TIR_ERR_MEMORY,
-                      "out of memory for %zu effects",
-                      live->effects.count + 1);
+                      "out of memory for %zu effects", live->effects.count + 1);
   const bool eager = live->options.flags & TIR_TAPE_EAGER;
   if (tape->holds_runs) return;
   if (eager || live->n_pending > live->options.max_pending)
@@ -254,8 +251,7 @@ static bool reserve_assigns(tir_tape *tape, size_t n) {
   return tir_live_frame_sync(frame) &&
          TIR_VEC_RESERVE(tape->context, &frame->values, n) &&
          TIR_VEC_RESERVE(tape->context, &frame->nodes, n) &&
-         (!frame->is_live ||
-          TIR_VEC_RESERVE(tape->context, &live->effects, n));
+         (!frame->is_live || TIR_VEC_RESERVE(tape->context, &live->effects, n));
 }
 
 void tir_live_alias(tir_live *live, tir_ir_node node) {
@@ -318,8 +314,7 @@ static bool leaf_type(tir_tape *tape, const char *call, tir_dtype dtype,
 }
 
 tir_value tir_value_from_data(tir_tape *tape, tir_dtype dtype,
-                              const int64_t *dims, int rank,
-                              const void *data) {
+                              const int64_t *dims, int rank, const void *data) {
   static const char call[] = "value_from_data";
   if (!tape) return (tir_value){0};
   tir_ir_type type;
@@ -336,8 +331,8 @@ tir_value tir_value_from_data(tir_tape *tape, tir_dtype dtype,
   if (tape->capture) {
     tir_tensor *tensor;
     tir_error error;
-    const tir_status status = tir_tensor_from_data(
-        tape->context, dtype, dims, rank, data, &tensor, &error);
+    const tir_status status = tir_tensor_from_data(tape->context, dtype, dims,
+                                                   rank, data, &tensor, &error);
     if (status != TIR_OK)
       return tir_ir_keep_error(tape, call, status, "%s", error.message);
     const tir_value value = tir_constant(tape, tensor);
@@ -403,8 +398,8 @@ static tir_status check_options(const tir_tape_options *options,
 }
 
 tir_status tir_tape_create(tir_context *context,
-                           const tir_tape_options *options,
-                           tir_tape **out_tape, tir_error *error) {
+                           const tir_tape_options *options, tir_tape **out_tape,
+                           tir_error *error) {
   if (!out_tape)
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "tape_create: out_tape is NULL");

@@ -30,12 +30,12 @@ typedef enum tir_live_state {
 // Why a value has no history, for the message of backward.
 typedef enum tir_live_why {
   TIR_WHY_NONE = 0,
-  TIR_WHY_LEAF,       // no gradient attached
-  TIR_WHY_OUTSIDE,    // recorded outside tir_record_begin
-  TIR_WHY_PAUSED,     // recorded while paused
-  TIR_WHY_DETACHED,   // stop_gradient
-  TIR_WHY_CONSTANT,   // no operand has a gradient
-  TIR_WHY_RELEASED,   // released by an earlier backward
+  TIR_WHY_LEAF,      // no gradient attached
+  TIR_WHY_OUTSIDE,   // recorded outside tir_record_begin
+  TIR_WHY_PAUSED,    // recorded while paused
+  TIR_WHY_DETACHED,  // stop_gradient
+  TIR_WHY_CONSTANT,  // no operand has a gradient
+  TIR_WHY_RELEASED,  // released by an earlier backward
 } tir_live_why;
 
 typedef struct tir_live_value {
@@ -43,14 +43,14 @@ typedef struct tir_live_value {
   uint32_t owners;
   uint32_t reads;
   uint32_t uses;
-  uint32_t variable;        // number in variables + 1
-  uint32_t local;           // code in the slice being built
+  uint32_t variable;  // number in variables + 1
+  uint32_t local;     // code in the slice being built
   uint32_t local_epoch;
-  uint32_t assign;          // assign of the slice that makes it, + 1
+  uint32_t assign;  // assign of the slice that makes it, + 1
   uint32_t assign_epoch;
-  uint32_t visit_epoch;     // of the walk that met it
-  uint32_t wrt_epoch;       // of the walk it is a wrt of
-  uint32_t param_module;    // module whose parameter it is, + 1
+  uint32_t visit_epoch;   // of the walk that met it
+  uint32_t wrt_epoch;     // of the walk it is a wrt of
+  uint32_t param_module;  // module whose parameter it is, + 1
   uint32_t param;
   uint8_t state;
   uint8_t why;
@@ -64,16 +64,16 @@ typedef struct tir_live_node {
   uint32_t cone;         // epoch of the slice whose gradient call reaches it
   uint32_t released_by;  // gradient call that released its history
   uint8_t state;
-  bool history;          // its history is alive: residuals are kept
+  bool history;  // its history is alive: residuals are kept
 } tir_live_node;
 
 typedef struct tir_live_variable {
-  uint32_t value;  // present version, 0: free entry
-  uint32_t grad;   // gradient value, 0: zeros
+  uint32_t value;       // present version, 0: free entry
+  uint32_t grad;        // gradient value, 0: zeros
   uint32_t updated_by;  // number of the backward that did so last
   uint8_t request;
   bool fresh;
-  bool reached;    // by the last backward
+  bool reached;  // by the last backward
 } tir_live_variable;
 
 // What autograd knows of one target graph: the live one or a capture.
@@ -83,11 +83,11 @@ typedef struct tir_live_frame {
   TIR_VEC(tir_live_value) values;  // by value id
   TIR_VEC(tir_live_node) nodes;    // by node id
   TIR_VEC(tir_live_variable) variables;
-  TIR_VEC(uint32_t) stack;         // scratch of traversals
-  TIR_VEC(uint32_t) reached;       // scratch: nodes of the last traversal
-  TIR_VEC(uint32_t) wrt;           // scratch: pairs variable, value met
+  TIR_VEC(uint32_t) stack;    // scratch of traversals
+  TIR_VEC(uint32_t) reached;  // scratch: nodes of the last traversal
+  TIR_VEC(uint32_t) wrt;      // scratch: pairs variable, value met
   uint32_t epoch;
-  size_t first_free_variable;      // no free entry below
+  size_t first_free_variable;  // no free entry below
   uint32_t n_backwards;
 } tir_live_frame;
 
@@ -113,32 +113,32 @@ typedef struct tir_live_external {
 // An assign of the slice. Of a chain of assigns only the last is real.
 typedef struct tir_live_assign {
   uint32_t node;
-  uint32_t root;    // external value whose new version the chain makes, or 0
-  bool is_last;     // of its chain
-  bool in_place;    // root is a STATE external and this assign writes it
+  uint32_t root;  // external value whose new version the chain makes, or 0
+  bool is_last;   // of its chain
+  bool in_place;  // root is a STATE external and this assign writes it
 } tir_live_assign;
 
 // One run being prepared; all scratch, kept between runs.
 typedef struct tir_live_slice {
-  TIR_VEC(uint32_t) nodes;                // ascending
+  TIR_VEC(uint32_t) nodes;  // ascending
   TIR_VEC(tir_live_external) externals;
-  TIR_VEC(bool) runs;                     // by nodes: not mere context
-  TIR_VEC(uint32_t) survivors;            // values
+  TIR_VEC(bool) runs;           // by nodes: not mere context
+  TIR_VEC(uint32_t) survivors;  // values
   TIR_VEC(uint64_t) key;
-  TIR_VEC(uint32_t) key_starts;           // word at which node i's part begins
-  size_t key_nodes_end;                   // word after the nodes' parts
-  TIR_VEC(uint32_t) to_free;              // values whose counts reached zero
-  TIR_VEC(uint32_t) substitutes;          // pairs context value, external
+  TIR_VEC(uint32_t) key_starts;   // word at which node i's part begins
+  size_t key_nodes_end;           // word after the nodes' parts
+  TIR_VEC(uint32_t) to_free;      // values whose counts reached zero
+  TIR_VEC(uint32_t) substitutes;  // pairs context value, external
   TIR_VEC(tir_live_assign) assigns;
   TIR_VEC(void *) inputs, params, outputs;
   TIR_VEC(tir_module *) modules;
-  uint32_t low, high;                     // range of marked nodes
+  uint32_t low, high;  // range of marked nodes
 } tir_live_slice;
 
 typedef struct tir_live {
   tir_tape *tape;
   tir_live_frame root;
-  tir_live_frame *frame;   // present target: root or a capture's
+  tir_live_frame *frame;  // present target: root or a capture's
   tir_tape_options options;
   tir_pool pool;
   tir_plan_cache cache;
@@ -147,17 +147,17 @@ typedef struct tir_live {
   TIR_VEC(uint32_t) effects;  // pending effect nodes in order
   TIR_VEC(tir_live_module) modules;
   uint32_t n_pending;
-  uint32_t first_pending;     // no pending node below
-  size_t collected_nodes;     // after the last full collection
+  uint32_t first_pending;  // no pending node below
+  size_t collected_nodes;  // after the last full collection
   struct tir_live_collector *collector;
-  uint32_t lowest_released;   // no node below has released_by
-  uint32_t random_state;      // leaf i64[2] of this step, 0: not made yet
+  uint32_t lowest_released;  // no node below has released_by
+  uint32_t random_state;     // leaf i64[2] of this step, 0: not made yet
   int64_t step;
-  void *arena;                // shared by all plans
+  void *arena;  // shared by all plans
   size_t arena_bytes, arena_alloc;
   void *scratch;
   size_t scratch_bytes, scratch_alloc;
-  bool running;               // guards against a run inside a run
+  bool running;  // guards against a run inside a run
   tir_tape_statistics stats;
   char miss[256];
 } tir_live;
@@ -176,8 +176,8 @@ void tir_live_frame_free(tir_live_frame *frame);
 // Extends the side tables to the graph's size; false when memory ran out.
 bool tir_live_frame_sync(tir_live_frame *frame);
 // A gradient flows from node's operand i.
-static inline bool tir_live_wants(const tir_live_frame *frame,
-                                  tir_ir_node node, uint32_t i) {
+static inline bool tir_live_wants(const tir_live_frame *frame, tir_ir_node node,
+                                  uint32_t i) {
   const tir_ir_graph *g = frame->graph;
   const uint32_t v = g->operands.data[g->nodes.data[node.id].in_first + i];
   return (g->values.data[v].flags & TIR_VALUE_NEEDS_GRAD) &&
@@ -223,13 +223,12 @@ tir_status tir_live_collector_create(tir_live *live, tir_error *error);
 void tir_live_collector_destroy(tir_live *live, tir_context *context);
 // Drops dead nodes from first_node on (whose shapes begin at first_dim) and
 // compacts when that pays.
-void tir_live_collect(tir_live *live, uint32_t first_node,
-                      size_t first_dim);
+void tir_live_collect(tir_live *live, uint32_t first_node, size_t first_dim);
 
 // --- slice.c ---------------------------------------------------------------
 // Marks what a run for `asked` values executes.
-tir_status tir_live_mark(tir_live *live, const uint32_t *asked,
-                         size_t n_asked, tir_error *error);
+tir_status tir_live_mark(tir_live *live, const uint32_t *asked, size_t n_asked,
+                         tir_error *error);
 // Counts the slice's nodes as run; fills survivors and to_free.
 tir_status tir_live_settle(tir_live *live, tir_error *error);
 
@@ -248,19 +247,16 @@ tir_status tir_live_build(tir_live *live, tir_program **out_program,
 // Says in live->miss why no cached plan fits the slice.
 void tir_live_explain(tir_live *live);
 
-uint64_t tir_exec_now_ns(void);
-
 // --- flush.c ---------------------------------------------------------------
 // Runs all effects and the cone of the asked values as one program.
-tir_status tir_live_run(tir_live *live, const uint32_t *asked,
-                        size_t n_asked, tir_error *error);
+tir_status tir_live_run(tir_live *live, const uint32_t *asked, size_t n_asked,
+                        tir_error *error);
 // Runs all effects and every pending value that somebody owns.
 tir_status tir_live_flush(tir_live *live, tir_error *error);
 
 // --- variables.c, autograd.c ------------------------------------------------
 // The variable of a value, NULL if it is none.
-tir_live_variable *tir_live_variable_of(tir_live_frame *frame,
-                                        uint32_t value);
+tir_live_variable *tir_live_variable_of(tir_live_frame *frame, uint32_t value);
 // Puts a value (0: zeros) into the gradient slot.
 void tir_live_set_grad(tir_tape *tape, tir_live_variable *variable,
                        uint32_t grad);

@@ -62,8 +62,8 @@ void tir_plan_cache_free(tir_plan_cache *cache) {
                 sizeof *cache->buckets);
 }
 
-tir_cached_plan *tir_plan_cache_find(tir_plan_cache *cache,
-                                     const uint64_t *key, size_t n_key) {
+tir_cached_plan *tir_plan_cache_find(tir_plan_cache *cache, const uint64_t *key,
+                                     size_t n_key) {
   if (!cache->n_buckets) return NULL;
   const uint64_t hash = tir_base_hash(key, n_key * sizeof *key);
   tir_cached_plan *plan = cache->buckets[hash % cache->n_buckets];
@@ -84,8 +84,8 @@ tir_cached_plan *tir_plan_cache_find(tir_plan_cache *cache,
 static bool make_room(tir_plan_cache *cache) {
   if (cache->n_plans < cache->n_buckets) return true;
   const size_t n = cache->n_buckets ? cache->n_buckets * 2 : 64;
-  tir_cached_plan **buckets = tir_base_alloc_zero(
-      cache->context, n * sizeof *buckets, sizeof *buckets);
+  tir_cached_plan **buckets =
+      tir_base_alloc_zero(cache->context, n * sizeof *buckets, sizeof *buckets);
   if (!buckets) return cache->n_buckets != 0;
   for (tir_cached_plan *plan = cache->newest; plan; plan = plan->older) {
     plan->next_in_bucket = buckets[plan->hash % n];

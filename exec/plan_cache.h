@@ -10,8 +10,8 @@ typedef struct tir_cached_plan {
   uint64_t *key;
   size_t n_key;
   tir_program *program;
-  void **ptr;              // pointer table
-  void *arena;             // base the internal entries were resolved for
+  void **ptr;   // pointer table
+  void *arena;  // base the internal entries were resolved for
   size_t bytes;
   struct tir_cached_plan *next_in_bucket;
   struct tir_cached_plan *newer, *older;  // by last use
@@ -31,8 +31,8 @@ void tir_plan_cache_init(tir_plan_cache *cache, tir_context *context,
                          size_t max_bytes);
 void tir_plan_cache_free(tir_plan_cache *cache);
 // NULL on a miss. A hit becomes the newest.
-tir_cached_plan *tir_plan_cache_find(tir_plan_cache *cache,
-                                     const uint64_t *key, size_t n_key);
+tir_cached_plan *tir_plan_cache_find(tir_plan_cache *cache, const uint64_t *key,
+                                     size_t n_key);
 // Takes the program over (also on failure, which is only memory).
 tir_status tir_plan_cache_add(tir_plan_cache *cache, const uint64_t *key,
                               size_t n_key, tir_program *program,

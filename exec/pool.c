@@ -50,8 +50,8 @@ void tir_pool_free(tir_pool *pool) {
 }
 
 static tir_pool_buffer *new_header(tir_pool *pool) {
-  tir_pool_buffer *buffer = tir_base_alloc_zero(
-      pool->context, sizeof *buffer, _Alignof(tir_pool_buffer));
+  tir_pool_buffer *buffer = tir_base_alloc_zero(pool->context, sizeof *buffer,
+                                                _Alignof(tir_pool_buffer));
   if (buffer) buffer->n_refs = 1;
   return buffer;
 }

@@ -8,13 +8,13 @@
 
 typedef struct tir_pool_buffer {
   uint32_t n_refs;
-  uint32_t size_class;     // 0: no memory of its own
-  size_t bytes;            // of data, as asked for
-  void *data;              // 64-byte aligned unless it wraps a tensor
-  tir_tensor *tensor;      // held and frozen, when data is a tensor's
-  tir_module *module;      // whose parameter this is, borrowed
-  uint32_t param;          // its number
-  size_t alloc_bytes;      // of data, for the pool
+  uint32_t size_class;  // 0: no memory of its own
+  size_t bytes;         // of data, as asked for
+  void *data;           // 64-byte aligned unless it wraps a tensor
+  tir_tensor *tensor;   // held and frozen, when data is a tensor's
+  tir_module *module;   // whose parameter this is, borrowed
+  uint32_t param;       // its number
+  size_t alloc_bytes;   // of data, for the pool
   struct tir_pool_buffer *next;
 } tir_pool_buffer;
 
@@ -34,8 +34,7 @@ void tir_pool_free(tir_pool *pool);
 // One reference; data not zeroed. NULL when memory ran out.
 tir_pool_buffer *tir_pool_take(tir_pool *pool, size_t bytes);
 // Buffer over a tensor's data. `freeze`: the tape reads it by reference.
-tir_pool_buffer *tir_pool_wrap(tir_pool *pool, tir_tensor *tensor,
-                               bool freeze);
+tir_pool_buffer *tir_pool_wrap(tir_pool *pool, tir_tensor *tensor, bool freeze);
 static inline tir_pool_buffer *tir_pool_retain(tir_pool_buffer *buffer) {
   buffer->n_refs++;
   return buffer;

@@ -64,7 +64,7 @@ struct tir_program {
   uint32_t n_outputs;
   bool writes_state;
   bool uses_blas;
-  bool is_split;  // some step has units: threads are of use
+  bool is_split;                  // some step has units: threads are of use
   TIR_VEC(tir_program *) bodies;  // of control steps, compiled
   tir_tensor **constants;
   uint32_t n_constants;

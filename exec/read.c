@@ -39,8 +39,7 @@ static tir_status fetch(tir_tape *tape, tir_value value, const char *call,
                          "%s: a value in the body of a %s has no data: it is "
                          "recorded once for all trips",
                          call, tape->body->op);
-  if (tape->capture)
-    return fail_in_capture(tape, value, call, error);
+  if (tape->capture) return fail_in_capture(tape, value, call, error);
   tir_live *live = tir_live_of(tape);
   const tir_ir_value v = tir_ir_use(tape, value, call, "value");
   if (!v.id) return tir_tape_check(tape, error);

@@ -6,13 +6,13 @@
 // state is never half written. All steps that can fail on data stand before it.
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "exec/blas.h"
 #include "exec/float_control.h"
 #include "exec/program.h"
 #include "exec/split.h"
+#include "ir/base/clock.h"
 
 // What the loops share.
 typedef struct run {
@@ -137,13 +137,6 @@ static tir_status check_fork(run *r) {
   return fail_blas(r->failure);
 }
 
-// 0 if there is no such clock.
-static int64_t now_ns(void) {
-  struct timespec now;
-  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0;
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static tir_status poll(void *arg) {
   run *const r = arg;
   const tir_run_options *options = r->options;
@@ -155,7 +148,8 @@ static tir_status poll(void *arg) {
     r->host = tir_exec_float_enter();
     if (!why) TIR_TRY(check_fork(r));
   }
-  if (!why && options->deadline_ns != 0 && now_ns() >= options->deadline_ns)
+  if (!why && options->deadline_ns != 0 &&
+      tir_base_now_ns() >= options->deadline_ns)
     why = "past its deadline";
   if (!why) return TIR_OK;
   snprintf(r->failure->fault.message, sizeof r->failure->fault.message,
@@ -196,9 +190,9 @@ static tir_status run_plain(run *r, uint32_t first, uint32_t end,
 
 // One step, its time told to the monitor.
 static tir_status run_monitored(run *r, const tir_exec_poll *inside) {
-  const int64_t start_ns = now_ns();
+  const int64_t start_ns = tir_base_now_ns();
   TIR_TRY(run_plain(r, r->at, r->at + 1, inside));
-  const int64_t end_ns = now_ns();
+  const int64_t end_ns = tir_base_now_ns();
   const tir_ir_graph *graph = r->program->graph;
   const tir_ir_node node = {r->program->steps[r->at].node};
   const tir_ir_node_data *data = tir_ir_node_at(graph, node);

@@ -5,8 +5,9 @@
 // looks at the epoch; the caller closes the job and then waits until nobody is
 // inside.
 // So a worker that the system keeps off its core delays nobody unless it is in
-// the middle of a piece of work. Signals are blocked in workers, so the host's
-// handlers run on the host's threads.
+// the middle of a piece of work. A caller that lost time to such a worker works
+// alone for a while, so that neighbours cost little. Signals are blocked in
+// workers, so the host's handlers run on the host's threads.
 #define _GNU_SOURCE  // madvise, sched_getaffinity, syscall
 #include "exec/threads.h"
 
@@ -26,6 +27,7 @@
 #endif
 
 #include "exec/float_control.h"
+#include "ir/base/clock.h"
 
 // --- the lock ---------------------------------------------------------------
 
@@ -73,7 +75,14 @@ static void share_hosted(const tir_runner *runner, tir_exec_lane_fn body,
 
 #if TIR_HAS_POOL
 
-enum { MAX_PAUSES = 2000, STACK_BYTES = 1 << 20 };
+enum {
+  MAX_PAUSES = 2000,
+  STACK_BYTES = 1 << 20,
+  // A loss is one part in so many of the time until the next may be risked.
+  LOSS_SHARE = 16,
+  // What it costs to wake a worker that has no core to itself.
+  VAIN_WAKE_NS = 20000,
+};
 
 typedef struct worker {
   struct pool *pool;
@@ -89,8 +98,10 @@ typedef struct pool {
   // A page the system clears in a forked child, where the threads are gone.
   atomic_int *alive;
   atomic_bool taken;  // a caller has the workers
+  _Atomic(int64_t) alone_until_ns;
   tir_exec_lane_fn body;
   void *arg;
+  atomic_int core;                 // the caller's, when its job began
   _Alignas(64) atomic_uint epoch;  // odd: a job is open. Workers sleep on it
   atomic_uint n_asleep;
   atomic_bool quit;
@@ -119,14 +130,35 @@ static void wake_all(atomic_uint *word) {
 
 // --- workers ----------------------------------------------------------------
 
+// A worker there only takes turns with the caller.
+static bool is_on_callers_core(const pool *p) {
+  const int core = atomic_load_explicit(&p->core, memory_order_relaxed);
+  return core >= 0 && sched_getcpu() == core;  // below 0: unknown
+}
+
+// For so long that all such losses together are a small part of the time.
+static void work_alone(pool *p, int64_t loss_ns) {
+  atomic_store_explicit(&p->alone_until_ns,
+                        tir_base_now_ns() + LOSS_SHARE * loss_ns,
+                        memory_order_relaxed);
+}
+
 static void wait_for_change(pool *p, unsigned seen) {
-  for (int i = 0; i < p->max_pauses; i++) {
+  const int n_pauses = is_on_callers_core(p) ? 0 : p->max_pauses;
+  for (int i = 0; i < n_pauses; i++) {
     if (atomic_load_explicit(&p->epoch, memory_order_acquire) != seen) return;
     pause_briefly();
   }
   atomic_fetch_add(&p->n_asleep, 1);
   while (atomic_load(&p->epoch) == seen) sleep_on(&p->epoch, seen);
   atomic_fetch_sub(&p->n_asleep, 1);
+}
+
+static void join(pool *p, uint32_t lane) {
+  if (is_on_callers_core(p))
+    work_alone(p, VAIN_WAKE_NS);
+  else
+    p->body(p->arg, lane);
 }
 
 static void *work(void *arg) {
@@ -141,7 +173,7 @@ static void *work(void *arg) {
     seen = atomic_load(&p->epoch);
     // After the epoch, whose last change follows that of `quit`.
     if (atomic_load(&p->quit)) return NULL;
-    if (seen % 2 == 1) p->body(p->arg, self->lane);
+    if (seen % 2 == 1) join(p, self->lane);
     if (atomic_fetch_sub(&p->inside, 1) == 1 && atomic_load(&p->caller_asleep))
       wake_all(&p->inside);
   }
@@ -149,11 +181,17 @@ static void *work(void *arg) {
 
 // --- jobs -------------------------------------------------------------------
 
-static void wait_until_left(pool *p) {
-  for (int i = 0; i < p->max_pauses; i++) {
-    if (atomic_load_explicit(&p->inside, memory_order_acquire) == 0) return;
+// False if that took more than some microseconds.
+static bool wait_briefly(const pool *p) {
+  for (int i = 0; i <= p->max_pauses; i++) {
+    if (atomic_load_explicit(&p->inside, memory_order_acquire) == 0)
+      return true;
     pause_briefly();
   }
+  return false;
+}
+
+static void wait_until_left(pool *p) {
   atomic_store(&p->caller_asleep, true);
   for (unsigned n = atomic_load(&p->inside); n != 0;
        n = atomic_load(&p->inside))
@@ -161,21 +199,40 @@ static void wait_until_left(pool *p) {
   atomic_store(&p->caller_asleep, false);
 }
 
+// A caller that waited for longer than it worked would have been done sooner
+// alone: some worker was kept off its core in the middle of its work.
+static void note_loss(pool *p, int64_t start_ns, int64_t worked_ns) {
+  const int64_t waited_ns = tir_base_now_ns() - worked_ns;
+  if (waited_ns > worked_ns - start_ns) work_alone(p, waited_ns);
+}
+
+static bool can_share(pool *p, int64_t now_ns) {
+  return atomic_load_explicit(p->alive, memory_order_relaxed) &&
+         now_ns >=
+             atomic_load_explicit(&p->alone_until_ns, memory_order_relaxed) &&
+         !atomic_exchange(&p->taken, true);
+}
+
 static bool share_own(pool *p, tir_exec_lane_fn body, void *arg) {
-  if (!atomic_load_explicit(p->alive, memory_order_relaxed) ||
-      atomic_exchange(&p->taken, true)) {
+  const int64_t start_ns = tir_base_now_ns();
+  if (!can_share(p, start_ns)) {
     body(arg, 0);
     return true;
   }
   p->body = body;
   p->arg = arg;
+  atomic_store_explicit(&p->core, sched_getcpu(), memory_order_relaxed);
   atomic_fetch_add(&p->epoch, 1);
   if (atomic_load(&p->n_asleep) > 0) wake_all(&p->epoch);
   body(arg, 0);
   // In a child that a callback of the host made, nobody would ever leave.
   if (!atomic_load_explicit(p->alive, memory_order_relaxed)) return false;
   atomic_fetch_add(&p->epoch, 1);
-  wait_until_left(p);
+  const int64_t worked_ns = tir_base_now_ns();
+  if (!wait_briefly(p)) {
+    wait_until_left(p);
+    note_loss(p, start_ns, worked_ns);
+  }
   atomic_store(&p->taken, false);
   return true;
 }

@@ -136,9 +136,8 @@ uint64_t tir_ir_attrs_hash(const tir_op_desc *desc, const void *attrs) {
   uint64_t hash = 0;
   for (size_t i = 0; i < desc->n_attrs; i++) {
     const tir_ir_attr *attr = &desc->attrs[i];
-    const uint64_t field =
-        tir_base_hash(tir_ir_attr_field(attr, attrs),
-                      tir_ir_attr_used(attr, attrs));
+    const uint64_t field = tir_base_hash(tir_ir_attr_field(attr, attrs),
+                                         tir_ir_attr_used(attr, attrs));
     hash = hash * 0x9e3779b97f4a7c15u + field;
   }
   return hash;

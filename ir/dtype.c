@@ -50,8 +50,7 @@ bool tir_ir_dtype_is_compute_float(tir_dtype dtype) {
 // Sizes are compared first: the text need not end with a zero.
 tir_dtype tir_ir_dtype_parse(const char *text, size_t size) {
   for (int d = TIR_DTYPE_INVALID + 1; d < TIR_N_DTYPES; d++)
-    if (strlen(infos[d].name) == size &&
-        memcmp(infos[d].name, text, size) == 0)
+    if (strlen(infos[d].name) == size && memcmp(infos[d].name, text, size) == 0)
       return (tir_dtype)d;
   return TIR_DTYPE_INVALID;
 }
@@ -157,8 +156,7 @@ static int64_t clamp(int64_t x, int64_t low, int64_t high) {
 // to double is exact and the only rounding is the one to the half.
 static double f64_for_half(int64_t x) {
   uint64_t u = x < 0 ? 0 - (uint64_t)x : (uint64_t)x;
-  if (u >> 53)
-    u = (u & ~UINT64_C(0x7FF)) | (u & 0x7FF ? UINT64_C(0x800) : 0);
+  if (u >> 53) u = (u & ~UINT64_C(0x7FF)) | (u & 0x7FF ? UINT64_C(0x800) : 0);
   return x < 0 ? -(double)u : (double)u;
 }
 
@@ -238,8 +236,8 @@ void tir_ir_store_f64(tir_dtype dtype, void *element, double x) {
       return;
     case TIR_DTYPE_F16:
     case TIR_DTYPE_BF16: {
-      const uint16_t y = dtype == TIR_DTYPE_F16 ? tir_ir_f64_to_f16(x)
-                                                : tir_ir_f64_to_bf16(x);
+      const uint16_t y =
+          dtype == TIR_DTYPE_F16 ? tir_ir_f64_to_f16(x) : tir_ir_f64_to_bf16(x);
       memcpy(element, &y, sizeof y);
       return;
     }

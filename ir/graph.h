@@ -37,13 +37,13 @@ enum {
 typedef struct tir_ir_node_data {
   uint16_t op;
   uint16_t flags;
-  uint32_t in_first;   // into operands
+  uint32_t in_first;  // into operands
   uint32_t n_in;
   uint32_t out_first;  // value id
   uint32_t n_out;
-  uint32_t attrs;      // into attrs (8-byte words)
-  uint32_t origin;     // node of the recorded trace this one comes from
-  const char *site;    // "model.c:41", NULL if unknown; outlives the graph
+  uint32_t attrs;    // into attrs (8-byte words)
+  uint32_t origin;   // node of the recorded trace this one comes from
+  const char *site;  // "model.c:41", NULL if unknown; outlives the graph
 } tir_ir_node_data;
 
 typedef struct tir_ir_value_data {
@@ -72,9 +72,9 @@ struct tir_ir_graph {
   TIR_VEC(uint32_t) operands;         // value ids
   TIR_VEC(int64_t) dims;
   TIR_VEC(uint64_t) attrs;
-  TIR_VEC(tir_tensor *) tensors;      // of constants; one reference each
-  TIR_VEC(tir_ir_body *) bodies;      // of control nodes; one reference each
-  TIR_VEC(tir_ir_value) inputs;       // outputs of the input nodes, in order
+  TIR_VEC(tir_tensor *) tensors;  // of constants; one reference each
+  TIR_VEC(tir_ir_body *) bodies;  // of control nodes; one reference each
+  TIR_VEC(tir_ir_value) inputs;   // outputs of the input nodes, in order
   TIR_VEC(tir_ir_output) outputs;
   TIR_VEC(uint32_t) forward;  // value → its replacement, 0 = itself; lazy
 };
@@ -97,8 +97,7 @@ size_t tir_ir_graph_bytes(const tir_ir_graph *graph);
 tir_status tir_ir_append(tir_ir_graph *graph, tir_op op,
                          const uint32_t *operands, size_t n_in,
                          const void *attrs, const tir_ir_type *out_types,
-                         size_t n_out, tir_ir_node *out_node,
-                         tir_error *error);
+                         size_t n_out, tir_ir_node *out_node, tir_error *error);
 // Makes room for so many nodes without attributes, with that many operands
 // and outputs in all: appending them cannot fail for want of memory.
 tir_status tir_ir_reserve(tir_ir_graph *graph, size_t n_nodes, size_t n_in,
@@ -107,9 +106,9 @@ tir_status tir_ir_reserve(tir_ir_graph *graph, size_t n_nodes, size_t n_in,
 // gives the types (checked), else it is NULL.
 tir_status tir_ir_append_checked(tir_ir_graph *graph, tir_op op,
                                  const uint32_t *operands, size_t n_in,
-                                 const void *attrs,
-                                 const tir_ir_type *declared, size_t n_out,
-                                 tir_ir_node *out_node, tir_error *error);
+                                 const void *attrs, const tir_ir_type *declared,
+                                 size_t n_out, tir_ir_node *out_node,
+                                 tir_error *error);
 // UTF-8 of at most TIR_MAX_NAME bytes, no zero byte; size 0 takes the name
 // away.
 enum { TIR_MAX_NAME = 1024 };
@@ -162,8 +161,7 @@ static inline const tir_op_desc *tir_ir_desc(const tir_ir_graph *g,
                                              tir_ir_node n) {
   return tir_ir_op_desc(tir_ir_op(g, n));
 }
-static inline const void *tir_ir_attrs(const tir_ir_graph *g,
-                                       tir_ir_node n) {
+static inline const void *tir_ir_attrs(const tir_ir_graph *g, tir_ir_node n) {
   return &g->attrs.data[g->nodes.data[n.id].attrs];
 }
 // What attrs NULL stands for: zeros, enough for every op.
@@ -193,8 +191,7 @@ static inline tir_ir_node tir_ir_producer(const tir_ir_graph *g,
                                           tir_ir_value v) {
   return (tir_ir_node){g->values.data[v.id].node};
 }
-static inline tir_dtype tir_ir_dtype_of(const tir_ir_graph *g,
-                                        tir_ir_value v) {
+static inline tir_dtype tir_ir_dtype_of(const tir_ir_graph *g, tir_ir_value v) {
   return (tir_dtype)g->values.data[v.id].dtype;
 }
 void tir_ir_type_of(const tir_ir_graph *graph, tir_ir_value value,

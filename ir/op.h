@@ -24,15 +24,15 @@ enum {
   TIR_TRAIT_VIEW = 1 << 3,         // output 0 may alias operand 0's memory
                                    // whole (same bytes, same order)
   TIR_TRAIT_RANDOM = 1 << 4,
-  TIR_TRAIT_EFFECT = 1 << 5,       // never removed as dead
-  TIR_TRAIT_EXACT = 1 << 6,        // one rounding per element at most: may be
-                                   // folded by the reference evaluator
-  TIR_TRAIT_DECLARED = 1 << 7,     // type is given, not inferred
-  TIR_TRAIT_MOVEMENT = 1 << 8,     // copies elements, computes none
-  TIR_TRAIT_FALLIBLE = 1 << 9,     // a run may fail on its data
-  TIR_TRAIT_INTERNAL = 1 << 10,    // never in a file (gradient call)
-  TIR_TRAIT_WHOLE = 1 << 11,       // elementwise, but computed by a kernel of
-                                   // its own: never a part of a fused step
+  TIR_TRAIT_EFFECT = 1 << 5,     // never removed as dead
+  TIR_TRAIT_EXACT = 1 << 6,      // one rounding per element at most: may be
+                                 // folded by the reference evaluator
+  TIR_TRAIT_DECLARED = 1 << 7,   // type is given, not inferred
+  TIR_TRAIT_MOVEMENT = 1 << 8,   // copies elements, computes none
+  TIR_TRAIT_FALLIBLE = 1 << 9,   // a run may fail on its data
+  TIR_TRAIT_INTERNAL = 1 << 10,  // never in a file (gradient call)
+  TIR_TRAIT_WHOLE = 1 << 11,     // elementwise, but computed by a kernel of
+                                 // its own: never a part of a fused step
 };
 
 // --- attributes ------------------------------------------------------------
@@ -53,9 +53,9 @@ typedef struct tir_ir_attr {
   const char *name;
   tir_ir_attr_kind kind;
   uint32_t offset;
-  int64_t default_i64;    // I64, BOOL, DTYPE
-  double default_f64;     // F64; the default of a list is always empty
-  bool required;          // no default: always written
+  int64_t default_i64;  // I64, BOOL, DTYPE
+  double default_f64;   // F64; the default of a list is always empty
+  bool required;        // no default: always written
 } tir_ir_attr;
 
 // --- queries ---------------------------------------------------------------
@@ -73,8 +73,8 @@ typedef struct tir_ir_infer_query {
   tir_ir_type *out;  // n_out entries, zeroed; of a DECLARED op the types
                      // given, for infer to check
   size_t n_out;
-  const tir_ir_graph *graph;   // for names in messages; may be NULL
-  const uint32_t *in_values;   // value ids in graph; may be NULL
+  const tir_ir_graph *graph;  // for names in messages; may be NULL
+  const uint32_t *in_values;  // value ids in graph; may be NULL
   tir_error *error;
 } tir_ir_infer_query;
 
@@ -111,13 +111,13 @@ enum { TIR_MAX_OUTPUTS = 8, TIR_MAX_FIXED_INPUTS = 10 };
 
 struct tir_op_desc {
   const char *name;
-  const char *family;   // "unary", "reduce", … as the file name
-  const char *summary;  // one line, full sentence
-  const char *operands; // names, comma-separated: "a, b"; "x..." if variadic
+  const char *family;    // "unary", "reduce", … as the file name
+  const char *summary;   // one line, full sentence
+  const char *operands;  // names, comma-separated: "a, b"; "x..." if variadic
   uint8_t min_inputs;
-  uint8_t max_inputs;   // 255: any number
-  uint8_t n_outputs;    // fixed number; 0: given when recorded, or told by
-                        // count_outputs
+  uint8_t max_inputs;  // 255: any number
+  uint8_t n_outputs;   // fixed number; 0: given when recorded, or told by
+                       // count_outputs
   uint32_t traits;
   // Bit i: operand i gives only its shape, its data is never read. For a
   // variadic op bit 15 stands for all operands from 15 on.

@@ -74,8 +74,11 @@ static bool probe(const tir_op_desc *desc, tir_dtype dtype, int pattern,
   // Adam's step count is an i64 scalar after the others.
   if (pattern >= N_PATTERNS && n_in)
     in[n_in - 1] = probe_type(TIR_DTYPE_I64, 0);
-  const tir_ir_infer_query q = {.desc = desc, .in = in, .n_in = n_in,
-                                .attrs = attrs, .out = out,
+  const tir_ir_infer_query q = {.desc = desc,
+                                .in = in,
+                                .n_in = n_in,
+                                .attrs = attrs,
+                                .out = out,
                                 .n_out = desc->n_outputs};
   return desc->infer(&q) == TIR_OK && mentions(&q, dtype);
 }
@@ -119,10 +122,10 @@ tir_status tir_op_at(size_t index, tir_op_info *out_info) {
 tir_status tir_op_attribute(size_t op, size_t index,
                             tir_attribute_info *out_info) {
   static const char *const kinds[] = {
-      [TIR_ATTR_I64] = "int",     [TIR_ATTR_F64] = "float",
-      [TIR_ATTR_BOOL] = "bool",   [TIR_ATTR_DTYPE] = "dtype",
-      [TIR_ATTR_INTS] = "ints",   [TIR_ATTR_FLOATS] = "floats",
-      [TIR_ATTR_LABEL] = "name",  [TIR_ATTR_BODY] = "body",
+      [TIR_ATTR_I64] = "int",    [TIR_ATTR_F64] = "float",
+      [TIR_ATTR_BOOL] = "bool",  [TIR_ATTR_DTYPE] = "dtype",
+      [TIR_ATTR_INTS] = "ints",  [TIR_ATTR_FLOATS] = "floats",
+      [TIR_ATTR_LABEL] = "name", [TIR_ATTR_BODY] = "body",
   };
   if (op >= tir_op_count()) return TIR_ERR_ARGUMENT;
   const tir_op_desc *desc = tir_ir_op_desc((tir_op)(op + 1));

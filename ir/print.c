@@ -260,8 +260,7 @@ static void print_attr(const printer *p, const tir_ir_attr *attr,
       print_floats(p, field);
       break;
     case TIR_ATTR_LABEL:
-      tir_ir_text_string(p->text, field,
-                         strnlen(field, sizeof(tir_ir_label)));
+      tir_ir_text_string(p->text, field, strnlen(field, sizeof(tir_ir_label)));
       break;
   }
 }

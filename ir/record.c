@@ -199,9 +199,9 @@ bool tir_ir_reserve_assigns(tir_tape *tape, const char *call, size_t n) {
     tir_base_fail(&error, status, "too many assigns: %zu", n);
   else
     status = tir_ir_reserve(tape->graph, n, 2 * n, n, &error);
-  if (status == TIR_OK && (!TIR_VEC_RESERVE(tape->context, &tape->slots, n) ||
-                           (tape->reserve_assigns &&
-                            !tape->reserve_assigns(tape, n))))
+  if (status == TIR_OK &&
+      (!TIR_VEC_RESERVE(tape->context, &tape->slots, n) ||
+       (tape->reserve_assigns && !tape->reserve_assigns(tape, n))))
     status = tir_base_fail(&error, TIR_ERR_MEMORY,
                            "out of memory for %zu assigns", n);
   if (status != TIR_OK)
@@ -209,9 +209,8 @@ bool tir_ir_reserve_assigns(tir_tape *tape, const char *call, size_t n) {
   return status == TIR_OK;
 }
 
-tir_value tir_ir_record_declared(tir_tape *tape, tir_op op,
-                                 const void *attrs, const tir_ir_type *type,
-                                 const char *name) {
+tir_value tir_ir_record_declared(tir_tape *tape, tir_op op, const void *attrs,
+                                 const tir_ir_type *type, const char *name) {
   if (!tape) return (tir_value){0};
   if (!tir_ir_ready(tape))
     return tir_ir_keep_error(tape, tir_ir_op_desc(op)->name, TIR_ERR_STATE,

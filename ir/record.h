@@ -15,10 +15,10 @@ typedef struct tir_ir_slot {
   uint32_t generation;  // even: free, odd: in use
   uint32_t value;
   uint32_t head;
-  uint32_t scope;       // depth of the scope it belongs to
-  uint32_t next;        // in its scope's list, or in the free list
+  uint32_t scope;  // depth of the scope it belongs to
+  uint32_t next;   // in its scope's list, or in the free list
   uint32_t previous;
-  uint32_t target;      // serial of the target graph
+  uint32_t target;  // serial of the target graph
 } tir_ir_slot;
 
 typedef struct tir_ir_scope {
@@ -60,14 +60,14 @@ typedef struct tir_ir_body_recorder tir_ir_body_recorder;
 
 struct tir_tape {
   tir_context *context;
-  tir_ir_graph *graph;   // target
+  tir_ir_graph *graph;              // target
   const tir_ir_graph *first_graph;  // of target 1: on a live tape the live one
-  uint32_t target;       // serial of the target, for slots
+  uint32_t target;                  // serial of the target, for slots
   uint32_t n_targets;
   const tir_ir_hooks *hooks;  // NULL unless the target is a live graph
-  void *live;            // exec/live.c
-  void *capture;         // exec/capture.c, NULL outside captures
-  size_t capture_scopes; // scopes open when the capture began, and its own
+  void *live;                 // exec/live.c
+  void *capture;              // exec/capture.c, NULL outside captures
+  size_t capture_scopes;      // scopes open when the capture began, and its own
   tir_ir_body_recorder *body;  // innermost one being recorded; NULL: none
   // Gives the i64[2] {seed, step} operand of random ops; NULL: an error.
   tir_value (*random_state)(tir_tape *tape);
@@ -76,28 +76,28 @@ struct tir_tape {
   // Makes room for n more assigns, so that what follows them (`recorded`,
   // `assigned`) finds it; false when memory ran out. May be NULL.
   bool (*reserve_assigns)(tir_tape *tape, size_t n);
-  bool holds_runs;  // hooks record, but run nothing
+  bool holds_runs;           // hooks record, but run nothing
   tir_value step_condition;  // bool[] that optimiser steps ask; may be none
   // Is the value part of a recorded history that is still alive? May be NULL.
   bool (*in_history)(tir_tape *tape, uint32_t value);
 
   TIR_VEC(tir_ir_slot) slots;  // [0] is unused
   uint32_t free_slot;
-  uint32_t generation;   // start value for new slots, differs between tapes
+  uint32_t generation;  // start value for new slots, differs between tapes
   TIR_VEC(tir_ir_scope) scopes;  // [0] is the root
   TIR_VEC(tir_ir_mode) modes;    // [0] is the present one's parent, …
   tir_ir_mode mode;
 
-  tir_error error;       // first error; status TIR_OK when none
-  bool error_wants_site; // tir_site may still add the place to it
-  uint32_t n_failed;     // serial of failed calls
+  tir_error error;        // first error; status TIR_OK when none
+  bool error_wants_site;  // tir_site may still add the place to it
+  uint32_t n_failed;      // serial of failed calls
   tir_ir_failed_call failed[TIR_N_FAILED_CALLS];  // ring
 
-  uint32_t n_stamped;    // nodes up to here have their place
-  uint32_t origin;       // given to nodes recorded now
-  uint16_t node_flags;   // added to nodes recorded now (BACKWARD)
-  const char *site;      // given to nodes recorded now, until stamped
-  uint32_t n_random;     // ordinal of random nodes in this step
+  uint32_t n_stamped;   // nodes up to here have their place
+  uint32_t origin;      // given to nodes recorded now
+  uint16_t node_flags;  // added to nodes recorded now (BACKWARD)
+  const char *site;     // given to nodes recorded now, until stamped
+  uint32_t n_random;    // ordinal of random nodes in this step
   uint64_t seed;
 };
 
@@ -117,9 +117,8 @@ tir_value tir_ir_result(tir_tape *tape, tir_value value, uint32_t i);
 // kept.
 bool tir_ir_reserve_assigns(tir_tape *tape, const char *call, size_t n);
 // For DECLARED ops: the type is given.
-tir_value tir_ir_record_declared(tir_tape *tape, tir_op op,
-                                 const void *attrs, const tir_ir_type *type,
-                                 const char *name);
+tir_value tir_ir_record_declared(tir_tape *tape, tir_op op, const void *attrs,
+                                 const tir_ir_type *type, const char *name);
 // Constant of type `type` with every element `x`.
 tir_value tir_ir_splat(tir_tape *tape, const tir_ir_type *type, double x);
 // Scalar of x's dtype: the literal of the _scalar forms.
@@ -140,9 +139,8 @@ tir_ir_value tir_ir_peek(tir_tape *tape, tir_value value);
 void tir_ir_value_type(tir_tape *tape, tir_value value, tir_ir_type *out_type);
 // Keeps an error (if none stands) and returns the invalid value that
 // remembers the call. The message gets "op: " before it.
-tir_value tir_ir_keep_error(tir_tape *tape, const char *op,
-                            tir_status status, const char *format, ...)
-    TIR_PRINTF(4, 5);
+tir_value tir_ir_keep_error(tir_tape *tape, const char *op, tir_status status,
+                            const char *format, ...) TIR_PRINTF(4, 5);
 // How messages call a value: ` "w"`, "" without a name; and where it was made,
 // ` (net.c:41)`, "" if that is not known.
 const char *tir_ir_name_text(const tir_ir_graph *graph, tir_ir_value value,

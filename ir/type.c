@@ -53,8 +53,7 @@ tir_status tir_ir_type_check(const tir_ir_type *type, tir_error *error) {
     char text[TIR_TYPE_TEXT_MAX];
     return tir_base_fail(error, TIR_ERR_LIMIT,
                          "%s takes more than %" PRIdPTR " bytes",
-                         tir_ir_type_text(type, text),
-                         (intptr_t)PTRDIFF_MAX);
+                         tir_ir_type_text(type, text), (intptr_t)PTRDIFF_MAX);
   }
   return TIR_OK;
 }
@@ -109,11 +108,10 @@ bool tir_ir_broadcast(const tir_ir_type *a, const tir_ir_type *b,
   result.rank = a->rank > b->rank ? a->rank : b->rank;
   for (int i = 1; i <= result.rank; i++) {
     const int at = result.rank - i, a_at = a->rank - i, b_at = b->rank - i;
-    if (!broadcast_dim(a_at >= 0 ? a->dims[a_at] : 1,
-                       a_at >= 0 ? a->symbols[a_at] : 0,
-                       b_at >= 0 ? b->dims[b_at] : 1,
-                       b_at >= 0 ? b->symbols[b_at] : 0, &result.dims[at],
-                       &result.symbols[at]))
+    if (!broadcast_dim(
+            a_at >= 0 ? a->dims[a_at] : 1, a_at >= 0 ? a->symbols[a_at] : 0,
+            b_at >= 0 ? b->dims[b_at] : 1, b_at >= 0 ? b->symbols[b_at] : 0,
+            &result.dims[at], &result.symbols[at]))
       return false;
   }
   *out = result;

@@ -26,13 +26,13 @@ typedef struct checker {
   const tir_ir_graph *g;
   const tir_plan *plan;
   tir_error *error;
-  uint32_t *content;  // by value: the value whose content it shows
-  size_t *shift;      // by value: from the content's first byte
-  size_t *home;       // by content: where its first byte stands
-  bool *is_written;   // by content
-  bool *is_done;      // by node
+  uint32_t *content;     // by value: the value whose content it shows
+  size_t *shift;         // by value: from the content's first byte
+  size_t *home;          // by content: where its first byte stands
+  bool *is_written;      // by content
+  bool *is_done;         // by node
   uint32_t last_effect;  // node of the effect that ran last
-  size_t *space;      // first address of inputs, params, outputs, constants
+  size_t *space;         // first address of inputs, params, outputs, constants
   size_t n_spaces, first_of[TIR_PLACE_CONSTANT + 1];
   size_t *cuts;  // addresses where pieces begin, rising
   size_t n_cuts;

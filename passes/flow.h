@@ -14,8 +14,8 @@ typedef struct tir_pass_flow {
   tir_context *context;
   const tir_ir_graph *graph;
   const tir_plan *plan;  // its regions
-  uint32_t n_nodes;   // + 1: sizes of the arrays by node id
-  uint32_t n_values;  // + 1
+  uint32_t n_nodes;      // + 1: sizes of the arrays by node id
+  uint32_t n_values;     // + 1
   uint32_t n_steps;
   uint32_t *node_of;  // by step; the last member of a region
   uint32_t *step_of;  // by node; TIR_FLOW_NO_STEP

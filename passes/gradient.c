@@ -30,15 +30,15 @@ typedef struct tir_expansion {
   tir_context *context;
   tir_ir_graph *from;
   tir_ir_graph *to;
-  tir_tape *tape;     // recorder into `to`
-  uint32_t *map;      // value of `from` → value of `to`
+  tir_tape *tape;  // recorder into `to`
+  uint32_t *map;   // value of `from` → value of `to`
   size_t map_count;
   // By value of `to`, as far as it existed when the call was met:
   TIR_VEC(uint32_t) first_term;
   TIR_VEC(bool) depends;
-  TIR_VEC(tir_term) terms;    // [0] unused
-  TIR_VEC(uint32_t) operands; // scratch
-  TIR_VEC(tir_value) handles; // scratch of one vjp: in, out, out_grad, in_grad
+  TIR_VEC(tir_term) terms;     // [0] unused
+  TIR_VEC(uint32_t) operands;  // scratch
+  TIR_VEC(tir_value) handles;  // scratch of one vjp: in, out, out_grad, in_grad
   TIR_VEC(bool) wants;
   TIR_VEC(uint32_t) sums;  // of the outputs of one node
   tir_error *error;
@@ -56,8 +56,8 @@ static tir_status copy_node(tir_expansion *x, tir_ir_node n) {
   for (uint32_t i = 0; i < n_in; i++)
     x->operands.data[i] = x->map[tir_ir_in(x->from, n, i).id];
   tir_ir_node copy;
-  TIR_TRY(tir_ir_copy_node(x->to, x->from, n, x->operands.data, &copy,
-                           x->error));
+  TIR_TRY(
+      tir_ir_copy_node(x->to, x->from, n, x->operands.data, &copy, x->error));
   for (uint32_t i = 0; i < tir_ir_n_out(x->from, n); i++)
     x->map[tir_ir_out(x->from, n, i).id] = tir_ir_out(x->to, copy, i).id;
   return TIR_OK;
@@ -93,8 +93,7 @@ static tir_status sum_terms(tir_expansion *x, uint32_t value,
   const bool half = !tir_ir_dtype_is_compute_float(dtype);
   x->handles.count = 0;
   for (size_t i = 0; i < x->operands.count; i++) {
-    tir_value h =
-        tir_ir_handle(x->tape, (tir_ir_value){x->operands.data[i]});
+    tir_value h = tir_ir_handle(x->tape, (tir_ir_value){x->operands.data[i]});
     if (half) h = tir_cast(x->tape, h, TIR_DTYPE_F32);
     if (!TIR_VEC_PUSH(x->context, &x->handles, h)) return no_memory(x);
   }
@@ -153,10 +152,15 @@ static tir_status lay_out_vjp(tir_expansion *x, tir_ir_node n,
     if (out_sums[i])
       out_grad[i] = tir_ir_handle(x->tape, (tir_ir_value){out_sums[i]});
   }
-  *q = (tir_ir_vjp){.tape = x->tape, .attrs = tir_ir_attrs(x->to, n),
-                    .in = in, .n_in = data.n_in, .out = out,
-                    .n_out = data.n_out, .out_grad = out_grad,
-                    .wants = x->wants.data, .in_grad = in_grad};
+  *q = (tir_ir_vjp){.tape = x->tape,
+                    .attrs = tir_ir_attrs(x->to, n),
+                    .in = in,
+                    .n_in = data.n_in,
+                    .out = out,
+                    .n_out = data.n_out,
+                    .out_grad = out_grad,
+                    .wants = x->wants.data,
+                    .in_grad = in_grad};
   return TIR_OK;
 }
 
@@ -208,8 +212,8 @@ static tir_status reverse_node(tir_expansion *x, tir_ir_node n) {
     if (why)
       return tir_base_fail(
           x->error, TIR_ERR_UNSUPPORTED, "gradient: %s%s has no gradient: %s",
-          desc->name,
-          tir_ir_attrs_label(desc, tir_ir_attrs(x->to, n), label), why);
+          desc->name, tir_ir_attrs_label(desc, tir_ir_attrs(x->to, n), label),
+          why);
     tir_ir_vjp q;
     TIR_TRY(lay_out_vjp(x, n, sums, &q));
     // The attributes may move while the rule records: give it a copy.
@@ -274,8 +278,8 @@ static tir_status expand_call(tir_expansion *x, tir_ir_node call) {
     uint32_t sum;
     TIR_TRY(sum_terms(x, wrt, &sum));
     if (!sum) {
-      const tir_value zeros = tir_zeros_like(
-          x->tape, tir_ir_handle(x->tape, (tir_ir_value){wrt}));
+      const tir_value zeros =
+          tir_zeros_like(x->tape, tir_ir_handle(x->tape, (tir_ir_value){wrt}));
       sum = tir_ir_peek(x->tape, zeros).id;
       TIR_TRY(tir_tape_check(x->tape, x->error));
     }
@@ -300,9 +304,9 @@ static tir_status sweep(tir_expansion *x) {
   for (size_t i = 0; i < from->outputs.count; i++) {
     const tir_ir_output out = from->outputs.data[i];
     const uint32_t old = tir_ir_resolve(from, out.value).id;
-    TIR_TRY(tir_ir_add_output(
-        x->to, (tir_ir_value){x->map[old]},
-        tir_base_strings_text(&from->strings, out.name), x->error));
+    TIR_TRY(tir_ir_add_output(x->to, (tir_ir_value){x->map[old]},
+                              tir_base_strings_text(&from->strings, out.name),
+                              x->error));
   }
   return TIR_OK;
 }
@@ -333,7 +337,8 @@ tir_status tir_pass_expand_gradients(tir_ir_graph *graph,
                                      tir_error *error) {
   if (out_value_map) *out_value_map = NULL;
   tir_error local = {0};
-  tir_expansion x = {.context = graph->context, .from = graph,
+  tir_expansion x = {.context = graph->context,
+                     .from = graph,
                      .error = error ? error : &local,
                      .map_count = graph->values.count};
   tir_status status = tir_ir_graph_create(

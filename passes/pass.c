@@ -7,8 +7,8 @@
 #include "passes/pass.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "ir/base/clock.h"
 #include "ir/infer.h"
 #include "tapeir/inspect.h"
 
@@ -76,12 +76,6 @@ static const pipeline *find_pipeline(const char *name, size_t size) {
   return NULL;
 }
 
-static uint64_t now_ns(void) {
-  struct timespec t = {0};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 #ifndef NDEBUG
 // A pass that breaks its graph is found here, by name, not three passes later.
 static tir_status verify_after(const tir_pass_ctx *ctx,
@@ -100,14 +94,14 @@ static tir_status run_pass(tir_pass_ctx *ctx, const tir_pass_desc *pass,
                            const tir_pass_watch *watch, tir_ir_graph *graph) {
   if (watch && watch->before) watch->before(watch->user, pass, graph);
   const uint64_t rewrites = ctx->rewrites;
-  const uint64_t start_ns = watch ? now_ns() : 0;
+  const int64_t start_ns = watch ? tir_base_now_ns() : 0;
   TIR_TRY(pass->run(ctx, graph));
 #ifndef NDEBUG
   TIR_TRY(verify_after(ctx, pass, graph));
 #endif
   if (watch && watch->after)
     watch->after(watch->user, pass, graph, ctx->rewrites - rewrites,
-                 now_ns() - start_ns);
+                 (uint64_t)(tir_base_now_ns() - start_ns));
   return TIR_OK;
 }
 

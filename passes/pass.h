@@ -23,7 +23,7 @@ typedef struct tir_pass_ctx {
 } tir_pass_ctx;
 
 typedef struct tir_pass_desc {
-  const char *name;     // "fold-constants"
+  const char *name;  // "fold-constants"
   const char *summary;
   tir_pass_class rewrite_class;
   tir_status (*run)(tir_pass_ctx *ctx, tir_ir_graph *graph);
@@ -42,8 +42,7 @@ typedef struct tir_pass_watch {
   void (*before)(void *user, const tir_pass_desc *pass,
                  const tir_ir_graph *graph);
   void (*after)(void *user, const tir_pass_desc *pass,
-                const tir_ir_graph *graph, uint64_t rewrites,
-                uint64_t time_ns);
+                const tir_ir_graph *graph, uint64_t rewrites, uint64_t time_ns);
   void *user;
 } tir_pass_watch;
 

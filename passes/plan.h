@@ -23,14 +23,14 @@ typedef enum tir_place_kind {
 // offset inside it.
 typedef struct tir_place {
   uint8_t kind;
-  bool in_place;      // overwrites a dead operand's memory
+  bool in_place;  // overwrites a dead operand's memory
   bool is_view;
   uint32_t index;
-  uint32_t root;      // value id whose memory this is (itself if no view)
-  size_t offset;      // in the arena, or bytes from the bound base
+  uint32_t root;  // value id whose memory this is (itself if no view)
+  size_t offset;  // in the arena, or bytes from the bound base
   size_t size;
-  uint32_t first;     // position in `order` that writes it (0 for externals)
-  uint32_t last;      // last position that reads it
+  uint32_t first;  // position in `order` that writes it (0 for externals)
+  uint32_t last;   // last position that reads it
 } tir_place;
 
 // A copy the executor makes after the step at position `after`: outputs that
@@ -39,30 +39,31 @@ typedef struct tir_place {
 // one of them is saved in the arena first (kind TIR_PLACE_ARENA) and read from
 // there later (from_saved).
 typedef struct tir_plan_copy {
-  uint32_t value;     // source; its size is the size of the copy
-  uint8_t kind;       // destination: TIR_PLACE_OUTPUT, _PARAM or _ARENA
-  bool from_saved;    // the source is at `saved` in the arena, not at its place
-  uint32_t index;     // destination output or param
-  size_t saved;       // arena offset
+  uint32_t value;   // source; its size is the size of the copy
+  uint8_t kind;     // destination: TIR_PLACE_OUTPUT, _PARAM or _ARENA
+  bool from_saved;  // the source is at `saved` in the arena, not at its place
+  uint32_t index;   // destination output or param
+  size_t saved;     // arena offset
 } tir_plan_copy;
 
 // Nodes that run as one step, piece by piece, so that a value only they read is
 // never in memory as a whole. Every value of a region has n_elements elements
 // or, once rows are reduced, one for each row.
 typedef struct tir_plan_region {
-  uint32_t first;      // in `members`; ids rise
+  uint32_t first;  // in `members`; ids rise
   uint32_t n_members;
   int64_t n_elements;
-  int64_t row;         // elements of a row; 0: nothing is reduced
+  int64_t row;  // elements of a row; 0: nothing is reduced
 } tir_plan_region;
 
 typedef struct tir_plan {
   tir_context *context;
   TIR_VEC(tir_plan_region) regions;
-  TIR_VEC(uint32_t) members;      // node ids, region by region
-  uint32_t *region_of;            // by node: its region + 1, 0 for none; NULL
-  size_t n_region_of;             // if there are no regions
-  TIR_VEC(uint32_t) order;        // node ids to execute, in order; inputs,
+  TIR_VEC(uint32_t) members;  // node ids, region by region
+  uint32_t *region_of;        // by node: its region + 1, 0 for none; NULL
+  size_t n_region_of;         // if there are no regions
+  TIR_VEC(uint32_t)
+  order;                          // node ids to execute, in order; inputs,
                                   // params, constants, views, assigns and
                                   // unused nodes are not in it. A region is
                                   // in it once, by its last member
@@ -71,13 +72,13 @@ typedef struct tir_plan {
   size_t n_places;
   size_t arena_bytes;
   size_t lower_bound_bytes;
-  uint32_t commit;                // first position in `order` that overwrites
-                                  // a param; no FALLIBLE node stands at or
-                                  // after it. == order.count if none does
+  uint32_t commit;  // first position in `order` that overwrites
+                    // a param; no FALLIBLE node stands at or
+                    // after it. == order.count if none does
 } tir_plan;
 
 typedef struct tir_plan_options {
-  bool no_reuse;                  // every value its own memory (for tests)
+  bool no_reuse;  // every value its own memory (for tests)
   // Memory of input i may be overwritten once dead (donated); may be NULL.
   const bool *input_donated;
 } tir_plan_options;
@@ -116,12 +117,12 @@ tir_status tir_pass_schedule(const tir_ir_graph *graph, tir_plan *plan,
                              tir_error *error);
 // passes/plan_memory.c: fills places and copies, given the order.
 tir_status tir_pass_plan_memory(const tir_ir_graph *graph,
-                                const tir_plan_options *options,
-                                tir_plan *plan, tir_error *error);
+                                const tir_plan_options *options, tir_plan *plan,
+                                tir_error *error);
 // passes/check_plan.c: the independent overlap checker. It recomputes live
 // ranges from graph and order alone and shares no code with the planner.
-tir_status tir_pass_check_plan(const tir_ir_graph *graph,
-                               const tir_plan *plan, tir_error *error);
+tir_status tir_pass_check_plan(const tir_ir_graph *graph, const tir_plan *plan,
+                               tir_error *error);
 void tir_plan_init(tir_plan *plan, tir_context *context);
 void tir_plan_free(tir_plan *plan);
 

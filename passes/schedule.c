@@ -47,10 +47,10 @@ typedef struct scheduler {
   uint32_t n_updates;
   uint32_t n_can_fail;
   // Fixed.
-  uint8_t *flags;     // by step
-  uint32_t *updater;  // by root of a param: step that updates it + 1
+  uint8_t *flags;         // by step
+  uint32_t *updater;      // by root of a param: step that updates it + 1
   uint32_t *next_effect;  // by step: the effect after this one + 1
-  size_t *cost;       // by root: arena bytes it holds while alive
+  size_t *cost;           // by root: arena bytes it holds while alive
   // Of one run.
   rule rule;
   uint32_t *n_waiting;  // by step: things to be done before it

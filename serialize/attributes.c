@@ -179,9 +179,9 @@ static tir_status decode_floats(const tir_op_desc *desc,
                                 const Tapeir__Reals *reals, void *field,
                                 tir_error *error) {
   if (reals->n_values > TIR_MAX_RANK)
-    return tir_base_fail(
-        error, TIR_ERR_LIMIT, "%s: attribute %s: %zu numbers, at most %d",
-        desc->name, attr->name, reals->n_values, TIR_MAX_RANK);
+    return tir_base_fail(error, TIR_ERR_LIMIT,
+                         "%s: attribute %s: %zu numbers, at most %d",
+                         desc->name, attr->name, reals->n_values, TIR_MAX_RANK);
   tir_ir_floats floats = {.n = (int64_t)reals->n_values};
   if (reals->n_values)
     memcpy(floats.v, reals->values, reals->n_values * sizeof *floats.v);

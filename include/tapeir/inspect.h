@@ -74,8 +74,7 @@ typedef struct tir_node_info {
 TIR_API tir_status tir_graph_node(const tir_graph *graph, size_t node,
                                   tir_node_info *out_info);
 /// Value number of an operand, SIZE_MAX past the end.
-TIR_API size_t tir_graph_operand(const tir_graph *graph, size_t node,
-                                 size_t i);
+TIR_API size_t tir_graph_operand(const tir_graph *graph, size_t node, size_t i);
 /// Value number of an output, SIZE_MAX past the end.
 TIR_API size_t tir_graph_output_value(const tir_graph *graph, size_t index);
 /// What sets a node apart besides its operands, as in the text form:

@@ -133,9 +133,9 @@ TIR_API void tir_lamb(tir_tape *tape, const tir_value *w, const tir_value *m,
 /// Gradient  none: steps are not differentiated.
 /// Errors    as tir_sgd.
 /// Source    Hinton's lecture 6e; ε outside the root, as PyTorch.
-TIR_API void tir_rmsprop(tir_tape *tape, const tir_value *w,
-                         const tir_value *v, size_t n, tir_value lr,
-                         tir_value alpha, tir_value epsilon, bool keep_grad);
+TIR_API void tir_rmsprop(tir_tape *tape, const tir_value *w, const tir_value *v,
+                         size_t n, tir_value lr, tir_value alpha,
+                         tir_value epsilon, bool keep_grad);
 
 /// Adagrad: v ← v + g²;  w ← w − lr·g / (√v + ε).
 ///
@@ -146,9 +146,9 @@ TIR_API void tir_rmsprop(tir_tape *tape, const tir_value *w,
 /// Gradient  none: steps are not differentiated.
 /// Errors    as tir_sgd.
 /// Source    Duchi et al., Adaptive subgradient methods, diagonal form.
-TIR_API void tir_adagrad(tir_tape *tape, const tir_value *w,
-                         const tir_value *v, size_t n, tir_value lr,
-                         tir_value epsilon, bool keep_grad);
+TIR_API void tir_adagrad(tir_tape *tape, const tir_value *w, const tir_value *v,
+                         size_t n, tir_value lr, tir_value epsilon,
+                         bool keep_grad);
 
 /// Adadelta: v ← ρ·v + (1−ρ)·g²;  d = g·√(u + ε) / √(v + ε);
 /// u ← ρ·u + (1−ρ)·d²;  w ← w − lr·d.

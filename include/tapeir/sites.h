@@ -30,12 +30,15 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define TIR_SITE_TEXT(x) TIR_SITE_TEXT_(x)
 #define TIR_SITE __FILE__ ":" TIR_SITE_TEXT(__LINE__)
 
-#define tir_value_from_data(...) tir_site(tir_value_from_data(__VA_ARGS__), TIR_SITE)
-#define tir_value_from_tensor(...) tir_site(tir_value_from_tensor(__VA_ARGS__), TIR_SITE)
+#define tir_value_from_data(...) \
+  tir_site(tir_value_from_data(__VA_ARGS__), TIR_SITE)
+#define tir_value_from_tensor(...) \
+  tir_site(tir_value_from_tensor(__VA_ARGS__), TIR_SITE)
 #define tir_scalar(...) tir_site(tir_scalar(__VA_ARGS__), TIR_SITE)
 #define tir_detach(...) tir_site(tir_detach(__VA_ARGS__), TIR_SITE)
 #define tir_input(...) tir_site(tir_input(__VA_ARGS__), TIR_SITE)
-#define tir_input_symbolic(...) tir_site(tir_input_symbolic(__VA_ARGS__), TIR_SITE)
+#define tir_input_symbolic(...) \
+  tir_site(tir_input_symbolic(__VA_ARGS__), TIR_SITE)
 #define tir_param(...) tir_site(tir_param(__VA_ARGS__), TIR_SITE)
 #define tir_constant(...) tir_site(tir_constant(__VA_ARGS__), TIR_SITE)
 #define tir_custom(...) tir_site(tir_custom(__VA_ARGS__), TIR_SITE)
@@ -80,8 +83,10 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define tir_mul_scalar(...) tir_site(tir_mul_scalar(__VA_ARGS__), TIR_SITE)
 #define tir_div_scalar(...) tir_site(tir_div_scalar(__VA_ARGS__), TIR_SITE)
 #define tir_pow_scalar(...) tir_site(tir_pow_scalar(__VA_ARGS__), TIR_SITE)
-#define tir_maximum_scalar(...) tir_site(tir_maximum_scalar(__VA_ARGS__), TIR_SITE)
-#define tir_minimum_scalar(...) tir_site(tir_minimum_scalar(__VA_ARGS__), TIR_SITE)
+#define tir_maximum_scalar(...) \
+  tir_site(tir_maximum_scalar(__VA_ARGS__), TIR_SITE)
+#define tir_minimum_scalar(...) \
+  tir_site(tir_minimum_scalar(__VA_ARGS__), TIR_SITE)
 #define tir_clip_scalar(...) tir_site(tir_clip_scalar(__VA_ARGS__), TIR_SITE)
 #define tir_rsub_scalar(...) tir_site(tir_rsub_scalar(__VA_ARGS__), TIR_SITE)
 #define tir_rdiv_scalar(...) tir_site(tir_rdiv_scalar(__VA_ARGS__), TIR_SITE)
@@ -90,7 +95,8 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define tir_less(...) tir_site(tir_less(__VA_ARGS__), TIR_SITE)
 #define tir_less_equal(...) tir_site(tir_less_equal(__VA_ARGS__), TIR_SITE)
 #define tir_greater(...) tir_site(tir_greater(__VA_ARGS__), TIR_SITE)
-#define tir_greater_equal(...) tir_site(tir_greater_equal(__VA_ARGS__), TIR_SITE)
+#define tir_greater_equal(...) \
+  tir_site(tir_greater_equal(__VA_ARGS__), TIR_SITE)
 #define tir_where(...) tir_site(tir_where(__VA_ARGS__), TIR_SITE)
 #define tir_sum(...) tir_site(tir_sum(__VA_ARGS__), TIR_SITE)
 #define tir_mean(...) tir_site(tir_mean(__VA_ARGS__), TIR_SITE)
@@ -109,7 +115,8 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define tir_expand_dims(...) tir_site(tir_expand_dims(__VA_ARGS__), TIR_SITE)
 #define tir_transpose(...) tir_site(tir_transpose(__VA_ARGS__), TIR_SITE)
 #define tir_broadcast_to(...) tir_site(tir_broadcast_to(__VA_ARGS__), TIR_SITE)
-#define tir_broadcast_like(...) tir_site(tir_broadcast_like(__VA_ARGS__), TIR_SITE)
+#define tir_broadcast_like(...) \
+  tir_site(tir_broadcast_like(__VA_ARGS__), TIR_SITE)
 #define tir_reduce_to(...) tir_site(tir_reduce_to(__VA_ARGS__), TIR_SITE)
 #define tir_concat(...) tir_site(tir_concat(__VA_ARGS__), TIR_SITE)
 #define tir_stack(...) tir_site(tir_stack(__VA_ARGS__), TIR_SITE)
@@ -128,23 +135,28 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define tir_one_hot(...) tir_site(tir_one_hot(__VA_ARGS__), TIR_SITE)
 #define tir_softmax(...) tir_site(tir_softmax(__VA_ARGS__), TIR_SITE)
 #define tir_log_softmax(...) tir_site(tir_log_softmax(__VA_ARGS__), TIR_SITE)
-#define tir_cross_entropy(...) tir_site(tir_cross_entropy(__VA_ARGS__), TIR_SITE)
+#define tir_cross_entropy(...) \
+  tir_site(tir_cross_entropy(__VA_ARGS__), TIR_SITE)
 #define tir_mse(...) tir_site(tir_mse(__VA_ARGS__), TIR_SITE)
-#define tir_bce_with_logits(...) tir_site(tir_bce_with_logits(__VA_ARGS__), TIR_SITE)
+#define tir_bce_with_logits(...) \
+  tir_site(tir_bce_with_logits(__VA_ARGS__), TIR_SITE)
 #define tir_normalize(...) tir_site(tir_normalize(__VA_ARGS__), TIR_SITE)
-#define tir_rms_normalize(...) tir_site(tir_rms_normalize(__VA_ARGS__), TIR_SITE)
+#define tir_rms_normalize(...) \
+  tir_site(tir_rms_normalize(__VA_ARGS__), TIR_SITE)
 #define tir_layer_norm(...) tir_site(tir_layer_norm(__VA_ARGS__), TIR_SITE)
 #define tir_rms_norm(...) tir_site(tir_rms_norm(__VA_ARGS__), TIR_SITE)
 #define tir_group_norm(...) tir_site(tir_group_norm(__VA_ARGS__), TIR_SITE)
 #define tir_batch_norm(...) tir_site(tir_batch_norm(__VA_ARGS__), TIR_SITE)
-#define tir_attention_prefix(...) tir_site(tir_attention_prefix(__VA_ARGS__), TIR_SITE)
+#define tir_attention_prefix(...) \
+  tir_site(tir_attention_prefix(__VA_ARGS__), TIR_SITE)
 #define tir_attention(...) tir_site(tir_attention(__VA_ARGS__), TIR_SITE)
 #define tir_uniform(...) tir_site(tir_uniform(__VA_ARGS__), TIR_SITE)
 #define tir_normal(...) tir_site(tir_normal(__VA_ARGS__), TIR_SITE)
 #define tir_dropout(...) tir_site(tir_dropout(__VA_ARGS__), TIR_SITE)
 #define tir_while(...) tir_site(tir_while(__VA_ARGS__), TIR_SITE)
 #define tir_assign(...) tir_site(tir_assign(__VA_ARGS__), TIR_SITE)
-#define tir_stop_gradient(...) tir_site(tir_stop_gradient(__VA_ARGS__), TIR_SITE)
+#define tir_stop_gradient(...) \
+  tir_site(tir_stop_gradient(__VA_ARGS__), TIR_SITE)
 
 // Calls without a result: the tape is evaluated twice.
 #define TIR_SITE_VOID_(call, tape, ...) \
@@ -152,12 +164,16 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define tir_scan(tape, ...) TIR_SITE_VOID_(tir_scan, tape, __VA_ARGS__)
 #define tir_cond(tape, ...) TIR_SITE_VOID_(tir_cond, tape, __VA_ARGS__)
 #define tir_split(tape, ...) TIR_SITE_VOID_(tir_split, tape, __VA_ARGS__)
-#define tir_attach_grad(tape, ...) TIR_SITE_VOID_(tir_attach_grad, tape, __VA_ARGS__)
-#define tir_retain_grad(tape, ...) TIR_SITE_VOID_(tir_retain_grad, tape, __VA_ARGS__)
-#define tir_mark_variables(tape, ...) TIR_SITE_VOID_(tir_mark_variables, tape, __VA_ARGS__)
+#define tir_attach_grad(tape, ...) \
+  TIR_SITE_VOID_(tir_attach_grad, tape, __VA_ARGS__)
+#define tir_retain_grad(tape, ...) \
+  TIR_SITE_VOID_(tir_retain_grad, tape, __VA_ARGS__)
+#define tir_mark_variables(tape, ...) \
+  TIR_SITE_VOID_(tir_mark_variables, tape, __VA_ARGS__)
 #define tir_set_grad(tape, ...) TIR_SITE_VOID_(tir_set_grad, tape, __VA_ARGS__)
 #define tir_backward(tape, ...) TIR_SITE_VOID_(tir_backward, tape, __VA_ARGS__)
-#define tir_backward_ex(tape, ...) TIR_SITE_VOID_(tir_backward_ex, tape, __VA_ARGS__)
+#define tir_backward_ex(tape, ...) \
+  TIR_SITE_VOID_(tir_backward_ex, tape, __VA_ARGS__)
 #define tir_grad(tape, ...) TIR_SITE_VOID_(tir_grad, tape, __VA_ARGS__)
 #define tir_sgd(tape, ...) TIR_SITE_VOID_(tir_sgd, tape, __VA_ARGS__)
 #define tir_momentum(tape, ...) TIR_SITE_VOID_(tir_momentum, tape, __VA_ARGS__)
@@ -169,11 +185,16 @@ TIR_API void tir_site_void(tir_tape *tape, const char *site);
 #define tir_adagrad(tape, ...) TIR_SITE_VOID_(tir_adagrad, tape, __VA_ARGS__)
 #define tir_adadelta(tape, ...) TIR_SITE_VOID_(tir_adadelta, tape, __VA_ARGS__)
 #define tir_lion(tape, ...) TIR_SITE_VOID_(tir_lion, tape, __VA_ARGS__)
-#define tir_decay_grads(tape, ...) TIR_SITE_VOID_(tir_decay_grads, tape, __VA_ARGS__)
-#define tir_clip_grads_by_value(tape, ...) TIR_SITE_VOID_(tir_clip_grads_by_value, tape, __VA_ARGS__)
-#define tir_clip_grads_by_norm(tape, ...) TIR_SITE_VOID_(tir_clip_grads_by_norm, tape, __VA_ARGS__)
-#define tir_average_weights(tape, ...) TIR_SITE_VOID_(tir_average_weights, tape, __VA_ARGS__)
-#define tir_update_loss_scale(tape, ...) TIR_SITE_VOID_(tir_update_loss_scale, tape, __VA_ARGS__)
+#define tir_decay_grads(tape, ...) \
+  TIR_SITE_VOID_(tir_decay_grads, tape, __VA_ARGS__)
+#define tir_clip_grads_by_value(tape, ...) \
+  TIR_SITE_VOID_(tir_clip_grads_by_value, tape, __VA_ARGS__)
+#define tir_clip_grads_by_norm(tape, ...) \
+  TIR_SITE_VOID_(tir_clip_grads_by_norm, tape, __VA_ARGS__)
+#define tir_average_weights(tape, ...) \
+  TIR_SITE_VOID_(tir_average_weights, tape, __VA_ARGS__)
+#define tir_update_loss_scale(tape, ...) \
+  TIR_SITE_VOID_(tir_update_loss_scale, tape, __VA_ARGS__)
 #define tir_output(tape, ...) TIR_SITE_VOID_(tir_output, tape, __VA_ARGS__)
 /// @endcond
 #endif

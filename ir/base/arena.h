@@ -18,7 +18,6 @@ void tir_base_arena_free(tir_base_arena *arena);
 // NULL when memory ran out. `align` is a power of two up to 64.
 void *tir_base_arena_alloc(tir_base_arena *arena, size_t size, size_t align);
 // NUL-terminated copy of `size` bytes.
-char *tir_base_arena_text(tir_base_arena *arena, const char *text,
-                          size_t size);
+char *tir_base_arena_text(tir_base_arena *arena, const char *text, size_t size);
 
 #endif

@@ -43,11 +43,11 @@ static size_t utf8_sequence(const unsigned char *s) {
   const size_t n = utf8_length(s[0]);
   for (size_t i = 1; i < n; i++)
     if (!is_continuation(s[i])) return 0;
-  if (n == 3 && ((s[0] == 0xE0 && s[1] < 0xA0) ||
-                 (s[0] == 0xED && s[1] >= 0xA0)))
+  if (n == 3 &&
+      ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] >= 0xA0)))
     return 0;
-  if (n == 4 && ((s[0] == 0xF0 && s[1] < 0x90) ||
-                 (s[0] == 0xF4 && s[1] >= 0x90)))
+  if (n == 4 &&
+      ((s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] >= 0x90)))
     return 0;
   return n;
 }
@@ -67,8 +67,7 @@ static void cut_at_boundary(char *text, size_t size) {
 
 static void format_v(char out[MESSAGE_MAX], const char *format, va_list args)
     TIR_PRINTF(2, 0);
-static void format_v(char out[MESSAGE_MAX], const char *format,
-                     va_list args) {
+static void format_v(char out[MESSAGE_MAX], const char *format, va_list args) {
   const int wanted = vsnprintf(out, MESSAGE_MAX, format, args);
   if (wanted < 0) out[0] = '\0';
   if (wanted >= MESSAGE_MAX) cut_at_boundary(out, strlen(out));

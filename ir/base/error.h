@@ -10,9 +10,9 @@
   __attribute__((__format__(__printf__, text, first)))
 
 // Returns early with the status of `expr` unless it is TIR_OK.
-#define TIR_TRY(expr)                          \
-  do {                                         \
-    const tir_status tir_try_status_ = (expr); \
+#define TIR_TRY(expr)                                      \
+  do {                                                     \
+    const tir_status tir_try_status_ = (expr);             \
     if (tir_try_status_ != TIR_OK) return tir_try_status_; \
   } while (0)
 
@@ -24,8 +24,7 @@
 tir_status tir_base_fail(tir_error *error, tir_status status,
                          const char *format, ...) TIR_PRINTF(3, 4);
 tir_status tir_base_fail_v(tir_error *error, tir_status status,
-                           const char *format, va_list args)
-    TIR_PRINTF(3, 0);
+                           const char *format, va_list args) TIR_PRINTF(3, 0);
 // "out of memory" with the size asked for.
 tir_status tir_base_fail_memory(tir_error *error, size_t size);
 // Puts "prefix: " before, or adds text after, the message already there.

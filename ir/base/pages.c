@@ -36,7 +36,6 @@ void *tir_base_alloc_pages(tir_context *context, size_t size,
   return ptr;
 }
 
-void tir_base_free_pages(tir_context *context, void *ptr,
-                         size_t alloc_bytes) {
+void tir_base_free_pages(tir_context *context, void *ptr, size_t alloc_bytes) {
   tir_base_free(context, ptr, alloc_bytes, align_for(context, alloc_bytes));
 }

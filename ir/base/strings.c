@@ -55,8 +55,7 @@ static size_t find_bucket(const tir_base_strings *strings, const char *text,
 static bool grow_buckets(tir_base_strings *strings) {
   tir_context *context = strings->arena.context;
   size_t n = MIN_BUCKETS, bytes = 0;
-  if (strings->n_buckets > 0 &&
-      !tir_base_size_mul(strings->n_buckets, 2, &n))
+  if (strings->n_buckets > 0 && !tir_base_size_mul(strings->n_buckets, 2, &n))
     return false;
   if (!tir_base_size_mul(n, sizeof(uint32_t), &bytes)) return false;
   uint32_t *buckets =
@@ -94,11 +93,9 @@ bool tir_base_strings_intern(tir_base_strings *strings, const char *text,
   if (size == 0) return true;
   if (size >= UINT32_MAX) return false;
   tir_context *context = strings->arena.context;
-  if (strings->texts.count == 0 &&
-      !TIR_VEC_PUSH(context, &strings->texts, ""))
+  if (strings->texts.count == 0 && !TIR_VEC_PUSH(context, &strings->texts, ""))
     return false;
-  if (strings->texts.count >= strings->n_buckets / 2 &&
-      !grow_buckets(strings))
+  if (strings->texts.count >= strings->n_buckets / 2 && !grow_buckets(strings))
     return false;
 
   const uint32_t hash = (uint32_t)tir_base_hash(text, size);

@@ -22,7 +22,6 @@ bool tir_base_strings_intern(tir_base_strings *strings, const char *text,
 uint32_t tir_base_strings_find(const tir_base_strings *strings,
                                const char *text, size_t size);
 // Borrowed, never NULL ("" for id 0).
-const char *tir_base_strings_text(const tir_base_strings *strings,
-                                  uint32_t id);
+const char *tir_base_strings_text(const tir_base_strings *strings, uint32_t id);
 
 #endif

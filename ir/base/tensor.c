@@ -22,8 +22,7 @@ static tir_status check_shape(tir_dtype dtype, const int64_t *dims, int rank,
   for (int i = 0; i < rank; i++)
     if (dims[i] < 0)
       return tir_base_fail(error, TIR_ERR_ARGUMENT,
-                           "tensor: dim %d is %" PRId64
-                           ", expected 0 or more",
+                           "tensor: dim %d is %" PRId64 ", expected 0 or more",
                            i, dims[i]);
   size_t bytes = 0;
   if (!tir_base_tensor_bytes(dims, rank, tir_dtype_size(dtype), &bytes))
@@ -58,8 +57,7 @@ static tir_status check_call(tir_context *context, tir_dtype dtype,
                              const int64_t *dims, int rank,
                              tir_tensor **out_tensor, tir_error *error) {
   if (!out_tensor)
-    return tir_base_fail(error, TIR_ERR_ARGUMENT,
-                         "tensor: out_tensor is NULL");
+    return tir_base_fail(error, TIR_ERR_ARGUMENT, "tensor: out_tensor is NULL");
   *out_tensor = NULL;
   if (!context)
     return tir_base_fail(error, TIR_ERR_ARGUMENT, "tensor: context is NULL");
@@ -73,8 +71,8 @@ static tir_status new_owning(tir_context *context, tir_dtype dtype,
   TIR_TRY(check_call(context, dtype, dims, rank, out_tensor, error));
   tir_tensor *tensor = NULL;
   TIR_TRY(new_tensor(context, dtype, dims, rank, &tensor, error));
-  tensor->data = tir_base_alloc_pages(context, tensor->size_bytes,
-                                      &tensor->alloc_bytes);
+  tensor->data =
+      tir_base_alloc_pages(context, tensor->size_bytes, &tensor->alloc_bytes);
   if (!tensor->data) {
     const size_t size = tensor->size_bytes;
     tir_tensor_release(tensor);
@@ -106,9 +104,8 @@ static tir_status check_data(tir_dtype dtype, const int64_t *dims, int rank,
 }
 
 tir_status tir_tensor_from_data(tir_context *context, tir_dtype dtype,
-                                const int64_t *dims, int rank,
-                                const void *data, tir_tensor **out_tensor,
-                                tir_error *error) {
+                                const int64_t *dims, int rank, const void *data,
+                                tir_tensor **out_tensor, tir_error *error) {
   TIR_TRY(check_call(context, dtype, dims, rank, out_tensor, error));
   TIR_TRY(check_data(dtype, dims, rank, data, error));
   TIR_TRY(new_owning(context, dtype, dims, rank, out_tensor, error));
@@ -146,8 +143,7 @@ tir_tensor *tir_tensor_retain(tir_tensor *tensor) {
 // The last holder's thread frees; acquire and release order all use before it.
 void tir_tensor_release(tir_tensor *tensor) {
   if (!tensor) return;
-  if (atomic_fetch_sub_explicit(&tensor->n_refs, 1, memory_order_acq_rel) !=
-      1)
+  if (atomic_fetch_sub_explicit(&tensor->n_refs, 1, memory_order_acq_rel) != 1)
     return;
   tir_context *context = tensor->context;
   if (tensor->alloc_bytes > 0)

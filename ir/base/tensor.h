@@ -16,8 +16,8 @@ struct tir_tensor {
   int64_t numel;
   size_t size_bytes;
   void *data;
-  size_t alloc_bytes;              // of data; 0 when it is not ours
-  void (*release)(void *user);     // for memory that is not ours
+  size_t alloc_bytes;           // of data; 0 when it is not ours
+  void (*release)(void *user);  // for memory that is not ours
   void *user;
 };
 
@@ -29,7 +29,6 @@ void tir_base_tensor_thaw(tir_tensor *tensor);
 // when size is at least 2 MiB and the context has no caller's allocator.
 void *tir_base_alloc_pages(tir_context *context, size_t size,
                            size_t *out_alloc_bytes);
-void tir_base_free_pages(tir_context *context, void *ptr,
-                         size_t alloc_bytes);
+void tir_base_free_pages(tir_context *context, void *ptr, size_t alloc_bytes);
 
 #endif

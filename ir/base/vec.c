@@ -45,8 +45,7 @@ bool tir_base_vec_grow(tir_context *context, void **data, size_t *capacity,
 
 void tir_base_vec_free(tir_context *context, void **data, size_t *capacity,
                        size_t *count, size_t elem_size) {
-  tir_base_free(context, load_pointer(data), *capacity * elem_size,
-                vec_align);
+  tir_base_free(context, load_pointer(data), *capacity * elem_size, vec_align);
   store_pointer(data, NULL);
   *capacity = 0;
   *count = 0;

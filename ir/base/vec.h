@@ -13,17 +13,16 @@
 
 // Makes room for `extra` more elements; false when memory ran out (the vector
 // is unchanged). Doubles, so appending is amortised O(1).
-#define TIR_VEC_RESERVE(context, vec, extra)                           \
-  ((extra) <= (vec)->capacity - (vec)->count ||                        \
-   tir_base_vec_grow((context), (void **)&(vec)->data,                 \
-                     &(vec)->capacity, (vec)->count, (extra),          \
-                     sizeof *(vec)->data))
+#define TIR_VEC_RESERVE(context, vec, extra)                             \
+  ((extra) <= (vec)->capacity - (vec)->count ||                          \
+   tir_base_vec_grow((context), (void **)&(vec)->data, &(vec)->capacity, \
+                     (vec)->count, (extra), sizeof *(vec)->data))
 
-#define TIR_VEC_PUSH(context, vec, item)      \
-  (TIR_VEC_RESERVE((context), (vec), 1) &&    \
+#define TIR_VEC_PUSH(context, vec, item)   \
+  (TIR_VEC_RESERVE((context), (vec), 1) && \
    ((vec)->data[(vec)->count++] = (item), true))
 
-#define TIR_VEC_FREE(context, vec)                                     \
+#define TIR_VEC_FREE(context, vec)                                      \
   tir_base_vec_free((context), (void **)&(vec)->data, &(vec)->capacity, \
                     &(vec)->count, sizeof *(vec)->data)
 

@@ -17,8 +17,7 @@ const tir_op_desc tir_op_adadelta = {
     .min_inputs = 7,
     .max_inputs = 7,
     .n_outputs = 3,
-    .traits =
-        TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
     .infer = adadelta_infer,
     .no_gradient = TIR_NO_GRADIENT_OF_STEP,
 };

@@ -20,8 +20,7 @@ const tir_op_desc tir_op_adam = {
     .min_inputs = 9,
     .max_inputs = 9,
     .n_outputs = 3,
-    .traits =
-        TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
     .infer = adam_infer,
     .no_gradient = TIR_NO_GRADIENT_OF_STEP,
 };
@@ -61,8 +60,7 @@ const tir_op_desc tir_op_adamw = {
     .min_inputs = 10,
     .max_inputs = 10,
     .n_outputs = 3,
-    .traits =
-        TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
     .infer = adamw_infer,
     .no_gradient = TIR_NO_GRADIENT_OF_STEP,
 };

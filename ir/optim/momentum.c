@@ -16,8 +16,7 @@ const tir_op_desc tir_op_momentum = {
     .min_inputs = 5,
     .max_inputs = 5,
     .n_outputs = 2,
-    .traits =
-        TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
     .infer = momentum_infer,
     .no_gradient = TIR_NO_GRADIENT_OF_STEP,
 };
@@ -48,8 +47,7 @@ const tir_op_desc tir_op_nesterov = {
     .min_inputs = 5,
     .max_inputs = 5,
     .n_outputs = 2,
-    .traits =
-        TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
     .infer = momentum_infer,
     .no_gradient = TIR_NO_GRADIENT_OF_STEP,
 };

@@ -16,8 +16,7 @@ const tir_op_desc tir_op_rmsprop = {
     .min_inputs = 6,
     .max_inputs = 6,
     .n_outputs = 2,
-    .traits =
-        TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
     .infer = rmsprop_infer,
     .no_gradient = TIR_NO_GRADIENT_OF_STEP,
 };

@@ -15,8 +15,7 @@ const tir_op_desc tir_op_sgd = {
     .min_inputs = 3,
     .max_inputs = 3,
     .n_outputs = 1,
-    .traits =
-        TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
+    .traits = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_WHOLE,
     .infer = sgd_infer,
     .no_gradient = TIR_NO_GRADIENT_OF_STEP,
 };

@@ -89,7 +89,7 @@ typedef struct buffers {
   tir_ir_type *in;
   const void **in_data;
   tir_tensor **tensors;  // of a control node
-  size_t n;  // operands there is room for
+  size_t n;              // operands there is room for
 } buffers;
 
 static tir_status make_buffers(const tir_ir_graph *graph, buffers *b,

@@ -61,10 +61,10 @@ class Resume : public testing::Test {
     const std::vector<int64_t> dims[] = {{kIn, kHidden}, {kHidden, 1}};
     for (int i = 0; i < 2; i++) {
       Param(m, names[i], TIR_PARAM_TRAINABLE, dims[i], TIR_DTYPE_F32, 0.3f);
-      Param(m, (std::string(names[i]) + ".m").c_str(), TIR_PARAM_STATE,
-            dims[i], TIR_DTYPE_F32, 0);
-      Param(m, (std::string(names[i]) + ".v").c_str(), TIR_PARAM_STATE,
-            dims[i], TIR_DTYPE_F32, 0);
+      Param(m, (std::string(names[i]) + ".m").c_str(), TIR_PARAM_STATE, dims[i],
+            TIR_DTYPE_F32, 0);
+      Param(m, (std::string(names[i]) + ".v").c_str(), TIR_PARAM_STATE, dims[i],
+            TIR_DTYPE_F32, 0);
     }
     Param(m, "step", TIR_PARAM_STATE, {}, TIR_DTYPE_I64, 0);
     tir_capture_begin(t, m, "train_step");

@@ -105,8 +105,8 @@ void AddOtherCases(std::vector<OpInfo> *ops) {
                   Random(TIR_OP_RANDOM_UNIFORM)});
   ops->push_back({TIR_OP_RANDOM_NORMAL, kFloats, Accuracy::kUlp, 8,
                   Random(TIR_OP_RANDOM_NORMAL)});
-  ops->push_back({TIR_OP_CUSTOM, kFloats, exact, 0,
-                  Custom(TIR_OP_CUSTOM, "test.effect")});
+  ops->push_back(
+      {TIR_OP_CUSTOM, kFloats, exact, 0, Custom(TIR_OP_CUSTOM, "test.effect")});
   ops->push_back({TIR_OP_CUSTOM_PURE, kFloats, exact, 0,
                   Custom(TIR_OP_CUSTOM_PURE, "test.pure")});
 }

@@ -245,8 +245,7 @@ TEST(OpArguments, HostileOnesAreRefusedOrHarmless) {
   for (int op = 1; op < TIR_N_OPS; op++) {
     const tir_op_desc *desc = tir_ir_op_desc(static_cast<tir_op>(op));
     if (!tir_ir_has_bodies(desc)) {
-      EXPECT_GE(n_cases[op], kMinCases)
-          << desc->name;
+      EXPECT_GE(n_cases[op], kMinCases) << desc->name;
     }
   }
 }

@@ -25,30 +25,45 @@ class LiveRandom : public TapeTest {
     const int64_t flat[] = {2, -1}, back[] = {4, 3};
     const int64_t starts[] = {1}, stops[] = {3};
     switch (Pick(19)) {
-      case 0: return tir_add(t, a, b);
-      case 1: return tir_sub(t, a, b);
-      case 2: return tir_mul(t, a, b);
-      case 3: return tir_tanh(t, a);
-      case 4: return tir_sigmoid(t, a);
-      case 5: return tir_relu(t, a);
-      case 6: return tir_abs(t, a);
-      case 7: return tir_mul_scalar(t, a, 0.5);
-      case 8: return tir_maximum(t, a, b);
-      case 9: return tir_where(t, tir_greater(t, a, b), a, tir_neg(t, b));
-      case 10: return tir_softmax(t, a, -1);
+      case 0:
+        return tir_add(t, a, b);
+      case 1:
+        return tir_sub(t, a, b);
+      case 2:
+        return tir_mul(t, a, b);
+      case 3:
+        return tir_tanh(t, a);
+      case 4:
+        return tir_sigmoid(t, a);
+      case 5:
+        return tir_relu(t, a);
+      case 6:
+        return tir_abs(t, a);
+      case 7:
+        return tir_mul_scalar(t, a, 0.5);
+      case 8:
+        return tir_maximum(t, a, b);
+      case 9:
+        return tir_where(t, tir_greater(t, a, b), a, tir_neg(t, b));
+      case 10:
+        return tir_softmax(t, a, -1);
       case 11:
         return tir_sub(t, a, tir_mean(t, b, axis1, 1, true));
       case 12:
         return tir_matmul(t, tir_matmul_t(t, a, b, false, true), a);
-      case 13: return tir_reshape(t, tir_reshape(t, a, flat, 2), back, 2);
+      case 13:
+        return tir_reshape(t, tir_reshape(t, a, flat, 2), back, 2);
       case 14: {
         const tir_value parts[] = {tir_slice(t, a, starts, stops, nullptr, 1),
                                    tir_slice(t, b, starts, stops, nullptr, 1)};
         return tir_concat(t, parts, 2, 0);
       }
-      case 15: return tir_dropout(t, a, 0.3);
-      case 16: return tir_exp(t, tir_mul_scalar(t, tir_tanh(t, a), 0.5));
-      case 17: return tir_mul(t, tir_detach(t, a), values[0]);
+      case 15:
+        return tir_dropout(t, a, 0.3);
+      case 16:
+        return tir_exp(t, tir_mul_scalar(t, tir_tanh(t, a), 0.5));
+      case 17:
+        return tir_mul(t, tir_detach(t, a), values[0]);
       default:
         return tir_div(t, a, tir_add_scalar(t, tir_square(t, b), 1));
     }
@@ -69,8 +84,7 @@ class LiveRandom : public TapeTest {
       for (float &x : data)
         x = static_cast<float>(static_cast<int>(Pick(2000)) - 1000) / 700.0f;
       leaves.push_back(F32(data, {4, 3}));
-      tir_attach_grad(t, leaves.back(),
-                      i ? TIR_GRAD_ADD : TIR_GRAD_WRITE);
+      tir_attach_grad(t, leaves.back(), i ? TIR_GRAD_ADD : TIR_GRAD_WRITE);
     }
     std::vector<Floats> results;
     for (int round = 0; round < 2; round++) {

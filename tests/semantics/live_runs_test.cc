@@ -33,8 +33,7 @@ TEST_F(LiveRuns, NothingRunsBeforeARead) {
 TEST_F(LiveRuns, OnlyTheConeOfWhatIsAskedRuns) {
   const tir_value table = Vec({1, 2}), x = Vec({5});
   const int32_t bad = 9;
-  const tir_value i =
-      tir_value_from_data(t, TIR_DTYPE_I32, nullptr, 0, &bad);
+  const tir_value i = tir_value_from_data(t, TIR_DTYPE_I32, nullptr, 0, &bad);
   const tir_value broken = tir_gather(t, table, i, 0);
   EXPECT_EQ(Read(tir_neg(t, x)), (Floats{-5}));
   EXPECT_EQ(Stats().n_pending, 1u);
@@ -78,8 +77,7 @@ TEST_F(LiveRuns, NewShapeMissesAndSaysWhy) {
       << text;
   Read(tir_tanh(t, Vec({0, 0})));
   tir_tape_explain_miss(t, text, sizeof text);
-  EXPECT_NE(std::string(text).find("node 1 of 1, tanh ("),
-            std::string::npos)
+  EXPECT_NE(std::string(text).find("node 1 of 1, tanh ("), std::string::npos)
       << text;
 }
 
@@ -155,8 +153,7 @@ TEST_F(LiveRuns, NanHuntNamesOpDirectionAndPlace) {
   tir_tensor *tensor;
   tir_error error;
   const tir_value y = tir_log(t, x);
-  const std::string place =
-      "live_runs_test.cc:" + std::to_string(__LINE__ - 2);
+  const std::string place = "live_runs_test.cc:" + std::to_string(__LINE__ - 2);
   EXPECT_EQ(tir_read(t, y, &tensor, &error), TIR_ERR_VALUE);
   const std::string message = error.message;
   EXPECT_NE(message.find("log: NaN at position 1"), std::string::npos)
@@ -172,9 +169,9 @@ TEST_F(LiveRuns, ParametersOfAModuleTrainInPlace) {
   const float start[] = {3, 4};
   const int64_t dims[] = {2};
   ASSERT_EQ(tir_module_create(c, &m, &error), TIR_OK);
-  ASSERT_EQ(tir_tensor_from_data(c, TIR_DTYPE_F32, dims, 1, start, &tensor,
-                                 &error),
-            TIR_OK);
+  ASSERT_EQ(
+      tir_tensor_from_data(c, TIR_DTYPE_F32, dims, 1, start, &tensor, &error),
+      TIR_OK);
   ASSERT_EQ(tir_module_add_param(m, "w", TIR_PARAM_TRAINABLE, tensor, &error),
             TIR_OK);
   tir_tensor_release(tensor);

@@ -202,11 +202,8 @@ KernelCall Call(tir_op op, int64_t n) {
                            .In(zeros(TypeOf(TIR_DTYPE_I64, {})))
                            .Out(matrix));
     case TIR_OP_ATTENTION:
-      return std::move(call.Attrs(tir_attrs_attention{})
-                           .In(x)
-                           .In(x)
-                           .In(x)
-                           .Out(matrix));
+      return std::move(
+          call.Attrs(tir_attrs_attention{}).In(x).In(x).In(x).Out(matrix));
     default:
       return std::move(call.Attrs(tir_attrs_dims{}).In(x).Out(matrix));
   }

@@ -38,8 +38,7 @@ TEST(Arena, PiecesKeepTheirBytes) {
   size_t total = 0;
   for (const Piece &piece : pieces) {
     total += piece.size;
-    for (size_t i = 0; i < piece.size; i++)
-      ASSERT_EQ(piece.at[i], piece.fill);
+    for (size_t i = 0; i < piece.size; i++) ASSERT_EQ(piece.at[i], piece.fill);
   }
   EXPECT_GE(arena.total_bytes, total);
   EXPECT_LE(arena.total_bytes, total + total / 4 + (1 << 20));

@@ -18,8 +18,8 @@ TEST(Checked, AllPairsOfEdgeWords) {
   for (uint64_t a : EdgeWords())
     for (uint64_t b : EdgeWords()) {
       ASSERT_TRUE(SizePairAgrees(a, b)) << a << " " << b;
-      ASSERT_TRUE(SignedPairAgrees(static_cast<int64_t>(a),
-                                   static_cast<int64_t>(b)))
+      ASSERT_TRUE(
+          SignedPairAgrees(static_cast<int64_t>(a), static_cast<int64_t>(b)))
           << a << " " << b;
     }
 }

@@ -125,9 +125,9 @@ TEST(Context, LivesAsLongAsItIsHeld) {
   tir_context *context = nullptr;
   ASSERT_EQ(tir_context_create(&options, &context, nullptr), TIR_OK);
   tir_tensor *tensor = nullptr;
-  ASSERT_EQ(tir_tensor_create(context, TIR_DTYPE_F32, nullptr, 0, &tensor,
-                              nullptr),
-            TIR_OK);
+  ASSERT_EQ(
+      tir_tensor_create(context, TIR_DTYPE_F32, nullptr, 0, &tensor, nullptr),
+      TIR_OK);
   tir_context_destroy(context);
   EXPECT_GT(allocator.n_held(), 0u);
   tir_tensor_release(tensor);
@@ -143,8 +143,8 @@ TEST(Context, MemoryHelpers) {
     void *none = tir_base_alloc(context, 0, align);
     EXPECT_NE(none, nullptr);
     tir_base_free(context, none, 0, align);
-    auto *zeros = static_cast<unsigned char *>(
-        tir_base_alloc_zero(context, 100, align));
+    auto *zeros =
+        static_cast<unsigned char *>(tir_base_alloc_zero(context, 100, align));
     ASSERT_NE(zeros, nullptr);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(zeros) % align, 0u);
     for (int i = 0; i < 100; i++) EXPECT_EQ(zeros[i], 0);
@@ -173,8 +173,7 @@ TEST(Context, Diagnostics) {
   std::vector<std::pair<tir_status, std::string>> items;
   tir_context_options options = {};
   options.diagnostics_user = &items;
-  options.diagnostics = [](void *user, tir_status status,
-                           const char *message) {
+  options.diagnostics = [](void *user, tir_status status, const char *message) {
     static_cast<decltype(items) *>(user)->emplace_back(status, message);
   };
   tir_context *context = nullptr;

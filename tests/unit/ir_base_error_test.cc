@@ -13,8 +13,11 @@ const size_t kMax = sizeof(tir_error::message) - 1;
 bool IsUtf8(const std::string &s) {
   for (size_t i = 0; i < s.size();) {
     const unsigned char c = static_cast<unsigned char>(s[i]);
-    const size_t n = c < 0x80 ? 1 : c >> 5 == 6 ? 2 : c >> 4 == 14 ? 3
-                     : c >> 3 == 30 ? 4 : 0;
+    const size_t n = c < 0x80       ? 1
+                     : c >> 5 == 6  ? 2
+                     : c >> 4 == 14 ? 3
+                     : c >> 3 == 30 ? 4
+                                    : 0;
     if (n == 0 || i + n > s.size()) return false;
     uint32_t code = n == 1 ? c : c & (0xFFu >> (n + 1));
     for (size_t k = 1; k < n; k++) {
@@ -132,8 +135,8 @@ TEST(Quote, Escapes) {
 TEST(Quote, InvalidUtf8) {
   EXPECT_EQ(Quote("\xff"), "\"\\xff\"");
   EXPECT_EQ(Quote("\x80"), "\"\\x80\"");
-  EXPECT_EQ(Quote("\xe2\x82"), "\"\\xe2\\x82\"");          // cut short
-  EXPECT_EQ(Quote("\xc0\x80"), "\"\\xc0\\x80\"");          // over-long
+  EXPECT_EQ(Quote("\xe2\x82"), "\"\\xe2\\x82\"");  // cut short
+  EXPECT_EQ(Quote("\xc0\x80"), "\"\\xc0\\x80\"");  // over-long
   EXPECT_EQ(Quote("\xe0\x80\x80"), "\"\\xe0\\x80\\x80\"");
   EXPECT_EQ(Quote("\xed\xa0\x80"), "\"\\xed\\xa0\\x80\"");  // surrogate
   EXPECT_EQ(Quote("\xf4\x90\x80\x80"), "\"\\xf4\\x90\\x80\\x80\"");
@@ -144,8 +147,8 @@ TEST(Quote, EveryTwoBytePrefixIsSafe) {
   for (int a = 1; a < 256; a++)
     for (int b = 1; b < 256; b++)
       for (const char *tail : {"", "\x80", "\x80\x80", "x"}) {
-        const std::string name = std::string(1, static_cast<char>(a)) +
-                                 static_cast<char>(b) + tail;
+        const std::string name =
+            std::string(1, static_cast<char>(a)) + static_cast<char>(b) + tail;
         const std::string got = Quote(name);
         ASSERT_TRUE(IsUtf8(got)) << a << " " << b;
         for (char c : got) ASSERT_GE(static_cast<unsigned char>(c), 0x20);
@@ -154,8 +157,7 @@ TEST(Quote, EveryTwoBytePrefixIsSafe) {
 
 TEST(Quote, CutsLongNames) {
   EXPECT_EQ(Quote(std::string(48, 'a')), "\"" + std::string(48, 'a') + "\"");
-  EXPECT_EQ(Quote(std::string(49, 'a')),
-            "\"" + std::string(48, 'a') + "…\"");
+  EXPECT_EQ(Quote(std::string(49, 'a')), "\"" + std::string(48, 'a') + "…\"");
   // A wide character or an escape that does not fit whole is left out.
   EXPECT_EQ(Quote(std::string(46, 'a') + "€"),
             "\"" + std::string(46, 'a') + "…\"");

@@ -79,8 +79,8 @@ TEST(Strings, AllocationFailureLeavesTheTableUsable) {
       EXPECT_EQ(status, TIR_OK) << "only one allocation fails";
       status = TIR_ERR_MEMORY;
       // Only one allocation fails, so the second try succeeds.
-      EXPECT_TRUE(tir_base_strings_intern(&strings, text.data(), text.size(),
-                                          &id));
+      EXPECT_TRUE(
+          tir_base_strings_intern(&strings, text.data(), text.size(), &id));
     }
     for (int i = 0; i < 300; i++) {
       const std::string text = "value" + std::to_string(i);

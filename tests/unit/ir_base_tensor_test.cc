@@ -17,9 +17,9 @@ class Tensor : public testing::Test {
 TEST_F(Tensor, StartsAsZeros) {
   const int64_t dims[] = {3, 5};
   tir_tensor *tensor = nullptr;
-  ASSERT_EQ(tir_tensor_create(context_, TIR_DTYPE_F64, dims, 2, &tensor,
-                              &error_),
-            TIR_OK);
+  ASSERT_EQ(
+      tir_tensor_create(context_, TIR_DTYPE_F64, dims, 2, &tensor, &error_),
+      TIR_OK);
   EXPECT_EQ(tir_tensor_dtype(tensor), TIR_DTYPE_F64);
   EXPECT_EQ(tir_tensor_rank(tensor), 2);
   EXPECT_EQ(tir_tensor_dim(tensor, 0), 3);
@@ -127,23 +127,50 @@ struct BadShape {
 TEST_F(Tensor, RefusesBadShapes) {
   const int64_t big = INT64_C(1) << 40;
   const std::vector<BadShape> cases = {
-      {TIR_DTYPE_INVALID, {1}, 1, TIR_ERR_ARGUMENT,
+      {TIR_DTYPE_INVALID,
+       {1},
+       1,
+       TIR_ERR_ARGUMENT,
        "tensor: dtype 0 does not exist"},
-      {static_cast<tir_dtype>(15), {1}, 1, TIR_ERR_ARGUMENT,
+      {static_cast<tir_dtype>(15),
+       {1},
+       1,
+       TIR_ERR_ARGUMENT,
        "tensor: dtype 15 does not exist"},
-      {TIR_DTYPE_F32, {1, 1, 1, 1, 1, 1, 1, 1, 1}, 9, TIR_ERR_ARGUMENT,
+      {TIR_DTYPE_F32,
+       {1, 1, 1, 1, 1, 1, 1, 1, 1},
+       9,
+       TIR_ERR_ARGUMENT,
        "tensor: rank is 9, expected 0 to 8"},
-      {TIR_DTYPE_F32, {1}, -1, TIR_ERR_ARGUMENT,
+      {TIR_DTYPE_F32,
+       {1},
+       -1,
+       TIR_ERR_ARGUMENT,
        "tensor: rank is -1, expected 0 to 8"},
-      {TIR_DTYPE_F32, {2, -3}, 2, TIR_ERR_ARGUMENT,
+      {TIR_DTYPE_F32,
+       {2, -3},
+       2,
+       TIR_ERR_ARGUMENT,
        "tensor: dim 1 is -3, expected 0 or more"},
-      {TIR_DTYPE_F32, {INT64_MIN}, 1, TIR_ERR_ARGUMENT,
+      {TIR_DTYPE_F32,
+       {INT64_MIN},
+       1,
+       TIR_ERR_ARGUMENT,
        "tensor: dim 0 is -9223372036854775808, expected 0 or more"},
-      {TIR_DTYPE_F32, {big, big}, 2, TIR_ERR_LIMIT,
+      {TIR_DTYPE_F32,
+       {big, big},
+       2,
+       TIR_ERR_LIMIT,
        "tensor: more than 9223372036854775807 bytes"},
-      {TIR_DTYPE_F64, {INT64_MAX / 8}, 1, TIR_ERR_LIMIT,
+      {TIR_DTYPE_F64,
+       {INT64_MAX / 8},
+       1,
+       TIR_ERR_LIMIT,
        "tensor: more than 9223372036854775807 bytes"},
-      {TIR_DTYPE_F32, {big, big, 0}, 3, TIR_ERR_LIMIT,
+      {TIR_DTYPE_F32,
+       {big, big, 0},
+       3,
+       TIR_ERR_LIMIT,
        "tensor: more than 9223372036854775807 bytes"},
   };
   double data[1] = {};
@@ -166,21 +193,21 @@ TEST_F(Tensor, RefusesBadShapes) {
 TEST_F(Tensor, RefusesMissingArguments) {
   const int64_t dims[] = {2};
   tir_tensor *tensor = nullptr;
-  EXPECT_EQ(tir_tensor_create(nullptr, TIR_DTYPE_F32, dims, 1, &tensor,
-                              &error_),
-            TIR_ERR_ARGUMENT);
-  EXPECT_EQ(tir_tensor_create(context_, TIR_DTYPE_F32, nullptr, 1, &tensor,
-                              &error_),
-            TIR_ERR_ARGUMENT);
-  EXPECT_EQ(tir_tensor_create(context_, TIR_DTYPE_F32, dims, 1, nullptr,
-                              &error_),
-            TIR_ERR_ARGUMENT);
+  EXPECT_EQ(
+      tir_tensor_create(nullptr, TIR_DTYPE_F32, dims, 1, &tensor, &error_),
+      TIR_ERR_ARGUMENT);
+  EXPECT_EQ(
+      tir_tensor_create(context_, TIR_DTYPE_F32, nullptr, 1, &tensor, &error_),
+      TIR_ERR_ARGUMENT);
+  EXPECT_EQ(
+      tir_tensor_create(context_, TIR_DTYPE_F32, dims, 1, nullptr, &error_),
+      TIR_ERR_ARGUMENT);
   EXPECT_EQ(tir_tensor_from_data(context_, TIR_DTYPE_F32, dims, 1, nullptr,
                                  &tensor, &error_),
             TIR_ERR_ARGUMENT);
   EXPECT_STREQ(error_.message, "tensor: data is NULL, expected 8 bytes");
-  EXPECT_EQ(tir_tensor_wrap(context_, TIR_DTYPE_F32, dims, 1, nullptr,
-                            nullptr, nullptr, &tensor, &error_),
+  EXPECT_EQ(tir_tensor_wrap(context_, TIR_DTYPE_F32, dims, 1, nullptr, nullptr,
+                            nullptr, &tensor, &error_),
             TIR_ERR_ARGUMENT);
 }
 
@@ -190,9 +217,9 @@ TEST_F(Tensor, HugeTensorIsOutOfMemory) {
   tir_tensor *tensor = nullptr;
   FailingAllocator *allocator = &allocator_;
   allocator->FailAt(allocator->n_allocs() + 2);  // the data, not the struct
-  EXPECT_EQ(tir_tensor_create(context_, TIR_DTYPE_U8, dims, 1, &tensor,
-                              &error_),
-            TIR_ERR_MEMORY);
+  EXPECT_EQ(
+      tir_tensor_create(context_, TIR_DTYPE_U8, dims, 1, &tensor, &error_),
+      TIR_ERR_MEMORY);
   EXPECT_STREQ(error_.message,
                "out of memory: 1152921504606846976 bytes asked");
 }
@@ -208,16 +235,15 @@ TEST_F(Tensor, NullIsHarmless) {
   EXPECT_EQ(tir_tensor_size_bytes(nullptr), 0u);
   EXPECT_EQ(tir_tensor_data(nullptr), nullptr);
   void *data = nullptr;
-  EXPECT_EQ(tir_tensor_write_begin(nullptr, &data, nullptr),
-            TIR_ERR_ARGUMENT);
+  EXPECT_EQ(tir_tensor_write_begin(nullptr, &data, nullptr), TIR_ERR_ARGUMENT);
   tir_tensor_write_end(nullptr);
 }
 
 TEST_F(Tensor, FrozenTensorIsNotWritten) {
   tir_tensor *tensor = nullptr;
-  ASSERT_EQ(tir_tensor_create(context_, TIR_DTYPE_F32, nullptr, 0, &tensor,
-                              &error_),
-            TIR_OK);
+  ASSERT_EQ(
+      tir_tensor_create(context_, TIR_DTYPE_F32, nullptr, 0, &tensor, &error_),
+      TIR_OK);
   void *data = nullptr;
   ASSERT_EQ(tir_tensor_write_begin(tensor, &data, &error_), TIR_OK);
   EXPECT_EQ(data, tir_tensor_data(tensor));
@@ -235,8 +261,7 @@ TEST_F(Tensor, FrozenTensorIsNotWritten) {
   tir_base_tensor_thaw(tensor);
   EXPECT_EQ(tir_tensor_write_begin(tensor, &data, &error_), TIR_OK);
   tir_tensor_write_end(tensor);
-  EXPECT_EQ(tir_tensor_write_begin(tensor, nullptr, &error_),
-            TIR_ERR_ARGUMENT);
+  EXPECT_EQ(tir_tensor_write_begin(tensor, nullptr, &error_), TIR_ERR_ARGUMENT);
   tir_tensor_release(tensor);
 }
 

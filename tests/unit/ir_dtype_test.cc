@@ -74,8 +74,8 @@ struct HalfFormat {
     const double sign = h & 0x8000 ? -1.0 : 1.0;
     if (e == 2 * Bias() + 1) return m ? kNaN : sign * kInf;
     if (e == 0) return sign * std::ldexp(m, 1 - Bias() - mantissa_bits);
-    return sign * std::ldexp(m + (1 << mantissa_bits),
-                             e - Bias() - mantissa_bits);
+    return sign *
+           std::ldexp(m + (1 << mantissa_bits), e - Bias() - mantissa_bits);
   }
 };
 
@@ -94,8 +94,7 @@ TEST_P(Half, EveryValueWidensAndComesBack) {
     const float wide = f.widen(h);
     if (std::isnan(expected)) {
       ASSERT_TRUE(std::isnan(wide)) << i;
-      const uint16_t quiet =
-          static_cast<uint16_t>(1 << (f.mantissa_bits - 1));
+      const uint16_t quiet = static_cast<uint16_t>(1 << (f.mantissa_bits - 1));
       // Payload and sign stay, a signalling NaN becomes quiet.
       ASSERT_EQ(f.narrow32(wide) | quiet, h | quiet) << i;
       continue;
@@ -128,9 +127,9 @@ TEST_P(Half, RoundsToNearestEven) {
       const float middle32 = static_cast<float>(middle);
       ASSERT_EQ(static_cast<double>(middle32), middle);
       ASSERT_EQ(f.narrow32(static_cast<float>(sign) * middle32), even | bit);
-      ASSERT_EQ(f.narrow32(static_cast<float>(sign) *
-                           std::nextafter(middle32, 0.0F)),
-                h | bit);
+      ASSERT_EQ(
+          f.narrow32(static_cast<float>(sign) * std::nextafter(middle32, 0.0F)),
+          h | bit);
       ASSERT_EQ(f.narrow32(static_cast<float>(sign) *
                            std::nextafter(middle32, HUGE_VALF)),
                 next | bit);
@@ -179,8 +178,7 @@ TEST_P(Half, RandomDoublesGoToTheNearest) {
     }
     const double error = std::fabs(got - x);
     if (h > 0) {
-      ASSERT_LE(error,
-                std::fabs(f.Value(static_cast<uint16_t>(h - 1)) - x));
+      ASSERT_LE(error, std::fabs(f.Value(static_cast<uint16_t>(h - 1)) - x));
     }
     ASSERT_LE(error, std::fabs(f.Value(static_cast<uint16_t>(h + 1)) - x));
   }

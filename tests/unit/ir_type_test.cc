@@ -139,8 +139,8 @@ TEST(Type, Axis) {
       int out = 55;
       const bool in_range = axis >= -rank && axis < rank;
       ASSERT_EQ(tir_ir_axis(axis, rank, &out), in_range);
-      ASSERT_EQ(out, !in_range ? 0 : static_cast<int>(axis < 0 ? axis + rank
-                                                               : axis));
+      ASSERT_EQ(
+          out, !in_range ? 0 : static_cast<int>(axis < 0 ? axis + rank : axis));
     }
   int out = 0;
   EXPECT_FALSE(tir_ir_axis(INT64_MIN, 4, &out));

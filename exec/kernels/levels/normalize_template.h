@@ -161,8 +161,8 @@ static tir_status NAME(kernel)(const tir_exec_call *call) {
       NAME(row)(call, epsilon, x + offset, to, k);
     else
       NAME(columns)
-      (call, epsilon, x + offset, to, k * axes->inner + j,
-       tir_exec_piece(axes->inner - j, TIR_EXEC_COLUMN_TILE));
+    (call, epsilon, x + offset, to, k * axes->inner + j,
+     tir_exec_piece(axes->inner - j, TIR_EXEC_COLUMN_TILE));
   }
   return TIR_OK;
 }

@@ -33,8 +33,8 @@ extern "C" {
 ///           epsilon.
 /// Source    ONNX MeanVarianceNormalization.
 TIR_API tir_value tir_normalize(tir_tape *tape, tir_value x, const int *axes,
-                                int n_axes, double epsilon,
-                                tir_value *out_mean, tir_value *out_variance);
+                                int n_axes, double epsilon, tir_value *out_mean,
+                                tir_value *out_variance);
 
 /// x / sqrt(mean(x^2) + epsilon), with the mean over axes.
 ///

@@ -1,0 +1,9 @@
+#include "ir/base/clock.h"
+
+#include <time.h>
+
+int64_t tir_base_now_ns(void) {
+  struct timespec now;
+  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0;
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
