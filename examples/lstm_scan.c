@@ -24,11 +24,9 @@ static _Noreturn void stop(const char *where, const char *message) {
 static void cell(tir_tape *t, const lstm *m, tir_value x, const tir_value *hc,
                  tir_value *next) {
   const int64_t sizes[] = {HIDDEN, HIDDEN, HIDDEN, HIDDEN};
-  tir_value gates[4], all;
-  all = tir_add(t,
-                tir_add(t, tir_matmul(t, x, m->x_gates),
-                        tir_matmul(t, hc[0], m->h_gates)),
-                m->bias);
+  tir_value gates[4], all = tir_matmul(t, x, m->x_gates);
+  all = tir_add(t, all, tir_matmul(t, hc[0], m->h_gates));
+  all = tir_add(t, all, m->bias);
   tir_split(t, all, sizes, 4, 1, gates);
   const tir_value keep = tir_mul(t, tir_sigmoid(t, gates[0]), hc[1]);
   const tir_value add =

@@ -13,14 +13,10 @@
 #include <string.h>
 
 #include "ir/base/checked.h"
+#include "passes/byte_owners.h"
 #include "passes/plan.h"
 
-// Owner of a piece of memory: the value whose content it is, 0 for nobody.
-#define MIXED UINT32_MAX
-
-typedef struct region {
-  size_t first, end;
-} region;
+typedef tir_pass_region region;
 
 typedef struct checker {
   const tir_ir_graph *g;
@@ -34,10 +30,8 @@ typedef struct checker {
   uint32_t last_effect;  // node of the effect that ran last
   size_t *space;         // first address of inputs, params, outputs, constants
   size_t n_spaces, first_of[TIR_PLACE_CONSTANT + 1];
-  size_t *cuts;  // addresses where pieces begin, rising
-  size_t n_cuts;
-  uint32_t *tree;   // owners: n_leaves inner entries, then the pieces
-  size_t n_leaves;  // a power of two
+  // Of each piece of memory, the value whose content it is.
+  tir_pass_owners owners;
 } checker;
 
 // Every finding names value, node and op: it is read by whoever broke the
@@ -49,60 +43,6 @@ static tir_status broken(const checker *c, uint32_t value, const char *what) {
       node, node ? tir_ir_desc(c->g, (tir_ir_node){node})->name : "none", what);
   if (c->error) c->error->node = node;
   return TIR_ERR_STATE;
-}
-
-// --- owners of pieces ------------------------------------------------------
-
-// First cut at or behind an address.
-static size_t find_cut(const checker *c, size_t address) {
-  size_t low = 0, high = c->n_cuts;
-  while (low < high) {
-    const size_t middle = low + (high - low) / 2;
-    if (c->cuts[middle] < address)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
-// Pieces low … high − 1 of the tree below `entry`, which spans `size` pieces
-// from `first` on. An entry that is not MIXED speaks for all below it. The
-// depth is the logarithm of the number of pieces.
-static void set_pieces(checker *c, size_t entry, size_t first, size_t size,
-                       size_t low, size_t high, uint32_t owner) {
-  if (high <= first || first + size <= low || c->tree[entry] == owner) return;
-  if (low <= first && first + size <= high) {
-    c->tree[entry] = owner;
-    return;
-  }
-  uint32_t *below = &c->tree[2 * entry];
-  if (c->tree[entry] != MIXED) below[0] = below[1] = c->tree[entry];
-  set_pieces(c, 2 * entry, first, size / 2, low, high, owner);
-  set_pieces(c, 2 * entry + 1, first + size / 2, size / 2, low, high, owner);
-  c->tree[entry] = below[0] == below[1] ? below[0] : MIXED;
-}
-
-// Does one owner hold all of the pieces?
-static bool own_pieces(const checker *c, size_t entry, size_t first,
-                       size_t size, size_t low, size_t high, uint32_t owner) {
-  if (high <= first || first + size <= low) return true;
-  if (c->tree[entry] != MIXED) return c->tree[entry] == owner;
-  return own_pieces(c, 2 * entry, first, size / 2, low, high, owner) &&
-         own_pieces(c, 2 * entry + 1, first + size / 2, size / 2, low, high,
-                    owner);
-}
-
-static void set_owner(checker *c, region r, uint32_t owner) {
-  if (r.first < r.end)
-    set_pieces(c, 1, 0, c->n_leaves, find_cut(c, r.first), find_cut(c, r.end),
-               owner);
-}
-
-static bool is_owner(const checker *c, region r, uint32_t owner) {
-  return r.first >= r.end ||
-         own_pieces(c, 1, 0, c->n_leaves, find_cut(c, r.first),
-                    find_cut(c, r.end), owner);
 }
 
 // --- the line of memory ----------------------------------------------------
@@ -161,55 +101,29 @@ static tir_status lay_out(checker *c, size_t *space_bytes) {
   return TIR_OK;
 }
 
-// Heap sort, written here: qsort of the C library may allocate.
-static void sift_down(size_t *x, size_t at, size_t n) {
-  const size_t item = x[at];
-  for (size_t child = 2 * at + 1; child < n; child = 2 * at + 1) {
-    if (child + 1 < n && x[child] < x[child + 1]) child++;
-    if (item >= x[child]) break;
-    x[at] = x[child];
-    at = child;
-  }
-  x[at] = item;
-}
-
-static size_t sort_unique(size_t *x, size_t n) {
-  for (size_t i = n / 2; i-- > 0;) sift_down(x, i, n);
-  for (size_t i = n; i-- > 1;) {
-    const size_t most = x[0];
-    x[0] = x[i];
-    x[i] = most;
-    sift_down(x, 0, i);
-  }
-  size_t kept = 0;
-  for (size_t i = 0; i < n; i++)
-    if (kept == 0 || x[i] != x[kept - 1]) x[kept++] = x[i];
-  return kept;
-}
-
 // Pieces begin where any place, space or saved version begins or ends; in
 // between nothing can change by halves.
 static void find_cuts(checker *c) {
-  size_t n = 0;
+  tir_pass_owners *const o = &c->owners;
   region r;
-  for (size_t i = 0; i <= c->n_spaces; i++) c->cuts[n++] = c->space[i];
+  for (size_t i = 0; i <= c->n_spaces; i++) tir_pass_owners_cut(o, c->space[i]);
   for (size_t v = 1; v < c->plan->n_places; v++) {
     const tir_place *p = &c->plan->places[v];
     if (p->kind == TIR_PLACE_NONE ||
         !find_region(c, p->kind, p->index, p->offset, p->size, &r))
       continue;
-    c->cuts[n++] = r.first;
-    c->cuts[n++] = r.end;
+    tir_pass_owners_cut(o, r.first);
+    tir_pass_owners_cut(o, r.end);
   }
   for (size_t i = 0; i < c->plan->copies.count; i++) {
     const tir_plan_copy *copy = &c->plan->copies.data[i];
     if (!find_region(c, TIR_PLACE_ARENA, 0, copy->saved,
                      bytes_of(c, copy->value), &r))
       continue;
-    c->cuts[n++] = r.first;
-    c->cuts[n++] = r.end;
+    tir_pass_owners_cut(o, r.first);
+    tir_pass_owners_cut(o, r.end);
   }
-  c->n_cuts = sort_unique(c->cuts, n);
+  tir_pass_owners_start(o);
 }
 
 // --- contents --------------------------------------------------------------
@@ -282,7 +196,8 @@ static tir_status expect(checker *c, uint32_t value, region r,
                          const char *what) {
   if (r.first == r.end) return TIR_OK;
   const uint32_t content = c->content[value];
-  if (c->is_written[content] && is_owner(c, r, content)) return TIR_OK;
+  if (c->is_written[content] && tir_pass_owners_is(&c->owners, r, content))
+    return TIR_OK;
   return broken(c, value, what);
 }
 
@@ -455,7 +370,7 @@ static tir_status check_step(checker *c, uint32_t at) {
       if (c->plan->places[out].kind == TIR_PLACE_NONE) continue;
       region r;
       TIR_TRY(region_of(c, out, &r));
-      set_owner(c, r, out);
+      tir_pass_owners_set(&c->owners, r, out);
       c->home[out] = r.first;
       c->is_written[out] = true;
     }
@@ -480,7 +395,7 @@ static tir_status check_copy(checker *c, const tir_plan_copy *copy) {
       copy->kind == TIR_PLACE_NONE ||
       !find_region(c, copy->kind, copy->index, offset, size, &to))
     return broken(c, copy->value, "is copied to no place");
-  set_owner(c, to, c->content[copy->value]);
+  tir_pass_owners_set(&c->owners, to, c->content[copy->value]);
   return TIR_OK;
 }
 
@@ -508,7 +423,7 @@ static void visit_externals(checker *c, size_t *space_bytes, bool write) {
     if (space_bytes) space_bytes[space] = bytes_of(c, v);
     region r;
     if (!write || !find_region(c, kind, index, 0, bytes_of(c, v), &r)) continue;
-    set_owner(c, r, v);
+    tir_pass_owners_set(&c->owners, r, v);
     c->home[v] = r.first;
     c->is_written[v] = true;
   }
@@ -537,7 +452,8 @@ static tir_status check_params(checker *c) {
     if (tir_ir_op(g, n) == TIR_OP_PARAM && p->kind != TIR_PLACE_NONE) {
       TIR_TRY(region_of(c, v, &r));
       if (c->home[v] != r.first) return broken(c, v, "lies at another param");
-      if (!is_owner(c, r, v)) c->is_done[n.id] = true;  // overwritten
+      if (!tir_pass_owners_is(&c->owners, r, v))
+        c->is_done[n.id] = true;  // overwritten
     }
     if (tir_ir_op(g, n) != TIR_OP_ASSIGN) {
       if ((tir_ir_desc(g, n)->traits & TIR_TRAIT_EFFECT) && !c->is_done[n.id])
@@ -605,11 +521,11 @@ tir_status tir_pass_check_plan(const tir_ir_graph *graph, const tir_plan *plan,
   count_spaces(&c);
   const size_t n_values = graph->values.count, n_nodes = graph->nodes.count;
   const size_t most_cuts = 2 * (n_values + plan->copies.count) + c.n_spaces + 1;
-  c.n_leaves = 1;
-  while (c.n_leaves < most_cuts) c.n_leaves *= 2;
+  c.owners.n_leaves = 1;
+  while (c.owners.n_leaves < most_cuts) c.owners.n_leaves *= 2;
   // One block: sizes first, then ids, then flags.
   const size_t n_sizes = 2 * n_values + 2 * c.n_spaces + 1 + most_cuts;
-  const size_t n_ids = n_values + 2 * c.n_leaves;
+  const size_t n_ids = n_values + 2 * c.owners.n_leaves;
   const size_t n_bytes =
       n_sizes * sizeof(size_t) + n_ids * sizeof(uint32_t) + n_values + n_nodes;
   size_t *block = tir_base_alloc_zero(graph->context, n_bytes, 8);
@@ -618,10 +534,10 @@ tir_status tir_pass_check_plan(const tir_ir_graph *graph, const tir_plan *plan,
   c.home = c.shift + n_values;
   c.space = c.home + n_values;
   size_t *space_bytes = c.space + c.n_spaces + 1;
-  c.cuts = space_bytes + c.n_spaces;
-  c.content = (uint32_t *)(c.cuts + most_cuts);
-  c.tree = c.content + n_values;
-  c.is_written = (bool *)(c.tree + 2 * c.n_leaves);
+  c.owners.cuts = space_bytes + c.n_spaces;
+  c.content = (uint32_t *)(c.owners.cuts + most_cuts);
+  c.owners.tree = c.content + n_values;
+  c.is_written = (bool *)(c.owners.tree + 2 * c.owners.n_leaves);
   c.is_done = c.is_written + n_values;
   const tir_status status = check_all(&c, space_bytes);
   tir_base_free(graph->context, block, n_bytes, 8);

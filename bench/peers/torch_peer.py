@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 """PyTorch on the workloads of tapeir_bench, one JSON object a line.
 
-usage: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 torch_peer.py [W1,W3,...]
+usage: torch_peer.py [--threads 1,2] [--only W1,W3,...]
 Samples of at least 2 ms, at least 20 of them and half a second's worth, as in
 harness.c; compare only with numbers of the same run on the same machine.
 """
+import argparse
 import json
 import statistics
-import sys
 import time
 
 import torch
@@ -140,12 +140,18 @@ def w9a():
 
 
 def main():
-    chosen = sys.argv[1].split(",") if len(sys.argv) > 1 else []
-    torch.set_num_threads(1)
-    for name, run in (("W9a", w9a), ("W1", w1), ("W2", w2), ("W3", w3),
-                      ("W6", w6)):
-        if not chosen or name in chosen:
-            run()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--threads", default="1")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--json", help="ignored: tapeir_bench's own file")
+    options = parser.parse_args()
+    chosen = options.only.split(",") if options.only else []
+    for n_threads in options.threads.split(","):
+        torch.set_num_threads(int(n_threads))
+        for name, run in (("W9a", w9a), ("W1", w1), ("W2", w2), ("W3", w3),
+                          ("W6", w6)):
+            if not chosen or name in chosen:
+                run()
 
 
 main()

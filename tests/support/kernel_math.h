@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <thread>
 #include <vector>
 
 #include "tests/support/kernel_call.h"
@@ -28,8 +29,8 @@ inline double ExactSigmoid(double x) {
 }
 
 // What vanishes at −infinity faster than x grows, times x.
-inline double Gated(double x, long double gate) {
-  return std::isinf(x) && x < 0 ? -0.0 : static_cast<double>(x * gate);
+inline double Gated(double x, double gate) {
+  return std::isinf(x) && x < 0 ? -0.0 : x * gate;
 }
 
 inline const std::vector<MathFunction> &MathFunctions() {
@@ -53,20 +54,14 @@ inline const std::vector<MathFunction> &MathFunctions() {
          return (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x)));
        }},
       {"silu", &tir_exec_level_unary::silu,
-       [](double x) {
-         return Gated(x, 1 / (1 + std::exp(-static_cast<long double>(x))));
-       }},
+       [](double x) { return Gated(x, 1 / (1 + std::exp(-x))); }},
       {"gelu", &tir_exec_level_unary::gelu,
        [](double x) {
-         return Gated(x, std::erfc(static_cast<long double>(x) *
-                                   -0.70710678118654752440L) /
-                             2);
+         return Gated(x, std::erfc(x * -0.70710678118654752440) / 2);
        }},
       {"gelu_tanh", &tir_exec_level_unary::gelu_tanh,
        [](double x) {
-         const long double wide = x;
-         const long double u =
-             0.79788456080286535588L * (wide + 0.044715L * wide * wide * wide);
+         const double u = 0.79788456080286535588 * (x + 0.044715 * x * x * x);
          return Gated(x, 1 / (1 + std::exp(-2 * u)));
        }},
   };
@@ -95,16 +90,25 @@ inline double FloatUlps(float got, double exact) {
          std::ldexp(1.0, std::min(std::max(exponent - 24, -149), 104));
 }
 
+// The input with the largest error. Results that are rounded correctly, so by
+// half a unit at most, count as without one.
+struct WorstInput {
+  double error = 0;
+  float x = 0;
+  int level = 0;
+  void Add(double e, float at, int at_level) {
+    if (e > error) *this = {e, at, at_level};
+  }
+};
+
 // Every `stride`-th bit pattern from `first` on, before `last`, at every level
-// of the machine. Returns the worst error.
-inline double ExpectAccurate(const MathFunction &f, uint64_t first,
-                             uint64_t last, uint64_t stride, double ulps) {
+// of the machine.
+inline WorstInput FindWorst(const MathFunction &f, uint64_t first,
+                            uint64_t last, uint64_t stride) {
   constexpr size_t kPiece = 4096;
   std::vector<float> x(kPiece), y(kPiece);
   std::vector<double> exact(kPiece);
-  double worst = 0;
-  float at = 0;
-  int at_level = 0;
+  WorstInput worst;
   for (uint64_t bits = first; bits < last;) {
     size_t n = 0;
     for (; n < kPiece && bits < last; n++, bits += stride) {
@@ -115,18 +119,33 @@ inline double ExpectAccurate(const MathFunction &f, uint64_t first,
     for (int level : Levels()) {
       f.at(level)(static_cast<int64_t>(n), y.data(), x.data(), nullptr,
                   nullptr);
-      for (size_t i = 0; i < n; i++) {
-        const double error = FloatUlps(y[i], exact[i]);
-        if (error <= worst) continue;
-        worst = error;
-        at = x[i];
-        at_level = level;
-      }
+      for (size_t i = 0; i < n; i++)
+        if (y[i] != static_cast<float>(exact[i]))
+          worst.Add(FloatUlps(y[i], exact[i]), x[i], level);
     }
   }
-  EXPECT_LE(worst, ulps) << f.name << "(" << at << ") at level "
-                         << tir_exec_cpu_name(at_level);
   return worst;
+}
+
+// Returns the worst error. `n_threads` share the range.
+inline double ExpectAccurate(const MathFunction &f, uint64_t first,
+                             uint64_t last, uint64_t stride, double ulps,
+                             unsigned n_threads = 1) {
+  std::vector<WorstInput> found(n_threads);
+  std::vector<std::thread> threads;
+  const uint64_t n = (last - first + stride - 1) / stride;
+  for (unsigned i = 0; i < n_threads; i++)
+    threads.emplace_back([&, i] {
+      const uint64_t end = first + n * (i + 1) / n_threads * stride;
+      found[i] = FindWorst(f, first + n * i / n_threads * stride,
+                           std::min(end, last), stride);
+    });
+  for (std::thread &thread : threads) thread.join();
+  WorstInput worst;
+  for (const WorstInput &one : found) worst.Add(one.error, one.x, one.level);
+  EXPECT_LE(worst.error, ulps) << f.name << "(" << worst.x << ") at level "
+                               << tir_exec_cpu_name(worst.level);
+  return worst.error;
 }
 
 }  // namespace tapeir_test

@@ -30,7 +30,10 @@ inline void CheckLanes(int n_rounds) {
   const auto context = MakeContext(4);
   ASSERT_EQ(tir_exec_start_threads(context.get(), nullptr), TIR_OK);
   int others = 0;
-  for (int round = 0; round < n_rounds; round++) {
+  // A lane comes when its thread has a core, so not in any one round.
+  const int64_t end = NowNs() + INT64_C(20) * 1000000000;
+  for (int round = 0; round < n_rounds || (others == 0 && NowNs() < end);
+       round++) {
     Lanes lanes;
     ASSERT_TRUE(tir_exec_share(context.get(),
                                round % 10 ? CountLane : CountSlowly, &lanes));
@@ -40,7 +43,9 @@ inline void CheckLanes(int n_rounds) {
       others += lanes.calls[l];
     }
   }
-  EXPECT_GT(others, 0);
+  if (std::thread::hardware_concurrency() > 1) {
+    EXPECT_GT(others, 0);
+  }
 }
 
 // Pools are made and ended, used and unused, and leave no thread behind.

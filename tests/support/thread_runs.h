@@ -36,13 +36,24 @@ inline int64_t NowNs() {
   return static_cast<int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
 }
 
-inline int ThreadsOfProcess() {
+inline int ThreadsNow() {
   FILE *file = fopen("/proc/self/status", "r");
   char line[256];
   int n = 0;
   while (file && fgets(line, sizeof line, file))
     sscanf(line, "Threads: %d", &n);
   if (file) fclose(file);
+  return n;
+}
+
+// A thread that was joined may still be counted for a moment.
+inline int ThreadsOfProcess() {
+  int n = ThreadsNow();
+  for (int n_same = 0; n_same < 20; usleep(2000)) {
+    const int now = ThreadsNow();
+    n_same = now == n ? n_same + 1 : 0;
+    n = now;
+  }
   return n;
 }
 
