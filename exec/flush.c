@@ -142,19 +142,19 @@ static tir_status acquire_modules(tir_live *live, tir_error *error) {
     const tir_status status =
         tir_ir_module_acquire(module, writes_module(live, module), error);
     if (status == TIR_OK) continue;
-    while (i-- > 0) tir_ir_module_end_lease(slice->modules.data[i], false);
+    while (i-- > 0) tir_ir_module_end_lease(slice->modules.data[i]);
     slice->modules.count = 0;
     return status;
   }
   return TIR_OK;
 }
 
-static void end_leases(tir_live *live, bool wrote, bool torn) {
+static void end_leases(tir_live *live, bool torn) {
   for (size_t i = 0; i < live->slice.modules.count; i++) {
     tir_module *module = live->slice.modules.data[i];
     const bool writes = writes_module(live, module);
     if (writes && torn) tir_ir_module_set_torn(module);
-    tir_ir_module_end_lease(module, writes && wrote);
+    tir_ir_module_end_lease(module);
   }
 }
 
@@ -287,7 +287,7 @@ static tir_status execute(tir_live *live, tir_cached_plan *plan,
       tir_exec_run_steps(program, plan->ptr, live->scratch, NULL, &failure);
   live->stats.n_runs++;
   if (status != TIR_OK) status = report(live, program, status, &failure, error);
-  end_leases(live, status == TIR_OK, failure.torn);
+  end_leases(live, failure.torn);
   return status;
 }
 

@@ -405,7 +405,7 @@ tir_status tir_run(tir_instance *instance, const tir_run_options *options,
   if (wrote) count_versions(instance);
   if (status != TIR_OK && failure.torn)
     tir_ir_module_set_torn(instance->module);
-  if (leased) tir_ir_module_end_lease(instance->module, program->writes_state);
+  if (leased) tir_ir_module_end_lease(instance->module);
   if (status == TIR_OK) return TIR_OK;
   return tir_exec_report_failure(program, status, &failure, NULL, NULL, error);
 }

@@ -1,5 +1,7 @@
 // Attributes through their schema. Structs have no padding (ir/attrs.h), but
-// entries of a list past its length are not looked at.
+// entries of a list past its length are not looked at. Every loop here goes
+// over the schema and none over ops, so an op with new attributes needs no
+// change in this file.
 #include "ir/attr.h"
 
 #include <inttypes.h>
@@ -27,6 +29,8 @@ size_t tir_ir_attr_size(const tir_ir_attr *attr) {
   return attr->kind == TIR_ATTR_LABEL ? sizeof(tir_ir_label) : sizeof(int64_t);
 }
 
+// A length out of range counts as the longest: this is asked of attributes that
+// nobody has checked yet, and must not read past the field.
 size_t tir_ir_attr_used(const tir_ir_attr *attr, const void *attrs) {
   if (!is_list(attr)) return tir_ir_attr_size(attr);
   const int64_t n = load_i64(attr, attrs);
@@ -41,6 +45,7 @@ static bool is_label_char(char c) {
          (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' || c == '/';
 }
 
+// Zeros to the end, so that labels compare and hash as bytes.
 bool tir_ir_label_set(tir_ir_label *label, const char *text, size_t size) {
   memset(label, 0, sizeof *label);
   if (size >= sizeof label->text) return false;
@@ -58,6 +63,9 @@ static bool is_label(const tir_ir_label *label) {
          memcmp(&same, label, sizeof same) == 0;
 }
 
+// The first attribute of that kind is the op's name; no op has two. The text of
+// a label that was not checked may lack its end, hence the zero at the end of
+// the buffer.
 const char *tir_ir_attrs_label(const tir_op_desc *desc, const void *attrs,
                                char buffer[sizeof(tir_ir_label) + 1]) {
   buffer[0] = '\0';
@@ -136,6 +144,8 @@ uint64_t tir_ir_attrs_hash(const tir_op_desc *desc, const void *attrs) {
   uint64_t hash = 0;
   for (size_t i = 0; i < desc->n_attrs; i++) {
     const tir_ir_attr *attr = &desc->attrs[i];
+    // Field by field: what stands behind the end of a list is no part of it.
+    // The factor keeps equal fields from cancelling out.
     const uint64_t field = tir_base_hash(tir_ir_attr_field(attr, attrs),
                                          tir_ir_attr_used(attr, attrs));
     hash = hash * 0x9e3779b97f4a7c15u + field;
@@ -146,6 +156,7 @@ uint64_t tir_ir_attrs_hash(const tir_op_desc *desc, const void *attrs) {
 // Only what the kind itself forbids; ranges are the op's affair.
 static tir_status check_field(const tir_op_desc *desc, const tir_ir_attr *attr,
                               const void *attrs, tir_error *error) {
+  // Whatever the kind, a field has eight bytes at least.
   const int64_t value = load_i64(attr, attrs);
   switch (attr->kind) {
     case TIR_ATTR_BOOL:

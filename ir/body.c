@@ -1,5 +1,9 @@
 // Bodies: making, sharing, finding them. What recurses here recurses by the
 // depth of nesting, which tir_ir_body_create bounds.
+//
+// A body is frozen when it is made and shared from then on. What changes a body
+// makes another one and puts it in the place of the old (tir_ir_set_body), so
+// that nobody who holds the old one sees a difference.
 #include "ir/body.h"
 
 #include <string.h>
@@ -10,6 +14,7 @@
 
 // --- life ------------------------------------------------------------------
 
+// The refusal of one node of a body: the op's name in front, the place behind.
 static tir_status fail_node(const tir_ir_graph *g, tir_ir_node n,
                             tir_status status, const char *why,
                             tir_error *error) {
@@ -38,6 +43,8 @@ static tir_status check_pure(const tir_ir_graph *g, tir_error *error) {
   return tir_base_fail(error, TIR_ERR_ARGUMENT, "body: it returns nothing");
 }
 
+// Depth and calls are those of the bodies inside, which were measured when they
+// were frozen: no look further down than one level.
 static tir_status measure(tir_ir_body *body, tir_error *error) {
   const tir_ir_graph *g = body->graph;
   tir_ir_body_visit visit = {0};
@@ -59,6 +66,9 @@ static void clear_marks(tir_ir_graph *g) {
   for (size_t i = 1; i < g->values.count; i++) g->values.data[i].flags = 0;
 }
 
+// The order matters: verify expects a compact graph, and what measure reads is
+// only to be trusted behind it. Sites are copied last, since the code that
+// recorded the body may be unloaded while a program still holds it.
 static tir_status freeze(tir_ir_body *body, tir_error *error) {
   tir_ir_graph *g = body->graph;
   TIR_TRY(tir_ir_compact(g, NULL, error));
@@ -89,6 +99,7 @@ tir_status tir_ir_body_create(tir_ir_graph *graph, tir_ir_body **out_body,
   return status;
 }
 
+// Relaxed is enough: who retains holds a reference already.
 tir_ir_body *tir_ir_body_retain(tir_ir_body *body) {
   atomic_fetch_add_explicit(&body->n_refs, 1, memory_order_relaxed);
   return body;
@@ -98,6 +109,8 @@ void tir_ir_body_release(tir_ir_body *body) {
   if (!body) return;
   if (atomic_fetch_sub_explicit(&body->n_refs, 1, memory_order_acq_rel) != 1)
     return;
+  // The graph may hold the last reference to the context, and the body's own
+  // memory is freed after it.
   tir_context *context = tir_base_context_retain(body->graph->context);
   tir_ir_graph_destroy(body->graph);
   tir_base_free(context, body, sizeof *body, _Alignof(tir_ir_body));
@@ -106,6 +119,7 @@ void tir_ir_body_release(tir_ir_body *body) {
 
 // --- in a graph ------------------------------------------------------------
 
+// Numbers in attributes count from 1, so that zeroed attributes name no body.
 tir_status tir_ir_add_body(tir_ir_graph *g, tir_ir_body *body,
                            int64_t *out_number, tir_error *error) {
   *out_number = 0;
@@ -123,6 +137,7 @@ bool tir_ir_has_bodies(const tir_op_desc *desc) {
   return desc->n_attrs > 0 && desc->attrs[0].kind == TIR_ATTR_BODY;
 }
 
+// By memcpy, as all fields are read: the attributes are those of any op.
 static int64_t number_of(const tir_ir_attr *attr, const void *attrs) {
   int64_t number;
   memcpy(&number, tir_ir_attr_field(attr, attrs), sizeof number);
@@ -137,6 +152,9 @@ tir_ir_body *tir_ir_body_of(const tir_ir_graph *g, const tir_ir_attr *attr,
   return g->bodies.data[number - 1];
 }
 
+// The new one is taken before the old one goes: they may be one and the same.
+// The place belongs to this node alone, as compact and copying give each node
+// places of its own.
 void tir_ir_set_body(tir_ir_graph *g, const tir_ir_attr *attr,
                      const void *attrs, tir_ir_body *body) {
   tir_ir_body **there = &g->bodies.data[number_of(attr, attrs) - 1];
@@ -145,6 +163,8 @@ void tir_ir_set_body(tir_ir_graph *g, const tir_ir_attr *attr,
   *there = body;
 }
 
+// Reads the old number from `attrs` and writes the new one into it, attribute
+// by attribute; `from` and `to` may be one graph, whose list then grows.
 tir_status tir_ir_carry_bodies(tir_ir_graph *to, const tir_ir_graph *from,
                                const tir_op_desc *desc, void *attrs,
                                tir_error *error) {
@@ -158,6 +178,8 @@ tir_status tir_ir_carry_bodies(tir_ir_graph *to, const tir_ir_graph *from,
   return TIR_OK;
 }
 
+// The visit holds where to go on: `next` is the attribute to look at, and a
+// node whose attributes are all seen leads to the next node.
 bool tir_ir_next_body(const tir_ir_graph *g, tir_ir_body_visit *visit) {
   if (!visit->node.id) visit->node = tir_ir_first(g);
   while (visit->node.id) {
@@ -175,6 +197,8 @@ bool tir_ir_next_body(const tir_ir_graph *g, tir_ir_body_visit *visit) {
   return false;
 }
 
+// Gradient calls are the only internal ops. Bodies remember the answer, so
+// nothing is walked twice.
 bool tir_ir_has_calls(const tir_ir_graph *g) {
   for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n))
     if (tir_ir_desc(g, n)->traits & TIR_TRAIT_INTERNAL) return true;
@@ -190,6 +214,8 @@ static const char *symbol_text(const tir_ir_graph *g, uint32_t symbol) {
   return tir_base_strings_text(&g->strings, symbol);
 }
 
+// A symbol is a string id, which means something in its own graph only: it goes
+// over by its text.
 bool tir_ir_carry_type(tir_ir_graph *to, const tir_ir_graph *from,
                        tir_ir_value value, tir_ir_type *type) {
   tir_ir_type_of(from, value, type);
@@ -203,6 +229,8 @@ bool tir_ir_carry_type(tir_ir_graph *to, const tir_ir_graph *from,
   return true;
 }
 
+// Adds no string, since `to` may be shared. A symbol it lacks cannot be that of
+// any dim of it, so for a comparison 0 is as good.
 void tir_ir_view_type(const tir_ir_graph *to, const tir_ir_graph *from,
                       tir_ir_value value, tir_ir_type *type) {
   tir_ir_type_of(from, value, type);
@@ -213,6 +241,7 @@ void tir_ir_view_type(const tir_ir_graph *to, const tir_ir_graph *from,
   }
 }
 
+// Compared in the strings of `of`, where `types` are at home.
 static bool has_types(const tir_ir_body *body, const tir_ir_graph *of,
                       const tir_ir_type *types) {
   const tir_ir_graph *g = body->graph;
@@ -224,6 +253,8 @@ static bool has_types(const tir_ir_body *body, const tir_ir_graph *of,
   return true;
 }
 
+// The inputs decide all other types; inference brings them up to date, and with
+// them the bodies inside.
 static tir_status set_types(tir_ir_graph *g, const tir_ir_graph *of,
                             const tir_ir_type *types, tir_error *error) {
   for (size_t i = 0; i < g->inputs.count; i++) {
@@ -256,6 +287,8 @@ tir_status tir_ir_body_at(tir_ir_body *body, const tir_ir_graph *of,
   return status;
 }
 
+// `types` has room for the inputs of one body. If the sizes are those it has,
+// body_at gives the body itself and nothing is copied.
 static tir_status follow_body(tir_ir_graph *g, const tir_ir_body_visit *visit,
                               const tir_ir_type *in, tir_ir_type *types,
                               tir_error *error) {
@@ -276,6 +309,8 @@ tir_status tir_ir_follow_bodies(tir_ir_graph *g, tir_ir_node node,
                                 tir_error *error) {
   if (!tir_ir_has_bodies(tir_ir_desc(g, node))) return TIR_OK;
   const uint32_t n_in = tir_ir_n_in(g, node);
+  // One block for the operand types and those of a body's inputs, which are
+  // never more than the operands; one entry over, so that it is never empty.
   const size_t bytes = 2 * ((size_t)n_in + 1) * sizeof(tir_ir_type);
   tir_ir_type *in = tir_base_alloc(g->context, bytes, _Alignof(tir_ir_type));
   if (!in) return tir_base_fail_memory(error, bytes);
@@ -298,6 +333,8 @@ tir_status tir_ir_follow_bodies(tir_ir_graph *g, tir_ir_node node,
 
 typedef void (*put_fn)(void *user, uint64_t word);
 
+// Eight bytes a word; the last word is filled up with zeros. The length is no
+// part of it: the type that follows tells it.
 static void put_bytes(put_fn put, void *user, const void *data, size_t size) {
   const char *bytes = data;
   for (size_t at = 0; at < size; at += 8) {
@@ -307,6 +344,8 @@ static void put_bytes(put_fn put, void *user, const void *data, size_t size) {
   }
 }
 
+// Numbers of tensors and bodies are places in one graph, which another may have
+// elsewhere: in their stead stands what they name.
 static void put_attrs(const tir_ir_graph *g, tir_ir_node n, put_fn put,
                       void *user) {
   const tir_op_desc *desc = tir_ir_desc(g, n);
@@ -314,6 +353,7 @@ static void put_attrs(const tir_ir_graph *g, tir_ir_node n, put_fn put,
   if (tir_ir_op(g, n) == TIR_OP_CONSTANT) {
     const tir_attrs_constant *attrs = tir_ir_attrs(g, n);
     put(user, attrs->bits);
+    // Parts a tensor from a splat whose bits are the same.
     put(user, attrs->tensor != 0);
     if (!attrs->tensor) return;
     const tir_tensor *tensor = g->tensors.data[attrs->tensor - 1];
@@ -331,6 +371,7 @@ static void put_attrs(const tir_ir_graph *g, tir_ir_node n, put_fn put,
   }
 }
 
+// Names and symbols are left out: they change nothing that is computed.
 static void put_value(const tir_ir_graph *g, uint32_t id, put_fn put,
                       void *user) {
   const tir_ir_value_data *v = &g->values.data[id];
@@ -339,6 +380,8 @@ static void put_value(const tir_ir_graph *g, uint32_t id, put_fn put,
     put(user, (uint64_t)g->dims.data[v->dims + i]);
 }
 
+// Operands are value ids, which count from 1 in every compact graph, so that
+// equal bodies have equal ids. Sites are in it because a program reports them.
 void tir_ir_body_words(const tir_ir_body *body, put_fn put, void *user) {
   const tir_ir_graph *g = body->graph;
   put(user, tir_ir_n_nodes(g));

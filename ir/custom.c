@@ -1,6 +1,9 @@
 // The custom ops of a context: a list that only grows. An entry is made whole
 // before it is put in front, and never changes or leaves before the context
 // ends, so looking one up takes no lock.
+//
+// Here is the registry alone. Calling the functions is in custom_call.c, the
+// two ops that stand for all custom ops in a graph are in ops/custom.c.
 #include "ir/custom.h"
 
 #include <inttypes.h>
@@ -12,6 +15,7 @@
 
 typedef struct entry {
   tir_base_attachment base;  // first: the list holds these
+  // The one older; set before the entry is published.
   struct entry *next;
   tir_custom_op op;
   tir_ir_label name;
@@ -24,6 +28,8 @@ static entry *newest(const tir_context *context) {
                                                memory_order_acquire);
 }
 
+// Version 0 is no version, so it matches no entry and asks for the highest
+// number, which need not be the one registered last.
 static const entry *find_in(const entry *list, const char *name,
                             int64_t version) {
   const entry *best = NULL;
@@ -41,12 +47,16 @@ const tir_custom_op *tir_ir_custom_find(const tir_context *context,
   return found ? &found->op : NULL;
 }
 
+// A node always names its version: what it computes must not change when a
+// newer one is registered.
 const tir_custom_op *tir_ir_custom_of(const tir_context *context,
                                       const tir_attrs_custom *attrs) {
   if (!attrs || attrs->version < 1) return NULL;
   return tir_ir_custom_find(context, attrs->op.text, attrs->version);
 }
 
+// A version that is there helps most: the file and the registering code were
+// built at different times.
 void tir_ir_custom_missing(const tir_context *context, const char *name,
                            int64_t version, char text[TIR_CUSTOM_TEXT_MAX]) {
   char quoted[TIR_QUOTED_MAX], of[40] = "", has[48] = "";
@@ -62,6 +72,8 @@ void tir_ir_custom_missing(const tir_context *context, const char *name,
 
 // --- registering -----------------------------------------------------------
 
+// The first entry stands for the whole list: the context knows only the newest
+// attachment.
 static void destroy_all(tir_context *context, tir_base_attachment *first) {
   entry *e = (entry *)(void *)first;
   while (e) {
@@ -98,10 +110,12 @@ static tir_status check_counts(const tir_custom_op *op, tir_error *error) {
   return TIR_OK;
 }
 
+// Fills `name`, which the entry keeps; the caller's text may go away.
 static tir_status check_op(const tir_custom_op *op, tir_ir_label *name,
                            tir_error *error) {
   char quoted[TIR_QUOTED_MAX];
   const char *text = op->name ? op->name : "";
+  // One byte more than fits is enough to see that a name is too long.
   const size_t size = strnlen(text, sizeof name->text);
   if (size == 0 || !tir_ir_label_set(name, text, size))
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
@@ -110,6 +124,7 @@ static tir_status check_op(const tir_custom_op *op, tir_ir_label *name,
                          tir_base_quote(text, quoted), TIR_CUSTOM_MAX_NAME);
   TIR_TRY(check_counts(op, error));
   if (!op->infer || !op->run)
+    // The two an op cannot do without.
     return tir_base_fail(
         error, TIR_ERR_ARGUMENT, "context_register_op: %s of %s is NULL",
         op->infer ? "run" : "infer", tir_base_quote(text, quoted));
@@ -128,6 +143,8 @@ static bool publish(tir_context *context, entry *e) {
       atomic_load_explicit(&context->custom_ops, memory_order_acquire);
   do {
     e->next = (entry *)(void *)first;
+    // Looked for again after each failed exchange: another thread may have
+    // registered the same name in between.
     if (find_in(e->next, e->name.text, e->op.version)) return false;
   } while (!atomic_compare_exchange_weak_explicit(
       &context->custom_ops, &first, &e->base, memory_order_acq_rel,
@@ -135,6 +152,7 @@ static bool publish(tir_context *context, entry *e) {
   return true;
 }
 
+// On an error nothing of `op` is taken, and its `release` is not called.
 tir_status tir_context_register_op(tir_context *context,
                                    const tir_custom_op *op, tir_error *error) {
   if (!context || !op)

@@ -16,7 +16,8 @@ const tir_custom_op *tir_ir_custom_find(const tir_context *context,
 // The op of a node.
 const tir_custom_op *tir_ir_custom_of(const tir_context *context,
                                       const tir_attrs_custom *attrs);
-// `no op "blur" of version 3 is registered with this context: version 2 is`.
+// `no op "blur" of version 3 is registered with the context: the newest is
+// version 2`.
 void tir_ir_custom_missing(const tir_context *context, const char *name,
                            int64_t version, char text[TIR_CUSTOM_TEXT_MAX]);
 

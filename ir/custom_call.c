@@ -1,11 +1,15 @@
 // Calling a custom op's functions: attributes and types in the form they get
 // them, one list of pointers each, and their message on failure.
+//
+// Callbacks are the user's code. What they leave behind is read with a bound
+// and made valid here, so that the rest of the library can trust it.
 #include <stdio.h>
 #include <string.h>
 
 #include "ir/custom.h"
 #include "ir/utf8.h"
 
+// The counts were checked by tir_ir_attrs_check: both lists hold as many.
 void tir_ir_custom_attrs(const tir_attrs_custom *from, tir_custom_attrs *to) {
   *to = (tir_custom_attrs){
       .version = from->version,
@@ -31,6 +35,7 @@ void tir_ir_custom_say(const tir_custom_op *op, const char *message,
   // The buffer was the callback's: its end may be overwritten.
   size_t size = strnlen(message, TIR_CUSTOM_TEXT_MAX - 1);
   int n = snprintf(text, TIR_CUSTOM_TEXT_MAX, "%s: ", op->name);
+  // A name has 63 bytes at most, so it fits and leaves room for words.
   const size_t start = (size_t)n;
   if (size == 0) {
     snprintf(text + start, TIR_CUSTOM_TEXT_MAX - start,
@@ -40,12 +45,16 @@ void tir_ir_custom_say(const tir_custom_op *op, const char *message,
   if (size > TIR_CUSTOM_TEXT_MAX - 1 - start)
     size = TIR_CUSTOM_TEXT_MAX - 1 - start;
   memcpy(text + start, message, size);
+  // From the first byte that is no UTF-8 on nothing is kept, be it a character
+  // cut by the end of the buffer or a text in another encoding.
   while (size > 0 && !tir_ir_is_utf8(text + start, size)) size--;
   text[start + size] = '\0';
   for (size_t i = start; text[i]; i++)
     if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) text[i] = ' ';
 }
 
+// BUSY, TORN and the like say something about Tapeir's own state, which a
+// callback must not claim.
 tir_status tir_ir_custom_status(tir_status status) {
   switch (status) {
     case TIR_OK:
@@ -66,6 +75,9 @@ tir_status tir_ir_custom_status(tir_status status) {
 
 // --- taking a node apart ---------------------------------------------------
 
+// Operands of a backward node are, in this order, those of the op, its results,
+// and one gradient for each float result; results are the gradients wanted, in
+// the order of the operands. ops/custom.c records them so.
 void tir_ir_custom_take_apart(const tir_custom_op *op,
                               const tir_attrs_custom *attrs,
                               const tir_ir_type *in, const tir_ir_type *out,
@@ -77,7 +89,9 @@ void tir_ir_custom_take_apart(const tir_custom_op *op,
       .n_out = (size_t)op->n_outputs,
   };
   tir_ir_custom_attrs(attrs, &call->attrs);
+  // A backward node gets the results behind the operands.
   const tir_ir_type *results = call->is_backward ? in + call->n_in : out;
+  // Gradients stand behind both, of float results only, in order.
   int8_t next_operand = (int8_t)(call->n_in + call->n_out), next_result = 0;
   for (size_t i = 0; i < call->n_in; i++) {
     tir_ir_custom_type(&in[i], &call->in[i]);
@@ -114,6 +128,8 @@ size_t tir_ir_custom_scratch(const tir_ir_custom_call *call) {
   return call->op->scratch_bytes(&theirs);
 }
 
+// The lists are made on the stack for each call: a program shares one
+// description of the call between instances and threads.
 tir_status tir_ir_custom_run(const tir_ir_custom_call *call,
                              const void *const *in, void *const *out,
                              void *scratch, size_t scratch_bytes,

@@ -2,7 +2,9 @@
 //
 // An import trusts the struct in nothing but that its memory is where it says:
 // every field is checked before it is used, and all of them before ownership
-// moves. An export is one block with everything the struct points to.
+// moves. An export is one block with everything the struct points to. Of an
+// import that succeeds the producer's deleter runs exactly once: when the
+// wrapping tensor ends, or at once after a copy.
 #include "tapeir/dlpack.h"
 
 #include <inttypes.h>
@@ -15,6 +17,7 @@
 
 enum { MAJOR = 1, MINOR = 0 };  // the version written, and the major read
 
+// For both ways: by code and bits on import, by dtype on export.
 static const struct {
   uint8_t code;
   tir_dtype dtype;
@@ -27,12 +30,15 @@ static const struct {
 };
 enum { N_TYPES = sizeof types / sizeof *types };
 
+// DLPack counts bits, and bool as 8 of them.
 static uint8_t bits_of(tir_dtype dtype) {
   return (uint8_t)(8 * tir_dtype_size(dtype));
 }
 
 // --- import ----------------------------------------------------------------
 
+// One import, with what was learned of it so far: each check fills the fields
+// that those behind it rely on.
 typedef struct importing {
   tir_context *context;
   const DLTensor *from;
@@ -65,7 +71,9 @@ static tir_status find_dtype(importing *q) {
                        dtype.bits);
 }
 
-// The struct is foreign: a rank too large would be read past its arrays.
+// The struct is foreign: a rank too large would be read past its arrays. The
+// type check behind it bounds the number of elements, so that no product of
+// sizes overflows from there on.
 static tir_status check_shape(importing *q) {
   const DLTensor *from = q->from;
   if (from->ndim < 0 || from->ndim > TIR_MAX_RANK)
@@ -108,14 +116,19 @@ static bool is_row_major(importing *q, tir_ir_type *expected) {
     q->strides[i] = q->from->strides ? q->from->strides[i] : stride;
     // An axis of one element is never stepped along.
     same = same && (q->type.dims[i] == 1 || q->strides[i] == stride);
+    // Cannot overflow: check_shape bounds the product of the dims other than 0,
+    // and after a 0 it stays 0.
     stride *= q->type.dims[i];
   }
+  // Without elements nothing is ever read, whatever the strides say.
   return same || tir_ir_type_numel(&q->type) == 0;
 }
 
 // Is every byte the strides reach inside the address space?
 static bool strides_fit(const importing *q) {
   const int64_t size = (int64_t)tir_dtype_size(q->type.dtype);
+  // Bytes reached below the first element, as a negative number, and above it,
+  // its own included. Each axis reaches to one side only.
   int64_t low = 0, high = size;
   for (int i = 0; i < q->type.rank; i++) {
     if (q->type.dims[i] == 1) continue;  // never stepped along
@@ -137,6 +150,8 @@ static tir_status check_layout(importing *q) {
   tir_ir_type expected;
   const size_t size = tir_dtype_size(q->type.dtype);
   const bool dense = is_row_major(q, &expected);
+  // Kernels load whole elements, so an element must not lie across its
+  // alignment. A copy puts that right as well.
   const bool aligned = (uintptr_t)q->data % size == 0;
   const bool may_copy = q->flags & TIR_DLPACK_COPY;
   tir_ir_type strides = q->type;
@@ -176,7 +191,9 @@ static tir_status check_import(importing *q) {
   return check_layout(q);
 }
 
-// The source is given back at once: nothing refers to it any more.
+// The source is given back at once: nothing refers to it any more. An axis of
+// one element gets stride 0: the number there may be anything and was not
+// checked.
 static tir_status copy_in(importing *q, tir_tensor **out_tensor) {
   TIR_TRY(tir_tensor_create(q->context, q->type.dtype, q->type.dims,
                             q->type.rank, out_tensor, q->error));
@@ -189,6 +206,7 @@ static tir_status copy_in(importing *q, tir_tensor **out_tensor) {
   return TIR_OK;
 }
 
+// Either way the source is taken over only when nothing can fail any more.
 static tir_status import_checked(importing *q, tir_tensor **out_tensor) {
   TIR_TRY(check_import(q));
   if (q->copied) return copy_in(q, out_tensor);
@@ -216,6 +234,7 @@ static tir_status run_import(importing *q, tir_tensor **out_tensor) {
   return status;
 }
 
+// DLPack lets the deleter be NULL: then nobody has to be told.
 static void release_managed(void *user) {
   DLManagedTensor *managed = user;
   if (managed->deleter) managed->deleter(managed);
@@ -262,6 +281,8 @@ tir_status tir_tensor_from_dlpack_versioned(
 
 // --- export ----------------------------------------------------------------
 
+// What a consumer gets is the struct at the front; its manager_ctx leads back
+// to the block, which holds the tensor.
 typedef struct exporting {
   union {
     DLManagedTensor plain;
@@ -276,6 +297,7 @@ typedef struct exporting {
 static void end_export(void *manager_ctx) {
   exporting *e = manager_ctx;
   tir_tensor *tensor = e->tensor;  // keeps the context
+  // The tensor goes last, because the block is from its context's allocator.
   tir_base_free(tensor->context, e, sizeof *e, _Alignof(exporting));
   tir_tensor_release(tensor);
 }
@@ -288,7 +310,8 @@ static void delete_versioned(DLManagedTensorVersioned *self) {
   if (self) end_export(self->manager_ctx);
 }
 
-// Frozen while a tape or a run reads it by reference.
+// Frozen while a tape or a run reads it by reference. A view handed out before
+// it is frozen does not learn of it.
 static bool is_read_only(tir_tensor *tensor) {
   return tensor->read_only ||
          atomic_load_explicit(&tensor->n_frozen, memory_order_acquire) > 0;
@@ -338,6 +361,7 @@ tir_status tir_tensor_to_dlpack(tir_tensor *tensor,
   if (!tensor || !out_managed)
     return tir_base_fail(error, TIR_ERR_ARGUMENT, "to_dlpack: %s is NULL",
                          tensor ? "out_managed" : "tensor");
+  // The old form has no flag for it, and a consumer would write.
   if (is_read_only(tensor))
     return tir_base_fail(error, TIR_ERR_STATE,
                          "to_dlpack: the tensor must not be written, which "

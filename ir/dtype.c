@@ -2,6 +2,10 @@
 //
 // Both half formats go through one routine on the bits of a double, so every
 // conversion rounds exactly once, also from float: float to double is exact.
+//
+// Kernels have loops of their own for all of this. What stands here is used for
+// literals, text, files and the reference evaluator, where one element at a
+// time is fast enough and one definition is worth more.
 #include "ir/dtype.h"
 
 #include <string.h>
@@ -11,6 +15,7 @@ typedef struct dtype_info {
   size_t size;
 } dtype_info;
 
+// The names are those of the text form and of files: they never change.
 static const dtype_info infos[TIR_N_DTYPES] = {
     [TIR_DTYPE_INVALID] = {"invalid", 0}, [TIR_DTYPE_F32] = {"f32", 4},
     [TIR_DTYPE_F64] = {"f64", 8},         [TIR_DTYPE_F16] = {"f16", 2},
@@ -24,6 +29,7 @@ bool tir_ir_dtype_is_valid(tir_dtype dtype) {
   return (int)dtype > TIR_DTYPE_INVALID && (int)dtype < TIR_N_DTYPES;
 }
 
+// Never NULL: numbers of dtypes come from files and callers.
 const char *tir_dtype_name(tir_dtype dtype) {
   return infos[tir_ir_dtype_is_valid(dtype) ? dtype : TIR_DTYPE_INVALID].name;
 }
@@ -57,6 +63,7 @@ tir_dtype tir_ir_dtype_parse(const char *text, size_t size) {
 
 // --- halves ----------------------------------------------------------------
 
+// Widths of the fields; with the sign they make 16 bits.
 enum {
   F16_EXPONENT = 5,
   F16_MANTISSA = 10,
@@ -76,15 +83,22 @@ static uint16_t narrow(double x, int exponent_bits, int mantissa_bits) {
 
   if (biased == 0x7FF) {
     if (mantissa == 0) return (uint16_t)(sign | infinity);
+    // The top of the payload is kept, and the quiet bit set: cut off alone it
+    // could leave no bit at all, which would be an infinity.
     const uint32_t quiet = UINT32_C(1) << (mantissa_bits - 1);
     const uint32_t payload = (uint32_t)(mantissa >> (52 - mantissa_bits));
     return (uint16_t)(sign | infinity | quiet | payload);
   }
   const int exponent = biased - 1023;
+  // Rounding can only reach infinity from the exponent below: that is the carry
+  // at the end.
   if (exponent > bias) return (uint16_t)(sign | infinity);
   // Below half of the least subnormal; also every subnormal double.
   if (exponent < -bias - mantissa_bits) return (uint16_t)sign;
 
+  // From here x = mantissa · 2^(exponent − 52), with the leading one written
+  // out. A subnormal result has fewer digits, so more of them are shifted out;
+  // the shift stays below 64 because of the test above.
   mantissa |= UINT64_C(1) << 52;
   int shift = 52 - mantissa_bits;
   uint32_t high = 0;  // exponent field without the mantissa's leading one
@@ -95,6 +109,7 @@ static uint16_t narrow(double x, int exponent_bits, int mantissa_bits) {
   uint64_t kept = mantissa >> shift;
   const uint64_t rest = mantissa & ((UINT64_C(1) << shift) - 1);
   const uint64_t half = UINT64_C(1) << (shift - 1);
+  // To nearest; halfway to the even neighbour.
   if (rest > half || (rest == half && (kept & 1))) kept++;
   // A carry out of the mantissa steps the exponent, up to infinity.
   return (uint16_t)(sign | (high + (uint32_t)kept));
@@ -114,6 +129,7 @@ uint16_t tir_ir_f64_to_bf16(double x) {
   return narrow(x, BF16_EXPONENT, BF16_MANTISSA);
 }
 
+// By way of double, which is exact: still one rounding.
 uint16_t tir_ir_f32_to_f16(float x) { return tir_ir_f64_to_f16((double)x); }
 
 uint16_t tir_ir_f32_to_bf16(float x) { return tir_ir_f64_to_bf16((double)x); }
@@ -131,7 +147,7 @@ float tir_ir_f16_to_f32(uint16_t h) {
   return sign ? -magnitude : magnitude;
 }
 
-// A bfloat16 is the upper half of a float.
+// A bfloat16 is the upper half of a float. Exact, NaNs and subnormals included.
 float tir_ir_bf16_to_f32(uint16_t b) {
   return float_of_bits((uint32_t)b << 16);
 }
@@ -155,6 +171,8 @@ static int64_t clamp(int64_t x, int64_t low, int64_t high) {
 // 53 bits the low ones are merged into one sticky bit, so that the conversion
 // to double is exact and the only rounding is the one to the half.
 static double f64_for_half(int64_t x) {
+  // With the low 11 of 64 bits gone 53 are left at most. The sticky bit lies
+  // far below the 8 or 11 that a half keeps: all it does is break ties.
   uint64_t u = x < 0 ? 0 - (uint64_t)x : (uint64_t)x;
   if (u >> 53) u = (u & ~UINT64_C(0x7FF)) | (u & 0x7FF ? UINT64_C(0x800) : 0);
   return x < 0 ? -(double)u : (double)u;
@@ -188,6 +206,7 @@ double tir_ir_load_f64(tir_dtype dtype, const void *element) {
   }
 }
 
+// A stored bool may be any byte of a foreign tensor; all but 0 are true.
 int64_t tir_ir_load_i64(tir_dtype dtype, const void *element) {
   switch (dtype) {
     case TIR_DTYPE_I8: {
@@ -224,6 +243,8 @@ int64_t tir_ir_load_i64(tir_dtype dtype, const void *element) {
   }
 }
 
+// To f32 and f64 by the C conversion, which rounds to nearest even; integers go
+// through int64, which holds all of theirs.
 void tir_ir_store_f64(tir_dtype dtype, void *element, double x) {
   switch (dtype) {
     case TIR_DTYPE_F32: {
@@ -283,6 +304,7 @@ void tir_ir_store_i64(tir_dtype dtype, void *element, int64_t x) {
       return;
     }
     case TIR_DTYPE_F32: {
+      // At once: by way of double it would round twice.
       const float y = (float)x;
       memcpy(element, &y, sizeof y);
       return;

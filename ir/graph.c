@@ -29,6 +29,8 @@ tir_status tir_ir_graph_create(tir_context *context, const char *name,
   tir_base_strings_init(&g->strings, context);
 
   if (!name) name = "";
+  // Room for a small graph. The zero words must be there before anything points
+  // at them.
   if (!TIR_VEC_RESERVE(context, &g->nodes, 16) ||
       !TIR_VEC_RESERVE(context, &g->values, 16) ||
       !TIR_VEC_RESERVE(context, &g->operands, 16) ||
@@ -187,6 +189,7 @@ static inline tir_status reserve(tir_ir_graph *g, size_t n_in, size_t n_out,
 
 tir_status tir_ir_reserve(tir_ir_graph *g, size_t n_nodes, size_t n_in,
                           size_t n_out, tir_error *error) {
+  // Not for input nodes, which need room in the list of inputs too.
   return grow(g, n_nodes, n_in, n_out, 0, false, error);
 }
 
@@ -199,6 +202,8 @@ static uint32_t put_attrs(tir_ir_graph *g, const void *attrs, size_t n_words) {
   return first;
 }
 
+// An operand list or attributes inside this graph are found again by their
+// offset, because making room may move the arrays.
 tir_status tir_ir_append(tir_ir_graph *g, tir_op op, const uint32_t *operands,
                          size_t n_in, const void *attrs,
                          const tir_ir_type *out_types, size_t n_out,
@@ -253,10 +258,12 @@ static bool same_stored_shape(const tir_ir_graph *g, const tir_ir_value_data *a,
 static bool is_one_type(const tir_ir_graph *g, const tir_op_desc *desc,
                         const uint32_t *operands, size_t n_in, size_t n_out,
                         tir_dtype *out_dtype) {
+  // One operand or two: for none the difference wraps and is large.
   if (desc->attrs_size || n_in != desc->min_inputs || n_in - 1 > 1 ||
       n_out != 1)
     return false;
   const uint32_t first = operands[0], last = operands[n_in - 1];
+  // Ids 1 to count − 1: subtracting sends 0 out of range too.
   if (first - 1 >= g->values.count - 1 || last - 1 >= g->values.count - 1)
     return false;
   const tir_ir_value_data *a = &g->values.data[first];
@@ -291,6 +298,7 @@ static tir_status append_one_type(tir_ir_graph *g, tir_op op,
       .has_symbols = g->values.data[first].has_symbols,
   };
   g->operands.count += n_in;
+  // With one operand both go to the same place.
   g->operands.data[in_first] = first;
   g->operands.data[in_first + n_in - 1] = last;
   *out_node = (tir_ir_node){id};

@@ -64,6 +64,7 @@ typedef struct visit {
   uint32_t next_operand;
 } visit;
 
+// NEW is 0: the states begin as zeroed memory.
 enum { NEW, OPEN, DONE };
 
 // Depth first from `root`, with its own stack. Appends to the order.
@@ -82,6 +83,8 @@ static tir_status emit_cone(compaction *c, uint32_t root, uint8_t *states,
       depth--;
       continue;
     }
+    // Steps on before it goes down: when the operand is done, this entry is
+    // looked at again.
     const uint32_t producer =
         operand_producer(g, top->node, top->next_operand++);
     if (states[producer] == DONE) continue;
@@ -220,6 +223,7 @@ static uint32_t move_attrs(compaction *c, uint32_t node) {
   tir_attrs_constant attrs;
   memcpy(&attrs, to->attrs.data + first, sizeof attrs);
   if (attrs.tensor == 0) return first;
+  // Places of tensors stand behind those of dims.
   uint32_t *moved = &c->moved[g->dims.count + (size_t)attrs.tensor - 1];
   if (*moved == 0) *moved = (uint32_t)++to->tensors.count;
   attrs.tensor = *moved;

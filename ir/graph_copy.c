@@ -1,4 +1,8 @@
 // Copying: a whole graph, or one node into another graph.
+//
+// Nothing is made permanent on the way: replacements and removed nodes are
+// copied as they stand. What takes a graph apart and builds it anew is in the
+// passes.
 #include <string.h>
 
 #include "ir/attr.h"
@@ -46,6 +50,7 @@ static bool copy_bodies(tir_ir_graph *to, const tir_ir_graph *from) {
 }
 
 // Array by array, ids and all, so that what refers to the one fits the other.
+// Tensors, bodies and sites alone are not plain data.
 tir_status tir_ir_graph_copy(const tir_ir_graph *from, tir_ir_graph **out_graph,
                              tir_error *error) {
   *out_graph = NULL;
@@ -66,6 +71,7 @@ tir_status tir_ir_graph_copy(const tir_ir_graph *from, tir_ir_graph **out_graph,
     tir_ir_graph_destroy(to);
     return tir_base_fail_memory(error, tir_ir_graph_bytes(from));
   }
+  // The strings were taken over in their order, so ids fit.
   to->name = from->name;
   *out_graph = to;
   return TIR_OK;
@@ -129,6 +135,7 @@ static tir_status copy_with_room(tir_ir_graph *to, const tir_ir_graph *from,
     return tir_base_fail_memory(error, sizeof *types);
   tir_ir_any_attrs room;
   const void *attrs = NULL;
+  // A place of another graph may end with that graph's strings: it is copied.
   const char *site = to == from ? source.site : NULL;
   if (!site && source.site && !(site = tir_ir_keep_site(to, source.site)))
     return tir_base_fail_memory(error, strlen(source.site));
@@ -137,6 +144,7 @@ static tir_status copy_with_room(tir_ir_graph *to, const tir_ir_graph *from,
                         types, source.n_out, out_node, error));
 
   tir_ir_node_data *copy = tir_ir_node_at(to, *out_node);
+  // One that waits for compact may be copied; the copy is alive.
   copy->flags = source.flags & (uint16_t)~TIR_NODE_REMOVED;
   copy->origin = source.origin;
   copy->site = site;
@@ -149,6 +157,8 @@ static tir_status copy_with_room(tir_ir_graph *to, const tir_ir_graph *from,
   return TIR_OK;
 }
 
+// The fixed room is for the ops that are recorded and passed over all the time;
+// only what has many results takes memory.
 tir_status tir_ir_copy_node(tir_ir_graph *to, const tir_ir_graph *from,
                             tir_ir_node node, const uint32_t *operands,
                             tir_ir_node *out_node, tir_error *error) {
@@ -165,6 +175,7 @@ tir_status tir_ir_copy_node(tir_ir_graph *to, const tir_ir_graph *from,
   if (!tir_base_size_mul(n_out, sizeof(tir_ir_type) + sizeof(uint32_t), &bytes))
     return tir_base_fail(error, TIR_ERR_LIMIT, "graph: too many results: %zu",
                          n_out);
+  // Names stand behind the types, in one block.
   tir_ir_type *types =
       tir_base_alloc(to->context, bytes, _Alignof(tir_ir_type));
   if (!types) return tir_base_fail_memory(error, bytes);

@@ -1,4 +1,7 @@
 // The nodes of a frozen graph, for tools.
+//
+// A frozen graph is compact: nodes stand in order without gaps, and nothing is
+// replaced. What is told is borrowed from the graph and lives as long as it.
 #include "ir/module.h"
 #include "tapeir/inspect.h"
 
@@ -14,6 +17,7 @@ tir_status tir_graph_node(const tir_graph *graph, size_t node,
       .site = data->site,
       .n_inputs = data->n_in,
       .n_outputs = data->n_out,
+      // Results of a node are neighbours, so the first tells them all.
       .first_output = data->out_first - 1,
       .backward = data->flags & TIR_NODE_BACKWARD,
       .origin = data->origin,

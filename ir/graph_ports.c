@@ -1,4 +1,7 @@
 // What a caller may ask of a frozen graph: its ports, sizes and ops.
+//
+// All of it is borrowed from the graph, which never changes, so that any number
+// of threads may ask at a time.
 #include <string.h>
 
 #include "ir/module.h"
@@ -25,6 +28,7 @@ size_t tir_graph_n_nodes(const tir_graph *graph) {
 
 // --- ports -----------------------------------------------------------------
 
+// A dim without a symbol keeps the NULL name that the port begins with.
 void tir_ir_fill_port(const tir_ir_graph *g, tir_ir_value value,
                       const char *name, tir_port *out_port) {
   tir_ir_type type;
@@ -51,6 +55,7 @@ tir_status tir_graph_input(const tir_graph *graph, size_t index,
   return TIR_OK;
 }
 
+// An output's name is its own: the value may have another, or be two outputs.
 tir_status tir_graph_output(const tir_graph *graph, size_t index,
                             tir_port *out_port) {
   const tir_ir_graph *g = graph->ir;
@@ -72,10 +77,12 @@ tir_status tir_graph_param(const tir_graph *graph, size_t index,
 
 // --- ops -------------------------------------------------------------------
 
+// Returns how many different ops there are, also when fewer have room.
 size_t tir_graph_op_counts(const tir_graph *graph, const char **out_names,
                            size_t *out_counts, size_t n_max) {
   const tir_ir_graph *g = graph->ir;
   size_t counts[TIR_N_OPS] = {0};
+  // One slot for each op of the roster: no memory is taken, so it cannot fail.
   int order[TIR_N_OPS];
   for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n))
     counts[tir_ir_op(g, n)]++;

@@ -62,6 +62,9 @@ tir_status tir_ir_make_constant(tir_ir_graph *g, tir_ir_node node,
   return TIR_OK;
 }
 
+// One walk is enough, as operands stand before their users. A cut begins a
+// history of its own and stop_gradient ends one; neither is part of what comes
+// before it.
 void tir_ir_mark_history(tir_ir_graph *g) {
   for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
     tir_ir_node_data *data = tir_ir_node_at(g, n);

@@ -7,6 +7,8 @@
 #include "ir/infer.h"
 #include "ir/module.h"
 
+// Takes the name off all inputs; what is computed from them loses it when the
+// graph is inferred again.
 static tir_status forget_symbol(tir_ir_graph *g, const char *name,
                                 tir_error *error) {
   const uint32_t symbol =
@@ -32,6 +34,8 @@ static tir_status fix_dims(tir_ir_graph *g, const tir_dim_size *sizes,
     if (!sizes[i].name)
       return tir_base_fail(error, TIR_ERR_ARGUMENT,
                            "fix_dims: the name of size %zu is NULL", i);
+    // The symbol finds its inputs only as long as it has its name, so that goes
+    // second.
     TIR_TRY(tir_ir_set_symbol(g, sizes[i].name, sizes[i].size, error));
     TIR_TRY(forget_symbol(g, sizes[i].name, error));
   }

@@ -1,5 +1,8 @@
 // Inference: of one call, for whoever makes or checks a node, and of a whole
 // graph on new input sizes.
+//
+// An op's own rule is its infer function, which may rely on what is checked
+// around it here. Nothing in this file knows a particular op.
 #include "ir/infer.h"
 
 #include <inttypes.h>
@@ -21,12 +24,14 @@ static tir_status check_call(const tir_ir_graph *g, const tir_op_desc *desc,
                          : call->n_in < min ? "at least "
                                             : "at most ",
                          call->n_in < min ? min : max);
+  // Where the descriptor fixes no number there is one at least.
   if (desc->n_outputs ? call->n_out != desc->n_outputs : call->n_out == 0)
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "%s: wrong number of results: %zu, expected %s%u",
                          desc->name, call->n_out,
                          desc->n_outputs ? "" : "at least ",
                          desc->n_outputs ? desc->n_outputs : 1u);
+  // Ids come from files too, and are indices from here on.
   for (size_t i = 0; i < call->n_in; i++)
     if (call->operands[i] == 0 || call->operands[i] >= g->values.count)
       return tir_base_fail(error, TIR_ERR_ARGUMENT,
@@ -44,6 +49,7 @@ static tir_status check_call(const tir_ir_graph *g, const tir_op_desc *desc,
 static tir_status make_room(const tir_ir_graph *g, const tir_op_desc *desc,
                             const tir_ir_call *call, tir_ir_call_types *types,
                             tir_error *error) {
+  // Operands in front, results behind, in either room.
   types->in = types->fixed;
   types->out = types->fixed + TIR_MAX_FIXED_INPUTS;
   if (call->n_in <= TIR_MAX_FIXED_INPUTS && call->n_out <= TIR_MAX_OUTPUTS)
@@ -83,6 +89,7 @@ static tir_status check_types(const tir_op_desc *desc, const tir_ir_type *types,
 // relies on the ones before it, and infer sees nothing unchecked.
 tir_status tir_ir_infer_call(const tir_ir_graph *g, const tir_ir_call *call,
                              tir_ir_call_types *types, tir_error *error) {
+  // First of all, so that freeing is safe whichever step fails.
   types->extra_bytes = 0;
   const tir_op_desc *desc = tir_ir_op_desc(call->op);
   if (!desc)
@@ -96,6 +103,8 @@ tir_status tir_ir_infer_call(const tir_ir_graph *g, const tir_ir_call *call,
     tir_ir_type_of(g, (tir_ir_value){call->operands[i]}, &types->in[i]);
 
   const bool is_declared = (desc->traits & TIR_TRAIT_DECLARED) != 0;
+  // A declared type is the caller's word, so it is checked before infer sees
+  // it.
   if (is_declared) {
     memcpy(types->out, call->declared, call->n_out * sizeof *types->out);
     TIR_TRY(check_types(desc, types->out, call->n_out, error));
@@ -187,6 +196,8 @@ static tir_status set_types(tir_ir_graph *g, tir_ir_node n,
   return TIR_OK;
 }
 
+// Bodies follow before their node is inferred, since its results are theirs. On
+// a failure the graph holds types of both sizes: callers work on a copy.
 tir_status tir_ir_infer_graph(tir_ir_graph *g, tir_error *error) {
   // Replacements may lead forward; then ids are no order to infer in.
   if (g->forward.count > 0) TIR_TRY(tir_ir_compact(g, NULL, error));
@@ -202,7 +213,8 @@ tir_status tir_ir_infer_graph(tir_ir_graph *g, tir_error *error) {
   return TIR_OK;
 }
 
-// One name is one size, so every input that has it changes.
+// One name is one size, so every input that has it changes. Types of other
+// values are out of date until tir_ir_infer_graph.
 tir_status tir_ir_set_symbol(tir_ir_graph *g, const char *name, int64_t size,
                              tir_error *error) {
   char quoted[TIR_QUOTED_MAX];
@@ -213,6 +225,7 @@ tir_status tir_ir_set_symbol(tir_ir_graph *g, const char *name, int64_t size,
                          size);
   const uint32_t symbol =
       tir_base_strings_find(&g->strings, name, strlen(name));
+  // A name the graph does not know is string 0, and no input is looked at.
   bool found = false;
   for (size_t i = 0; symbol && i < g->inputs.count; i++) {
     tir_ir_type type;

@@ -45,6 +45,7 @@ tir_status tir_ir_infer_binary(const tir_ir_infer_query *q) {
   const tir_ir_type *a = &q->in[0], *b = &q->in[1];
   if (a->dtype != b->dtype) return fail_pair(q, TIR_ERR_DTYPE, "dtypes differ");
   if (!is_number(a->dtype)) return fail_operand(q, 0, "f32, f64 or an integer");
+  // Symbols unify along the way: see broadcast_dim.
   if (!tir_ir_broadcast(a, b, &q->out[0]))
     return fail_pair(q, TIR_ERR_SHAPE, "shapes do not broadcast");
   q->out[0].dtype = a->dtype;
@@ -63,6 +64,7 @@ bool tir_ir_infer_one_type(const tir_op_desc *desc, tir_dtype dtype,
                            tir_dtype *out_dtype) {
   *out_dtype = dtype;
   if (desc->attrs_size != 0) return false;
+  // infer_same looks at operand 0 alone: with more it matters which is asked.
   if (desc->infer == tir_ir_infer_same) return desc->max_inputs == 1;
   if (desc->infer == tir_ir_infer_float)
     return desc->max_inputs == 1 && tir_ir_dtype_is_compute_float(dtype);

@@ -59,6 +59,7 @@ void tir_ir_module_release(tir_module *module) {
   if (!module || atomic_fetch_sub(&module->n_refs, 1) != 1) return;
   tir_context *context = module->context;
   free_contents(module);
+  // After the tensors, whose data may lie in the mapping.
   if (module->unmap) module->unmap(module->unmap_user);
   tir_base_free(context, module, sizeof *module, _Alignof(tir_module));
   tir_base_context_release(context);
@@ -89,14 +90,13 @@ tir_status tir_ir_module_acquire(tir_module *module, bool writes,
                          "try again when it ended");
   // After the lease: whoever tore the state did it while holding one.
   if (!atomic_load(&module->torn)) return TIR_OK;
-  tir_ir_module_end_lease(module, false);
+  tir_ir_module_end_lease(module);
   return tir_base_fail(error, TIR_ERR_TORN,
                        "module: a failed run left state half written; load "
                        "the module again");
 }
 
-void tir_ir_module_end_lease(tir_module *module, bool wrote) {
-  (void)wrote;
+void tir_ir_module_end_lease(tir_module *module) {
   // While it is held by a writer, the lease is that writer's.
   if (atomic_load(&module->lease) == WRITER)
     atomic_store(&module->lease, 0);

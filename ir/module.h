@@ -57,12 +57,17 @@ void tir_ir_fill_port(const tir_ir_graph *graph, tir_ir_value value,
 tir_module *tir_ir_module_retain(tir_module *module);
 void tir_ir_module_release(tir_module *module);
 
+// Compares a param that is mapped from a file, and not yet verified, with its
+// checksum; OK for any other. The caller holds a lease.
+// Errors  FORMAT.
+tir_status tir_ir_check_param(const tir_module *module,
+                              const tir_ir_param *param, tir_error *error);
+
 // Leases: one atomic operation each. TIR_ERR_BUSY, or TIR_ERR_TORN for a
 // module whose state a failed run left half written.
 tir_status tir_ir_module_acquire(tir_module *module, bool writes,
                                  tir_error *error);
-// `wrote`: the holder was a writer and overwrote state.
-void tir_ir_module_end_lease(tir_module *module, bool wrote);
+void tir_ir_module_end_lease(tir_module *module);
 void tir_ir_module_set_torn(tir_module *module);
 
 // Publishes: checks names, verifies, takes ownership of `ir` (also on error).

@@ -1,5 +1,8 @@
 // Parameters of a module by the beginning of their names: copying, freezing,
 // and as variables of a tape.
+//
+// A prefix such as "encoder." names a group; the empty one names them all. No
+// group is stored anywhere: names decide, each time anew.
 #include <string.h>
 
 #include "ir/module.h"
@@ -39,7 +42,8 @@ static tir_status check_same(const char *name, const tir_tensor *a,
       tir_ir_type_text(&from, from_text));
 }
 
-// Types first, and whether each may be written.
+// Types first, and whether each may be written. Before anything is written, so
+// that a copy is made whole or not at all.
 static tir_status check_all(const tir_module *to, const tir_module *from,
                             const char *prefix, tir_error *error) {
   for (size_t i = 0; i < from->params.count; i++) {
@@ -48,13 +52,15 @@ static tir_status check_all(const tir_module *to, const tir_module *from,
     void *data = NULL;
     TIR_TRY(check_same(name_of(from, i), param->tensor,
                        from->params.data[i].tensor, error));
+    TIR_TRY(tir_ir_check_param(from, &from->params.data[i], error));
     TIR_TRY(tir_tensor_write_begin(param->tensor, &data, error));
     tir_tensor_write_end(param->tensor);
   }
   return TIR_OK;
 }
 
-// Every version steps, so that what was derived from the old data is not used.
+// Every version steps: what was known about the old data, such as the checksum
+// of a file, no longer holds.
 static tir_status copy_all(tir_module *to, const tir_module *from,
                            const char *prefix, size_t *out_n,
                            tir_error *error) {
@@ -90,9 +96,9 @@ tir_status tir_module_copy_params(tir_module *to, tir_module *from,
     status = check_all(to, from, prefix, error);
     if (status == TIR_OK) status = copy_all(to, from, prefix, &n, error);
     if (out_n) *out_n = n;
-    tir_ir_module_end_lease(to, n > 0);
+    tir_ir_module_end_lease(to);
   }
-  tir_ir_module_end_lease(from, false);
+  tir_ir_module_end_lease(from);
   return status;
 }
 
@@ -116,7 +122,7 @@ tir_status tir_module_freeze(tir_module *module, const char *prefix,
       module->params.data[i].frozen = frozen;
       n++;
     }
-  tir_ir_module_end_lease(module, false);
+  tir_ir_module_end_lease(module);
   if (out_n) *out_n = n;
   if (n) return TIR_OK;
   char quoted[TIR_QUOTED_MAX];
@@ -129,6 +135,9 @@ bool tir_module_is_frozen(const tir_module *module, size_t index) {
   return index < module->params.count && module->params.data[index].frozen;
 }
 
+// Returns how many variables there are, also when fewer have room, and 0 with
+// an error kept on the tape. A gradient is attached where there is none; what
+// is attached already stays.
 size_t tir_module_variables(tir_tape *tape, tir_module *module,
                             const char *prefix, tir_value *out_values,
                             size_t n_max) {
@@ -145,6 +154,7 @@ size_t tir_module_variables(tir_tape *tape, tir_module *module,
       continue;
     if (n++ >= n_max) continue;
     const tir_value w = tir_param(tape, module, name_of(module, i));
+    // One that has a gradient keeps it, and how it is written.
     if (tir_ir_ready(tape) && !tir_has_grad(tape, w))
       tir_attach_grad(tape, w, TIR_GRAD_WRITE);
     out_values[n - 1] = w;

@@ -1,6 +1,11 @@
 // Parameters, state and metadata of a module.
+//
+// A name is found by one hash: it becomes a string id, and a table leads from
+// there to the parameter. Callers get and give copies, so that nobody outside
+// holds what a run overwrites.
 #include <string.h>
 
+#include "ir/base/hash.h"
 #include "ir/module.h"
 #include "ir/module_names.h"
 #include "ir/utf8.h"
@@ -19,6 +24,8 @@ tir_status tir_ir_module_add_tensor(tir_module *module, const char *name,
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "module: no kind of param has number %d", (int)kind);
   uint32_t string = 0;
+  // The name goes in before it is looked for: a failure leaves at worst a
+  // string nobody uses.
   if (!tir_base_strings_intern(&module->strings, name, name_size, &string) ||
       !tir_ir_names_reserve(module->context, &module->param_of_string,
                             string) ||
@@ -38,6 +45,7 @@ tir_status tir_ir_module_add_tensor(tir_module *module, const char *name,
   return TIR_OK;
 }
 
+// Data and type alone; neither versions nor what the tensor is mapped from.
 static tir_status copy_tensor(tir_context *context, const tir_tensor *from,
                               tir_tensor **out_tensor, tir_error *error) {
   return tir_tensor_from_data(context, from->dtype, from->dims, from->rank,
@@ -55,11 +63,13 @@ tir_status tir_module_add_param(tir_module *module, const char *name,
   if (status == TIR_OK)
     status = tir_ir_module_add_tensor(module, name, strlen(name), kind, copy,
                                       &index, error);
+  // Taken over on success only.
   if (status != TIR_OK) tir_tensor_release(copy);
-  tir_ir_module_end_lease(module, status == TIR_OK);
+  tir_ir_module_end_lease(module);
   return status;
 }
 
+// Parameters are only ever added, so an index stays what it is.
 size_t tir_module_n_params(const tir_module *module) {
   return module->params.count;
 }
@@ -81,6 +91,7 @@ int64_t tir_module_find_param(const tir_module *module, const char *name) {
   return (int64_t)tir_ir_names_get(&module->param_of_string, string) - 1;
 }
 
+// Valid until the next parameter is added, which may move the array.
 tir_ir_param *tir_ir_module_param(const tir_module *module, const char *name) {
   const int64_t index = tir_module_find_param(module, name);
   return index < 0 ? NULL : &module->params.data[index];
@@ -95,16 +106,33 @@ static tir_status find_param(const tir_module *module, const char *name,
                        tir_base_quote(name, quoted));
 }
 
-// A copy: the storage itself is written by runs.
+tir_status tir_ir_check_param(const tir_module *module,
+                              const tir_ir_param *param, tir_error *error) {
+  // After a write the checksum says nothing any more.
+  if (!param->unverified || param->version != 0) return TIR_OK;
+  const tir_tensor *tensor = param->tensor;
+  if (tir_base_hash(tensor->data, tensor->size_bytes) == param->checksum)
+    return TIR_OK;
+  char quoted[TIR_QUOTED_MAX];
+  return tir_base_fail(
+      error, TIR_ERR_FORMAT,
+      "parameter %s is damaged: its checksum does not match",
+      tir_base_quote(tir_base_strings_text(&module->strings, param->name),
+                     quoted));
+}
+
+// A copy: the storage itself is written by runs. What cannot be told from
+// damage is not handed on, or it would pass for sound elsewhere.
 tir_status tir_module_get_param(tir_module *module, const char *name,
                                 tir_tensor **out_tensor, tir_error *error) {
   *out_tensor = NULL;
   tir_ir_param *param = NULL;
   TIR_TRY(tir_ir_module_acquire(module, false, error));
   tir_status status = find_param(module, name, &param, error);
+  if (status == TIR_OK) status = tir_ir_check_param(module, param, error);
   if (status == TIR_OK)
     status = copy_tensor(module->context, param->tensor, out_tensor, error);
-  tir_ir_module_end_lease(module, false);
+  tir_ir_module_end_lease(module);
   return status;
 }
 
@@ -134,6 +162,7 @@ static tir_status overwrite(tir_module *module, const char *name,
   // The value may be the parameter's own tensor.
   if (value->size_bytes) memmove(data, value->data, value->size_bytes);
   tir_tensor_write_end(param->tensor);
+  // A checksum from a file no longer says anything about the data.
   param->version++;
   param->unverified = false;
   return TIR_OK;
@@ -143,7 +172,7 @@ tir_status tir_module_set_param(tir_module *module, const char *name,
                                 const tir_tensor *value, tir_error *error) {
   TIR_TRY(tir_ir_module_acquire(module, true, error));
   const tir_status status = overwrite(module, name, value, error);
-  tir_ir_module_end_lease(module, status == TIR_OK);
+  tir_ir_module_end_lease(module);
   return status;
 }
 
@@ -160,7 +189,8 @@ static void free_value(const tir_module *module, char *value) {
   if (value) tir_base_free(module->context, value, strlen(value) + 1, 1);
 }
 
-// The order of the others stays.
+// The order of the others stays. Later items move up by one, and their entries
+// in the table with them.
 static void remove_metadata(tir_module *module, const char *key) {
   const size_t found = find_metadata(module, key);
   if (found == 0) return;
@@ -187,9 +217,10 @@ static tir_status add_key(tir_module *module, const char *key,
   return TIR_OK;
 }
 
-// The copy is made before the old value goes.
-tir_status tir_module_set_metadata(tir_module *module, const char *key,
-                                   const char *value, tir_error *error) {
+// The copy is made before the old value goes. A value of NULL takes the key
+// away.
+static tir_status set_metadata(tir_module *module, const char *key,
+                               const char *value, tir_error *error) {
   if (!value) {
     remove_metadata(module, key);
     return TIR_OK;
@@ -206,6 +237,7 @@ tir_status tir_module_set_metadata(tir_module *module, const char *key,
   if (!copy) return tir_base_fail_memory(error, size);
   memcpy(copy, value, size + 1);
 
+  // Room and copy are there: nothing below can fail.
   uint32_t *index = &module->metadata_of_string.data[string];
   if (*index == 0) {
     module->metadata.data[module->metadata.count++] =
@@ -216,6 +248,15 @@ tir_status tir_module_set_metadata(tir_module *module, const char *key,
   free_value(module, item->value);
   item->value = copy;
   return TIR_OK;
+}
+
+// Runs never read metadata, but a save in another thread does.
+tir_status tir_module_set_metadata(tir_module *module, const char *key,
+                                   const char *value, tir_error *error) {
+  TIR_TRY(tir_ir_module_acquire(module, true, error));
+  const tir_status status = set_metadata(module, key, value, error);
+  tir_ir_module_end_lease(module);
+  return status;
 }
 
 const char *tir_module_get_metadata(const tir_module *module, const char *key) {

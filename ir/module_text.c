@@ -1,9 +1,13 @@
 // Graphs and modules to text, whole.
+//
+// Items come in the order in which the parser can use them: metadata,
+// parameters, then each graph with its data behind it.
 #include <string.h>
 
 #include "ir/module.h"
 #include "ir/text.h"
 
+// A text buffer remembers that memory ran out, so only finish can fail.
 tir_status tir_graph_to_text(const tir_graph *graph, char **out_text,
                              tir_error *error) {
   tir_ir_text text;
@@ -38,6 +42,7 @@ static void print_param(const tir_module *module, size_t index,
   tir_ir_text_string(text, name, strlen(name));
   tir_ir_text_word(text, " ");
   tir_ir_text_word(text, tir_ir_type_text(&type, type_text));
+  // The parser has no default for the kind, so it is always written.
   tir_ir_text_word(text, param->kind == TIR_PARAM_STATE
                              ? " {kind = state} "
                              : " {kind = trainable} ");
@@ -67,7 +72,7 @@ tir_status tir_module_to_text(const tir_module *module, char **out_text,
   tir_ir_text text;
   tir_ir_text_init(&text, module->context);
   print_module(module, &text);
-  tir_ir_module_end_lease(leased, false);
+  tir_ir_module_end_lease(leased);
   return tir_ir_text_finish(&text, out_text, error);
 }
 

@@ -33,6 +33,7 @@ tir_op tir_ir_op_find(const char *name, size_t size) {
   return TIR_OP_NONE;
 }
 
+// Where attributes decide, refuses_gradient gives the reason.
 const char *tir_ir_op_no_gradient(const tir_op_desc *desc,
                                   const tir_context *context,
                                   const void *attrs) {
@@ -62,6 +63,7 @@ const char *tir_ir_operand_text(const tir_ir_infer_query *q, size_t i,
   int size = 0;
   bool repeats = false;
   const char *name = operand_name(q->desc, i, &size, &repeats);
+  // Past its last name a variadic op tells operands by number.
   int n = snprintf(buffer, TIR_OPERAND_TEXT_MAX, "%.*s", size, name);
   if (repeats)
     n += snprintf(buffer + n, TIR_OPERAND_TEXT_MAX - (size_t)n, "[%zu]", i);

@@ -1,5 +1,6 @@
-// Parser: what stands in a text, one item after the other. Nothing recurses;
-// errors carry the line.
+// Parser: what stands in a text, one item after the other. Only bodies recurse
+// (parse_graph.c), 32 deep at most; errors carry the line. The grammar is
+// docs/text-format.md; tokens come from parse_lex.c.
 #include "ir/parse.h"
 
 #include <string.h>
@@ -56,6 +57,8 @@ static tir_status parse_kind(tir_ir_parser *p, tir_param_kind *out_kind) {
 }
 
 // param "w" f32[3, 1] {kind = trainable} [1, 2, 3]
+// The name waits in p->string meanwhile: dims of a param have no names, so no
+// other string is decoded before it is used.
 static tir_status parse_param(tir_ir_parser *p, tir_module *module) {
   const int32_t line = p->lex.line;
   TIR_TRY(tir_ir_lex(&p->lex));
@@ -64,6 +67,7 @@ static tir_status parse_param(tir_ir_parser *p, tir_module *module) {
   tir_param_kind kind = TIR_PARAM_TRAINABLE;
   tir_tensor *tensor = NULL;
   uint32_t index = 0;
+  // No graph, no symbols: a named dim is an error here.
   TIR_TRY(tir_ir_parse_type(p, &type));
   TIR_TRY(parse_kind(p, &kind));
   TIR_TRY(tir_ir_parse_contents(p, &type, &tensor));
@@ -109,11 +113,13 @@ static tir_status parse_graph(tir_ir_parser *p, tir_module *module) {
   tir_graph *graph = NULL;
   const tir_status status =
       tir_ir_module_add_graph(module, ir, &graph, p->error);
-  const uint32_t node = p->error ? p->error->node : 0;
+  // Line 0 of `lines` is where the graph begins, for errors of no node.
+  const uint32_t node = status != TIR_OK && p->error ? p->error->node : 0;
   return at_line(p, p->lines.data[node < p->lines.count ? node : 0], status);
 }
 
-// In any order: a graph may stand before the data it uses.
+// In any order: a graph may stand before the data it uses. Each item is added
+// to the module as soon as it is read; on an error the whole module goes.
 static tir_status parse_items(tir_ir_parser *p, tir_module *module) {
   TIR_TRY(tir_ir_lex(&p->lex));
   while (p->lex.kind != TIR_TOKEN_END) {

@@ -1,5 +1,7 @@
-// Parsing attributes, by the schema of the op; those of a constant by its
-// type.
+// Parsing attributes, by the schema of the op; those of a constant by its type.
+//
+// A value is read as its kind in the schema says. Whether it makes sense for
+// the op is for infer to judge, which sees files and callers too.
 #include <string.h>
 
 #include "ir/parse.h"
@@ -15,6 +17,7 @@ static const char *const kind_texts[] = {
     [TIR_ATTR_LABEL] = "a name in quotes",
 };
 
+// From the `[` to behind the `]`. No list is longer than the highest rank.
 static tir_status parse_ints(tir_ir_parser *p, tir_ir_ints *out) {
   TIR_TRY(tir_ir_lex_punct(&p->lex, '[', "before the integers"));
   bool more = !tir_ir_lex_is_punct(&p->lex, ']');
@@ -29,7 +32,8 @@ static tir_status parse_ints(tir_ir_parser *p, tir_ir_ints *out) {
   return tir_ir_lex_punct(&p->lex, ']', "after the integers");
 }
 
-// A field other than a list, as its 8 bytes.
+// A field other than a list, as its 8 bytes. False if the token is none of that
+// kind; the lexer does not move.
 static bool read_field(const tir_ir_lexer *l, tir_ir_attr_kind kind,
                        void *out) {
   int64_t value = 0;
@@ -47,6 +51,7 @@ static bool read_field(const tir_ir_lexer *l, tir_ir_attr_kind kind,
     value = (int64_t)tir_ir_dtype_parse(l->text, l->size);
     good = value != TIR_DTYPE_INVALID;
   }
+  // Also when it is no good: the caller fails then and nobody looks.
   memcpy(out, &value, sizeof value);
   return good;
 }
@@ -67,6 +72,7 @@ static tir_status parse_floats(tir_ir_parser *p, tir_ir_floats *out) {
   return tir_ir_lex_punct(&p->lex, ']', "after the numbers");
 }
 
+// The label's bytes behind the text are zeros: labels compare as words.
 static tir_status parse_label(tir_ir_parser *p, const tir_ir_attr *attr,
                               tir_ir_label *out) {
   const tir_ir_lexer start = p->lex;
@@ -81,6 +87,7 @@ static tir_status parse_label(tir_ir_parser *p, const tir_ir_attr *attr,
 // Through the schema: no op has a parser of its own.
 static tir_status parse_value(tir_ir_parser *p, const tir_ir_attr *attr,
                               tir_ir_any_attrs *attrs) {
+  // Written by memcpy: the op's struct is not known here.
   char *field = (char *)attrs + attr->offset;
   if (attr->kind == TIR_ATTR_INTS) {
     tir_ir_ints ints = {0};
@@ -114,6 +121,7 @@ static tir_status find_attr(const tir_ir_parser *p, const tir_op_desc *desc,
   if (l->kind != TIR_TOKEN_WORD)
     return tir_ir_lex_expected(l, "the name of an attribute");
   *out_attr = tir_ir_attr_find(desc, l->text, l->size);
+  // Enough of a wrong name to find it.
   const int size = l->size < 48 ? (int)l->size : 48;
   if (!*out_attr)
     return tir_ir_lex_fail(l, TIR_ERR_FORMAT,
@@ -133,9 +141,11 @@ tir_status tir_ir_parse_attrs(tir_ir_parser *p, const tir_op_desc *desc,
                            "%s: its attributes take %u bytes", desc->name,
                            desc->attrs_size);
   tir_ir_attrs_default(desc, out_attrs);
+  // One bit for each attribute of the schema.
   uint32_t given = 0;
   if (tir_ir_lex_is_punct(&p->lex, '{')) {
     TIR_TRY(tir_ir_lex(&p->lex));
+    // `{}` is allowed; behind a comma another must follow.
     bool more = !tir_ir_lex_is_punct(&p->lex, '}');
     while (more) {
       const tir_ir_attr *attr = NULL;
@@ -168,7 +178,9 @@ tir_status tir_ir_parse_skip_braces(tir_ir_parser *p) {
   return tir_ir_lex(&p->lex);
 }
 
-// One element, as bits of the dtype in the low bytes of a word.
+// One element, as bits of the dtype in the low bytes of a word. The element is
+// as wide as its dtype; the bytes above it stay zero, as the op wants them.
+// Whether the type itself is in bounds is checked when the node is appended.
 static tir_status parse_splat(tir_ir_parser *p, const tir_ir_type *type,
                               tir_attrs_constant *attrs) {
   const tir_ir_lexer *l = &p->lex;
@@ -177,6 +189,7 @@ static tir_status parse_splat(tir_ir_parser *p, const tir_ir_type *type,
       !tir_ir_read_element(l->text, l->size, type->dtype, buffer)) {
     return tir_ir_parse_no_element(p, type->dtype);
   }
+  // Bytes that the dtype does not have stay zero.
   memcpy(&bits, buffer, sizeof bits);
   attrs->bits = bits;
   return tir_ir_lex(&p->lex);
@@ -192,6 +205,7 @@ static tir_status parse_named_data(tir_ir_parser *p, const tir_ir_type *type,
   tir_ir_type is = {.dtype = tensor->dtype, .rank = tensor->rank};
   memcpy(is.dims, tensor->dims, sizeof is.dims);
   char a[TIR_TYPE_TEXT_MAX], b[TIR_TYPE_TEXT_MAX];
+  // The error belongs to the line of the name, which the lexer has left.
   if (is.dtype != type->dtype || !tir_ir_same_shape(&is, type))
     return tir_ir_lex_fail(
         &start, is.dtype != type->dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
@@ -201,7 +215,9 @@ static tir_status parse_named_data(tir_ir_parser *p, const tir_ir_type *type,
   return TIR_OK;
 }
 
-// The graph holds the tensor; this reference ends either way.
+// The graph holds the tensor; this reference ends either way. Either the name
+// of a section, which may be used by many constants, or the contents
+// themselves.
 static tir_status parse_tensor(tir_ir_parser *p, const tir_ir_type *type,
                                tir_attrs_constant *attrs) {
   tir_tensor *tensor = NULL;
@@ -213,6 +229,7 @@ static tir_status parse_tensor(tir_ir_parser *p, const tir_ir_type *type,
   const tir_status status =
       tir_ir_add_tensor(p->graph, tensor, &index, p->error);
   tir_tensor_release(tensor);
+  // Of no use to anyone when adding it failed.
   attrs->tensor = (int64_t)index + 1;
   return status;
 }

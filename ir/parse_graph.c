@@ -1,6 +1,10 @@
 // Parsing one graph. Every node goes through tir_ir_append_checked, so a bad
 // one fails with the message its builder would give; then the written type is
 // compared with the inferred one.
+//
+// A text is in topological order, so one walk is enough and an operand is
+// always there. Labels live as long as the graph; names of values are strings
+// of it.
 #include <string.h>
 
 #include "ir/body.h"
@@ -36,6 +40,7 @@ static tir_status define_label(tir_ir_parser *p, uint32_t *out_label,
   TIR_TRY(check_label(p, &is_number));
   const tir_ir_lexer *l = &p->lex;
   *out_name = 0;
+  // All memory first, then the check, then the mark.
   if (!tir_base_strings_intern(&p->labels, l->text, l->size, out_label) ||
       !tir_ir_names_reserve(p->context, &p->value_of_label, *out_label) ||
       (!is_number && !tir_base_strings_intern(&p->graph->strings, l->text,
@@ -63,7 +68,8 @@ static tir_status use_label(tir_ir_parser *p, uint32_t *out_value) {
   return tir_ir_lex(&p->lex);
 }
 
-// A string behind a type: the value's name, instead of the label's.
+// A string behind a type: the value's name, instead of the label's. Leaves
+// *name alone if there is none: then the label's name stands.
 static tir_status parse_trailing_name(tir_ir_parser *p, uint32_t *name) {
   if (p->lex.kind != TIR_TOKEN_STRING) return TIR_OK;
   TIR_TRY(tir_ir_parse_string(p, "a name"));
@@ -97,6 +103,7 @@ static tir_status give_name(const tir_ir_parser *p, tir_ir_value value,
 // --- ports -----------------------------------------------------------------
 
 // %x: f32[4], %w: param f32[3, 1] "w"
+// A param always has the string, its name in the module.
 static tir_status parse_port(tir_ir_parser *p) {
   const int32_t line = p->lex.line;
   uint32_t label = 0, name = 0;
@@ -117,6 +124,7 @@ static tir_status parse_port(tir_ir_parser *p) {
                   tir_ir_append_checked(
                       p->graph, is_param ? TIR_OP_PARAM : TIR_OP_INPUT, NULL, 0,
                       is_param ? &attrs : NULL, &type, 1, &node, p->error)));
+  // One for each node appended, or lines and ids would part.
   TIR_TRY(keep_line(p, line));
   const tir_ir_value value = tir_ir_out(p->graph, node, 0);
   p->value_of_label.data[label] = value.id;
@@ -141,7 +149,9 @@ static tir_status no_memory(const tir_ir_parser *p) {
   return tir_base_fail_memory(p->error, sizeof(tir_ir_type));
 }
 
-// Before the op is known: how many there may be is checked by infer.
+// Before the op is known: how many there may be is checked by infer. Labels are
+// taken in before the op is read, but are not usable by its own operands: they
+// lead to no value yet.
 static tir_status parse_results(tir_ir_parser *p) {
   p->results.count = p->value_names.count = 0;
   bool more = true;
@@ -172,6 +182,7 @@ static tir_status parse_op(tir_ir_parser *p, tir_op *out_op) {
   return tir_ir_lex(&p->lex);
 }
 
+// Operands end at the first token that is no label.
 static tir_status parse_operands(tir_ir_parser *p) {
   p->operands.count = 0;
   bool more = p->lex.kind == TIR_TOKEN_LABEL;
@@ -191,6 +202,7 @@ static tir_status parse_types(tir_ir_parser *p, const tir_op_desc *desc,
   TIR_TRY(tir_ir_lex_punct(&p->lex, ':', "before the type"));
   bool more = true;
   while (more) {
+    // Also keeps the name below within value_names.
     if (p->types.count == p->results.count)
       return tir_ir_lex_fail(&p->lex, TIR_ERR_FORMAT,
                              "%s: more types than results: expected %zu",
@@ -209,7 +221,9 @@ static tir_status parse_types(tir_ir_parser *p, const tir_op_desc *desc,
                                desc->name, p->types.count, p->results.count));
 }
 
-// The value of a constant reads by its type, which stands behind it.
+// The value of a constant reads by its type, which stands behind it. So the
+// braces are skipped, the type is read, and the lexer goes back for the value.
+// Tokens are slices of the text: going back is a copy of the lexer.
 static tir_status parse_constant(tir_ir_parser *p, const tir_op_desc *desc,
                                  int32_t line, tir_ir_any_attrs *attrs) {
   const tir_ir_lexer value = p->lex;
@@ -345,6 +359,8 @@ static tir_status parse_nodes(tir_ir_parser *p) {
 
 // --- bodies ----------------------------------------------------------------
 
+// What belongs to one graph alone; strings and data sections belong to the
+// text.
 static void free_body_parts(tir_ir_parser *p) {
   TIR_VEC_FREE(p->context, &p->value_of_label);
   TIR_VEC_FREE(p->context, &p->operands);
@@ -375,6 +391,7 @@ static void free_body_parts(tir_ir_parser *p) {
     (to)->name.capacity = (from)->name.capacity; \
   } while (0)
 
+// Node 0 has a line too: that of the body itself.
 static tir_status parse_inner(tir_ir_parser *p, const char *name) {
   TIR_TRY(tir_ir_graph_create(p->context, name, &p->graph, p->error));
   TIR_TRY(keep_line(p, p->lex.line));
@@ -405,6 +422,7 @@ tir_status tir_ir_parse_body(tir_ir_parser *p, const char *name,
   tir_ir_body *body = NULL;
   tir_status status = parse_inner(p, name);
   if (status == TIR_OK) status = freeze_inner(p, &body);
+  // Set only if the body failed before it was frozen.
   tir_ir_graph_destroy(p->graph);
   free_body_parts(p);
   SET_ASIDE(p, &around);
@@ -420,6 +438,7 @@ tir_status tir_ir_parse_body(tir_ir_parser *p, const char *name,
 // Labels are the graph's own; the parser's other tables go on.
 tir_status tir_ir_parse_one_graph(tir_ir_parser *p) {
   TIR_TRY(tir_ir_graph_create(p->context, NULL, &p->graph, p->error));
+  // Freed and empty, ready for the next graph; the arrays keep their memory.
   tir_base_strings_free(&p->labels);
   p->value_of_label.count = 0;
   p->lines.count = 0;

@@ -1,4 +1,8 @@
 // Lexer: cuts a text into tokens, counts lines. Copies nothing.
+//
+// A token is a slice of the text; the lexer itself is a small struct, so a
+// parser may keep a copy and go back to it. Bytes outside ASCII occur in
+// strings and comments only, where they pass as they are.
 #include "ir/parse_lex.h"
 
 #include <stdio.h>
@@ -67,6 +71,7 @@ static void skip_blanks(tir_ir_lexer *l) {
       next_line(l);
     } else if (*l->at == '#') {
       const char *end = memchr(l->at, '\n', (size_t)(l->end - l->at));
+      // One before, because the loop steps on.
       l->at = (end ? end : l->end) - 1;
     } else if (*l->at != ' ' && *l->at != '\t' && *l->at != '\r') {
       break;
@@ -87,6 +92,7 @@ static void take(tir_ir_lexer *l, tir_ir_token_kind kind, const char *end) {
 static tir_status take_string(tir_ir_lexer *l) {
   const char *at = ++l->at;
   while (at < l->end && *at != '"' && *at != '\n')
+    // An escape hides what stands behind it, a quote too.
     at += *at == '\\' && at + 1 < l->end && at[1] != '\n' ? 2 : 1;
   if (at >= l->end || *at != '"')
     return tir_ir_lex_fail(l, TIR_ERR_FORMAT,
@@ -155,7 +161,8 @@ static int hex_digit(char c) {
   return -1;
 }
 
-// Digits may be broken into lines anywhere between two bytes.
+// Digits may be broken into lines anywhere between two bytes. What the
+// lexer would make of them does not matter: they are read byte by byte.
 tir_status tir_ir_lex_hex(tir_ir_lexer *l, unsigned char *out_bytes, size_t n) {
   if (n == 0) return TIR_OK;
   if (l->kind != TIR_TOKEN_NUMBER && l->kind != TIR_TOKEN_WORD)

@@ -43,7 +43,9 @@ tir_status tir_ir_parse_no_element(const tir_ir_parser *p, tir_dtype dtype) {
   return tir_ir_lex_expected(&p->lex, what);
 }
 
-// At the token behind `[`.
+// At the token behind `[`. Elements are written into the tensor as they are
+// read; their number is checked on the way, so that none is written past the
+// end.
 static tir_status parse_list(tir_ir_parser *p, const tir_ir_type *type,
                              tir_tensor *tensor) {
   const size_t size = tir_dtype_size(type->dtype);
@@ -52,6 +54,7 @@ static tir_status parse_list(tir_ir_parser *p, const tir_ir_type *type,
   bool more = !tir_ir_lex_is_punct(&p->lex, ']');
   while (more) {
     const tir_ir_lexer *l = &p->lex;
+    // Before it is stored, or the last one would lie outside.
     if (n == tensor->numel) return fail_count(p, type);
     if ((l->kind != TIR_TOKEN_NUMBER && l->kind != TIR_TOKEN_WORD) ||
         !tir_ir_read_element(l->text, l->size, type->dtype, element)) {
@@ -71,6 +74,7 @@ static tir_status parse_hex(tir_ir_parser *p, tir_tensor *tensor) {
   const tir_ir_lexer start = p->lex;
   TIR_TRY(tir_ir_lex_hex(&p->lex, tensor->data, tensor->size_bytes));
   if (tensor->dtype != TIR_DTYPE_BOOL) return TIR_OK;
+  // Any bytes mean something in every other dtype.
   const unsigned char *bytes = tensor->data;
   for (size_t i = 0; i < tensor->size_bytes; i++)
     if (bytes[i] > 1)
@@ -95,6 +99,7 @@ tir_status tir_ir_parse_contents(tir_ir_parser *p, const tir_ir_type *type,
     TIR_TRY(tir_ir_lex(&p->lex));
   else
     TIR_TRY(tir_ir_lex_punct(&p->lex, '[', "or hex before the elements"));
+  // Twice the bytes fit: a type has PTRDIFF_MAX at most.
   TIR_TRY(check_room(p,
                      is_hex ? 2 * (uint64_t)tir_ir_type_bytes(type)
                             : (uint64_t)tir_ir_type_numel(type),
@@ -157,12 +162,21 @@ tir_status tir_ir_parse_data(tir_ir_parser *p) {
   return TIR_OK;
 }
 
-// Reads every data section from here to the end, and comes back.
+// The word is also a fair name of a graph or of a dim.
+static bool begins_data(const tir_ir_parser *p) {
+  if (!tir_ir_lex_is(&p->lex, TIR_TOKEN_WORD, "data")) return false;
+  tir_ir_lexer next = p->lex;
+  return tir_ir_lex(&next) == TIR_OK && next.kind == TIR_TOKEN_STRING;
+}
+
+// Reads every data section from here to the end, and comes back. Only braces
+// are counted. Items other than data are read in their turn.
 static tir_status read_ahead(tir_ir_parser *p) {
   const tir_ir_lexer here = p->lex;
-  size_t depth = 2;  // in the braces of a constant of a graph
+  // In the braces of a constant of a graph, and two more for each body.
+  size_t depth = 2 + 2 * (size_t)p->depth;
   while (p->lex.kind != TIR_TOKEN_END) {
-    if (depth == 0 && tir_ir_lex_is(&p->lex, TIR_TOKEN_WORD, "data")) {
+    if (depth == 0 && begins_data(p)) {
       TIR_TRY(tir_ir_parse_data(p));
       continue;
     }
@@ -180,6 +194,7 @@ static tir_status read_ahead(tir_ir_parser *p) {
 tir_status tir_ir_parse_find_data(tir_ir_parser *p, const char *name,
                                   size_t size, tir_tensor **out_tensor) {
   *out_tensor = NULL;
+  // Twice at most: the second time after reading ahead.
   for (;;) {
     const uint32_t string = tir_base_strings_find(&p->data_names, name, size);
     const uint32_t index = tir_ir_names_get(&p->data_of_string, string);

@@ -1,9 +1,14 @@
 // Parsing the small pieces: types, strings, integers.
+//
+// A type is `f32[batch=4, 3]`: sizes are always given, so that a text can be
+// read without running anything; names of dims are strings of the graph.
 #include <inttypes.h>
 #include <string.h>
 
 #include "ir/parse.h"
 
+// −1 for what is no hex digit; a zero byte would otherwise be found as the end
+// of the list of digits.
 static int hex_digit(char c) {
   static const char digits[] = "0123456789abcdef";
   const char lower = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
@@ -37,7 +42,9 @@ static size_t read_escape(const char *text, size_t size, char *out) {
   }
 }
 
-// A NUL inside is refused: names are C strings everywhere else.
+// A NUL inside is refused: names are C strings everywhere else. Decoding never
+// makes a string longer, so room for its length is enough, with one byte for
+// the end.
 tir_status tir_ir_parse_string(tir_ir_parser *p, const char *what) {
   const tir_ir_lexer *l = &p->lex;
   if (l->kind != TIR_TOKEN_STRING) return tir_ir_lex_expected(l, what);
@@ -63,6 +70,7 @@ tir_status tir_ir_parse_string(tir_ir_parser *p, const char *what) {
   return tir_ir_lex(&p->lex);
 }
 
+// A number that does not fit is refused in the same words as one that is none.
 tir_status tir_ir_parse_i64(tir_ir_parser *p, const char *what, int64_t *out) {
   *out = 0;
   const tir_ir_lexer *l = &p->lex;
@@ -76,6 +84,7 @@ static tir_status parse_symbol(tir_ir_parser *p, uint32_t *out_symbol) {
   *out_symbol = 0;
   const tir_ir_lexer *l = &p->lex;
   if (l->kind == TIR_TOKEN_NUMBER) return TIR_OK;
+  // Parameters and data have fixed sizes.
   if (!p->graph)
     return tir_ir_lex_expected(l, "the size of a dim, which has no name here");
   const bool is_string = l->kind == TIR_TOKEN_STRING;
@@ -92,6 +101,8 @@ static tir_status parse_symbol(tir_ir_parser *p, uint32_t *out_symbol) {
     return tir_ir_lex_fail(l, TIR_ERR_FORMAT,
                            "name of a dim has %zu bytes, expected 1 to %d",
                            size, TIR_MAX_NAME);
+  // The text of a word is a slice that the next token leaves valid; that of a
+  // string was decoded into p->string.
   if (!tir_base_strings_intern(&p->graph->strings, text, size, out_symbol))
     return tir_base_fail_memory(p->error, size);
   if (!is_string) TIR_TRY(tir_ir_lex(&p->lex));
@@ -100,6 +111,7 @@ static tir_status parse_symbol(tir_ir_parser *p, uint32_t *out_symbol) {
 
 // [batch=4, 3]: a name is optional, a size is not.
 static tir_status parse_dims(tir_ir_parser *p, tir_ir_type *type) {
+  // `[]` is a scalar.
   bool more = !tir_ir_lex_is_punct(&p->lex, ']');
   while (more) {
     if (type->rank == TIR_MAX_RANK)
@@ -113,6 +125,8 @@ static tir_status parse_dims(tir_ir_parser *p, tir_ir_type *type) {
   return tir_ir_lex_punct(&p->lex, ']', "after the dims");
 }
 
+// Bounds are not checked here: whoever uses the type does it, with the op's
+// name.
 tir_status tir_ir_parse_type(tir_ir_parser *p, tir_ir_type *out_type) {
   *out_type = (tir_ir_type){0};
   const tir_ir_lexer *l = &p->lex;

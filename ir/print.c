@@ -3,6 +3,10 @@
 // Two walks over the nodes: the first decides how each value is called, the
 // second prints. Replacements are followed and removed nodes left out, so a
 // graph in the middle of a pass prints too.
+//
+// Bodies are printed inside their node, with labels of their own. Constants
+// that are too long go to data sections behind the outermost graph, numbered in
+// the order in which they are met.
 #include <string.h>
 
 #include "ir/attr.h"
@@ -23,6 +27,7 @@ typedef struct printer {
   int indent;
 } printer;
 
+// Recurses through print_body, as deep as bodies are nested.
 static void print_graph(printer *p, const tir_ir_graph *g, tir_ir_text *text,
                         tir_ir_annotate annotate, void *user);
 
@@ -39,6 +44,7 @@ static bool is_port(const tir_ir_graph *g, tir_ir_node n) {
 static void call_value(printer *p, uint32_t value, uint8_t *taken) {
   const uint32_t name = p->graph->values.data[value].name;
   const char *text = tir_base_strings_text(&p->graph->strings, name);
+  // By string, not by text: one byte of `taken` tells.
   if (name && !taken[name] && tir_ir_is_identifier(text, strlen(text)))
     taken[name] = 1;
   else
@@ -65,6 +71,7 @@ static bool printer_begin(printer *p, const tir_ir_graph *g,
       tir_base_alloc_zero(g->context, p->numbers_bytes, _Alignof(uint32_t));
   const size_t n_strings = g->strings.texts.count + 1;
   uint8_t *taken = tir_base_alloc_zero(g->context, n_strings, 1);
+  // Without memory nothing is printed, and the text says so at its end.
   if (p->numbers && taken) {
     call_values(p, true, taken);
     call_values(p, false, taken);
@@ -83,6 +90,7 @@ static const char *name_of(const printer *p, uint32_t name) {
   return tir_base_strings_text(&p->graph->strings, name);
 }
 
+// A number and a name never meet: an identifier does not begin with a digit.
 static void print_label(const printer *p, tir_ir_value value) {
   tir_ir_text_bytes(p->text, "%", 1);
   const uint32_t number = p->numbers[value.id];
@@ -94,6 +102,7 @@ static void print_label(const printer *p, tir_ir_value value) {
 
 // --- types -----------------------------------------------------------------
 
+// As tir_ir_type_text, with the names of dims.
 static void print_type(const printer *p, tir_ir_value value) {
   tir_ir_type type;
   tir_ir_type_of(p->graph, value, &type);
@@ -137,6 +146,7 @@ static void print_port(const printer *p, tir_ir_node n) {
   print_trailing_name(p, value, is_param);
 }
 
+// Two blanks for each body around.
 static void print_indent(const printer *p) {
   for (int i = 0; i < p->indent; i++) tir_ir_text_bytes(p->text, "  ", 2);
 }
@@ -176,6 +186,7 @@ static void print_fitting_header(const printer *p) {
   const size_t line = line_start(p->text);
   print_header(p, "", ", ");
   if (p->text->bytes.count - line <= 80 + 1) return;
+  // The first attempt is taken back: it is still there, but behind the end.
   p->text->bytes.count = start;
   print_header(p, "\n    ", ",\n    ");
 }
@@ -201,7 +212,9 @@ static void print_floats(const printer *p, const tir_ir_floats *floats) {
   tir_ir_text_bytes(p->text, "]", 1);
 }
 
-// For one node alone: the size of a body, and the hash of its text.
+// For one node alone: the size of a body, and the hash of its text. The text
+// stands for the structure, so equal bodies have equal hashes whatever their
+// ids are.
 static void print_body_hash(const printer *p, const tir_ir_body *body) {
   tir_ir_text text;
   tir_ir_text_init(&text, p->graph->context);
@@ -219,6 +232,7 @@ static void print_body_hash(const printer *p, const tir_ir_body *body) {
 // In full where graphs are printed; as deep as bodies are nested.
 static void print_body(const printer *p, const tir_ir_body *body) {
   if (!body) return;
+  // Only a printer of a single node has no labels.
   if (!p->numbers) {
     print_body_hash(p, body);
     return;
@@ -231,6 +245,7 @@ static void print_body(const printer *p, const tir_ir_body *body) {
 static void print_attr(const printer *p, const tir_ir_attr *attr,
                        const void *attrs) {
   const void *field = tir_ir_attr_field(attr, attrs);
+  // Both readings of the first word; the kind says which means something.
   int64_t i64 = 0;
   double f64 = 0;
   memcpy(&i64, field, sizeof i64);
@@ -359,7 +374,8 @@ static void print_constant(printer *p, tir_ir_node n) {
 
 // --- body ------------------------------------------------------------------
 
-// %0, %1 = op %a, %b {attributes} : types.
+// %0, %1 = op %a, %b {attributes} : types
+// Without the end of the line, so that a comment may follow.
 static void print_node(printer *p, tir_ir_node n) {
   const tir_ir_graph *g = p->graph;
   const uint32_t n_in = tir_ir_n_in(g, n), n_out = tir_ir_n_out(g, n);
@@ -400,6 +416,7 @@ static void print_return(const printer *p) {
   }
   tir_ir_text_word(p->text, "\n");
   print_indent(p);
+  // Behind a body more attributes follow, so it ends no line.
   tir_ir_text_word(p->text, p->indent ? "}" : "}\n");
 }
 
@@ -428,6 +445,8 @@ void tir_ir_print_graph(const tir_ir_graph *g, tir_ir_annotate annotate,
   print_graph(&p, g, text, annotate, user);
 }
 
+// Must take exactly the constants that print_constant gives a name, or the
+// numbers would not agree.
 static void print_one_data(printer *p, tir_ir_node n) {
   const tir_tensor *tensor = constant_tensor(p->graph, n);
   if (!tensor || tensor->numel <= TIR_TEXT_LIST_MAX) return;
@@ -441,6 +460,7 @@ static void print_one_data(printer *p, tir_ir_node n) {
 }
 
 // In the order in which printing meets the constants; as deep as bodies are.
+// Numbers of values are not needed: only the count of names goes on.
 static void print_data(const printer *outer, const tir_ir_graph *g) {
   printer p = *outer;
   p.graph = g;
@@ -481,6 +501,8 @@ tir_status tir_graph_node_text(const tir_graph *graph, size_t node,
   tir_ir_text_init(&trimmed, g->context);
   uint32_t n_data = 0;
   printer p = {.graph = g, .text = &text, .n_data = &n_data, .root = ""};
+  // A printer without labels prints only what does not need any: attributes and
+  // contents.
   const bool is_constant = tir_ir_op(g, n) == TIR_OP_CONSTANT;
   const tir_tensor *tensor = is_constant ? constant_tensor(g, n) : NULL;
   if (tensor && tensor->numel > TIR_TEXT_LIST_MAX)

@@ -1,5 +1,8 @@
 // Publishing: a graph under work becomes a frozen tir_graph, owned by its
 // module or by the caller. From then on nobody writes to it.
+//
+// A graph of a module is found by its name and ends with the module. One of the
+// caller's holds the module, which then ends after it.
 #include <string.h>
 
 #include "ir/infer.h"
@@ -10,10 +13,12 @@
 void tir_ir_graph_free(tir_graph *graph) {
   if (!graph) return;
   tir_context *context = tir_base_context_retain(graph->ir->context);
+  // The module's own must not hold it, or neither would ever end.
   tir_module *module = graph->owned_by_module ? NULL : graph->module;
   TIR_VEC_FREE(context, &graph->params);
   tir_ir_graph_destroy(graph->ir);
   tir_base_free(context, graph, sizeof *graph, _Alignof(tir_graph));
+  // Behind the graph: its constants may be of the module's mapped file.
   tir_ir_module_release(module);
   tir_base_context_release(context);
 }
@@ -37,6 +42,7 @@ static tir_status check_param(const tir_module *module, const tir_ir_graph *g,
   const tir_ir_value value = tir_ir_out(g, n, 0);
   const char *name = tir_ir_value_name(g, value);
   const tir_ir_param *param = tir_ir_module_param(module, name);
+  // Not there yet: it may be added before the first run.
   if (!param) return TIR_OK;
   char quoted[TIR_QUOTED_MAX];
   tir_base_quote(name, quoted);
@@ -72,7 +78,8 @@ static tir_status find_params(tir_graph *graph, tir_error *error) {
   return TIR_OK;
 }
 
-// Nothing unverified is ever published, whoever made it.
+// Nothing unverified is ever published, whoever made it. Params are found last,
+// in a graph whose ids do not change any more.
 static tir_status prepare(tir_graph *graph, tir_error *error) {
   tir_ir_graph *g = graph->ir;
   if (needs_compact(g)) TIR_TRY(tir_ir_compact(g, NULL, error));
@@ -166,6 +173,8 @@ static tir_status have_params(const tir_module *module, const tir_graph *graph,
   return TIR_OK;
 }
 
+// The graph given stays the caller's; what the module gets is a copy, which may
+// have another name.
 tir_status tir_module_add_graph(tir_module *module, const tir_graph *graph,
                                 const char *name, tir_graph **out_graph,
                                 tir_error *error) {

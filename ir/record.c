@@ -29,6 +29,7 @@ tir_status tir_ir_recorder_create(tir_context *context, tir_ir_graph *graph,
   // Handles of different tapes differ even when one tape takes another's
   // address: each starts its generations elsewhere.
   tape->generation = atomic_fetch_add(&context->n_tapes, 1u) * 0x10002u;
+  // Nodes that are there already keep the places they have.
   tape->n_stamped = graph ? tir_ir_n_nodes(graph) : 0;
   const tir_ir_slot no_slot = {0};
   const tir_ir_scope root = {.first_node = 1};
@@ -68,6 +69,7 @@ static void flag_node(tir_tape *tape, tir_ir_node node, tir_op op,
                       const uint32_t *operands, size_t n_in) {
   tir_ir_graph *graph = tape->graph;
   tir_ir_node_data *data = tir_ir_node_at(graph, node);
+  // These only mark the node: nothing is computed or differentiated here.
   data->flags |= tape->node_flags;
   if (tape->mode.training) data->flags |= TIR_NODE_TRAINING;
   data->origin = tape->origin;
@@ -84,13 +86,15 @@ static void flag_node(tir_tape *tape, tir_ir_node node, tir_op op,
   }
 }
 
-// Effects and declared ports.
+// Effects and declared ports. What check_pure of body.c would refuse later is
+// refused here, where the call that made it can be named.
 static bool has_no_place_in_body(tir_op op, const tir_op_desc *desc) {
   return (desc->traits & (TIR_TRAIT_EFFECT | TIR_TRAIT_RANDOM)) ||
          op == TIR_OP_INPUT || op == TIR_OP_PARAM;
 }
 
-// Appends with operands already resolved to ids of the target graph.
+// Appends with operands already resolved to ids of the target graph. `n_out` is
+// the caller's number, unless attributes decide it.
 static tir_value append(tir_tape *tape, tir_op op, const uint32_t *operands,
                         size_t n_in, const void *attrs,
                         const tir_ir_type *declared, size_t n_out) {
@@ -105,6 +109,7 @@ static tir_value append(tir_tape *tape, tir_op op, const uint32_t *operands,
   tir_error error;
   const tir_status status = tir_ir_append_checked(
       tape->graph, op, operands, n_in, attrs, declared, n_out, &node, &error);
+  // The message of infer begins with the op's name.
   if (status != TIR_OK)
     return tir_ir_keep_error(tape, NULL, status, "%s", error.message);
   flag_node(tape, node, op, operands, n_in);
@@ -115,7 +120,8 @@ static tir_value append(tir_tape *tape, tir_op op, const uint32_t *operands,
   return tir_ir_handle(tape, tir_ir_out(tape->graph, node, 0));
 }
 
-// Name of operand i in the descriptor's comma-separated list.
+// Name of operand i in the descriptor's comma-separated list. Cut to what fits:
+// it is for a message.
 static const char *operand_name(const tir_op_desc *desc, size_t i,
                                 char buffer[32]) {
   const char *at = desc->operands ? desc->operands : "";
@@ -136,6 +142,7 @@ static const char *operand_name(const tir_op_desc *desc, size_t i,
 // no name looked up unless something is wrong.
 tir_value tir_ir_record(tir_tape *tape, tir_op op, const tir_value *in,
                         size_t n_in, const void *attrs) {
+  // Without a tape there is nowhere to keep an error.
   if (!tape) return (tir_value){0};
   const tir_op_desc *desc = tir_ir_op_desc(op);
   if (!tir_ir_ready(tape))
@@ -168,6 +175,8 @@ tir_value tir_ir_record(tir_tape *tape, tir_op op, const tir_value *in,
   return result;
 }
 
+// Results of a node have consecutive ids, so the first tells them all. Without
+// a first handle every entry of `out` is that invalid value.
 bool tir_ir_record_many(tir_tape *tape, tir_op op, const uint32_t *operands,
                         size_t n_in, const void *attrs, size_t n_out,
                         tir_value *out) {
@@ -191,7 +200,8 @@ tir_value tir_ir_result(tir_tape *tape, tir_value value, uint32_t i) {
   return tir_ir_handle(tape, (tir_ir_value){first.id + i});
 }
 
-// Optimisers update many variables: either all of them or none.
+// Optimisers update many variables: either all of them or none. An assign has
+// two operands and one result, and its handle takes a slot.
 bool tir_ir_reserve_assigns(tir_tape *tape, const char *call, size_t n) {
   tir_error error;
   tir_status status = TIR_ERR_LIMIT;
@@ -209,6 +219,7 @@ bool tir_ir_reserve_assigns(tir_tape *tape, const char *call, size_t n) {
   return status == TIR_OK;
 }
 
+// The name is optional; a bad one is an error like any other.
 tir_value tir_ir_record_declared(tir_tape *tape, tir_op op, const void *attrs,
                                  const tir_ir_type *type, const char *name) {
   if (!tape) return (tir_value){0};
@@ -277,8 +288,9 @@ int tir_value_rank(tir_tape *tape, tir_value value) {
   return v.id ? tir_ir_value_at(tape->graph, v)->rank : -1;
 }
 
-// A symbol whose size became a C number is no longer free to change: every
-// dim that carries it turns into a fixed one.
+// A symbol whose size became a C number is no longer free to change: every dim
+// that carries it turns into a fixed one. Shapes are shared between values, so
+// most are met again with the symbol gone.
 static void pin_symbol(tir_ir_graph *graph, uint32_t symbol) {
   for (size_t v = 1; v < graph->values.count; v++) {
     const tir_ir_value_data *data = &graph->values.data[v];
@@ -286,6 +298,15 @@ static void pin_symbol(tir_ir_graph *graph, uint32_t symbol) {
     int64_t *symbols = &graph->dims.data[data->dims + data->rank];
     for (int i = 0; i < data->rank; i++)
       if (symbols[i] == (int64_t)symbol) symbols[i] = 0;
+  }
+  // Without any left a shape is like one that never had some.
+  for (size_t v = 1; v < graph->values.count; v++) {
+    tir_ir_value_data *data = &graph->values.data[v];
+    if (!data->has_symbols) continue;
+    const int64_t *symbols = &graph->dims.data[data->dims + data->rank];
+    data->has_symbols = false;
+    for (int i = 0; i < data->rank; i++)
+      if (symbols[i]) data->has_symbols = true;
   }
 }
 
@@ -303,7 +324,8 @@ static void pin_in(tir_tape *tape, tir_ir_graph *graph, uint32_t symbol) {
   }
 }
 
-// In a body, also what the symbol is called by outside.
+// In a body, also what the symbol is called by outside. A body's strings are
+// its own, hence by text.
 static void pin(tir_tape *tape, uint32_t symbol) {
   const char *name = tir_base_strings_text(&tape->graph->strings, symbol);
   const size_t size = strlen(name);
@@ -349,6 +371,9 @@ void tir_ir_random_operands(tir_tape *tape, tir_value *out_state,
 
 // --- targets ---------------------------------------------------------------
 
+// Hooks are off from here on: what is recorded does not belong to the live
+// graph. The scope begun here takes in the handles of the new target, so that
+// all of them end with it.
 tir_ir_target tir_ir_target_begin(tir_tape *tape, tir_ir_graph *graph) {
   const tir_ir_target saved = {
       .graph = tape->graph,
@@ -361,6 +386,8 @@ tir_ir_target tir_ir_target_begin(tir_tape *tape, tir_ir_graph *graph) {
       .n_stamped = tape->n_stamped,
   };
   tape->graph = graph;
+  // A serial of its own, so that handles of one target never pass for
+  // another's.
   tape->target = ++tape->n_targets;
   tape->hooks = NULL;
   tape->step_condition = (tir_value){0};
@@ -371,7 +398,8 @@ tir_ir_target tir_ir_target_begin(tir_tape *tape, tir_ir_graph *graph) {
 }
 
 void tir_ir_target_end(tir_tape *tape, tir_ir_target saved) {
-  while (tape->scopes.count > saved.n_scopes) tir_scope_end(tape);
+  // Whatever is still open in there, steps included.
+  while (tape->scopes.count > saved.n_scopes) tir_ir_scope_pop(tape);
   tape->graph = saved.graph;
   tape->target = saved.target;
   tape->hooks = saved.hooks;

@@ -1,14 +1,19 @@
 // Recording bodies: the target is the body's graph for a while, and values of
 // outside become its inputs when they are first used.
 //
-// Bodies stand inside each other as their callbacks do; each knows what of
-// its own outside it took in. A value two levels up is taken in twice.
+// Bodies stand inside each other as their callbacks do; each knows what of its
+// own outside it took in. A value two levels up is taken in twice.
+//
+// Handles of outside stay valid in a body. What they mean there is decided when
+// they are used (tir_ir_peek), so a callback needs not say what it takes in.
 #include <string.h>
 
 #include "ir/body.h"
 #include "ir/record.h"
 #include "tapeir/tape.h"
 
+// The graph belongs to whoever began the body: it is frozen or freed after the
+// end.
 bool tir_ir_body_begin(tir_tape *tape, tir_ir_body_recorder *body,
                        const char *op, const char *name) {
   *body = (tir_ir_body_recorder){
@@ -18,6 +23,7 @@ bool tir_ir_body_begin(tir_tape *tape, tir_ir_body_recorder *body,
       .n_modes = tape->modes.count,
       .depth = tape->body ? tape->body->depth + 1 : 1,
   };
+  // Before anything is made that would have to go.
   if (body->depth > TIR_MAX_BODY_DEPTH) {
     tir_ir_keep_error(tape, op, TIR_ERR_LIMIT,
                       "bodies are nested %u deep, at most %d", body->depth,
@@ -36,6 +42,8 @@ bool tir_ir_body_begin(tir_tape *tape, tir_ir_body_recorder *body,
   return true;
 }
 
+// Begun and ended by callers' code in between, scopes and modes may not match.
+// They are put right whatever was left open, so that the tape goes on.
 void tir_ir_body_end(tir_tape *tape) {
   tir_ir_body_recorder *body = tape->body;
   // The first scope is the body's own.
@@ -69,6 +77,7 @@ static tir_status append_input(tir_ir_graph *g, const tir_ir_type *type,
   return TIR_OK;
 }
 
+// Symbols go over by their texts, as the strings of the body are its own.
 tir_value tir_ir_body_input(tir_tape *tape, const tir_ir_type *outside) {
   const tir_ir_body_recorder *body = tape->body;
   const tir_ir_graph *from = body->saved.graph;
@@ -98,6 +107,8 @@ static tir_status name_input(tir_ir_graph *g, uint32_t value, const char *name,
   return tir_ir_set_value_name(g, (tir_ir_value){value}, name, size, error);
 }
 
+// Room for the pair comes first, so that an input is never made without being
+// remembered.
 static tir_status lift(tir_ir_body_recorder *body, uint32_t outside,
                        uint32_t *out_value, tir_error *error) {
   tir_ir_graph *g = body->graph;
@@ -113,6 +124,7 @@ static tir_status lift(tir_ir_body_recorder *body, uint32_t outside,
                     tir_ir_value_name(from, (tir_ir_value){outside}), error);
 }
 
+// Searched in order: bodies take in a handful of values.
 uint32_t tir_ir_body_lift(tir_tape *tape, tir_ir_body_recorder *body,
                           uint32_t outside) {
   for (size_t i = 0; i < body->lifted.count; i += 2)
@@ -153,6 +165,8 @@ static tir_ir_body_recorder *outermost(tir_ir_body_recorder *body) {
   return body;
 }
 
+// Runs are held meanwhile: an eager tape would run the node before it has a
+// handle that outlives the body.
 tir_ir_outside tir_ir_outside_begin(tir_tape *tape) {
   const tir_ir_outside inside = {
       .body = tape->body,
@@ -171,6 +185,8 @@ tir_ir_outside tir_ir_outside_begin(tir_tape *tape) {
   return inside;
 }
 
+// The handle was made in the innermost scope of the body; it moves out scope by
+// scope until it belongs to one that was open before all bodies.
 tir_value tir_ir_outside_end(tir_tape *tape, tir_ir_outside inside,
                              tir_value value) {
   const size_t n_scopes = outermost(inside.body)->n_scopes;
@@ -180,6 +196,7 @@ tir_value tir_ir_outside_end(tir_tape *tape, tir_ir_outside inside,
   tape->body = inside.body;
   tape->graph = inside.graph;
   tape->target = inside.target;
+  // Inside a body there are none.
   tape->hooks = NULL;
   tape->n_stamped = inside.n_stamped;
   tape->holds_runs = inside.held_runs;

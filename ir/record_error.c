@@ -1,4 +1,9 @@
 // The recorder's first error, failed calls, and recording places.
+//
+// Only the first error is kept: those after it are mostly its consequences.
+// Each failed call gets a serial number all the same, so that a use of its
+// result later can say which call that was. The place of a call is known only
+// after it returned, when the macros of sites.h hand it in.
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +38,8 @@ const char *tir_ir_place_text(const tir_ir_graph *graph, tir_ir_value value,
   return buffer;
 }
 
-// Remembers the call, so that a use of its result can name it.
+// Remembers the call, so that a use of its result can name it. A ring: the
+// oldest call is forgotten, and then a message is less precise.
 static tir_value failed_call(tir_tape *tape, const char *op) {
   const uint32_t serial = ++tape->n_failed;
   tape->failed[serial % TIR_N_FAILED_CALLS] = (tir_ir_failed_call){
@@ -53,6 +59,7 @@ static const char *op_of_message(const char *message) {
 
 tir_value tir_ir_keep_error(tir_tape *tape, const char *op, tir_status status,
                             const char *format, ...) {
+  // Only the first: what comes later mostly follows from it.
   if (!tape) return (tir_value){0};
   if (tape->error.status == TIR_OK) {
     va_list args;
@@ -69,6 +76,7 @@ tir_value tir_ir_keep_error(tir_tape *tape, const char *op, tir_status status,
   return failed_call(tape, op);
 }
 
+// The tape can be used again afterwards; handles of failed calls stay invalid.
 tir_status tir_tape_check(tir_tape *tape, tir_error *error) {
   if (!tape)
     return tir_base_fail(error, TIR_ERR_ARGUMENT, "tape_check: tape is NULL");
@@ -112,6 +120,7 @@ tir_value tir_site(tir_value value, const char *site) {
   return value;
 }
 
+// Calls that give no value: the newest failure, if there was one, is theirs.
 void tir_site_void(tir_tape *tape, const char *site) {
   if (!tape) return;
   stamp(tape, site);

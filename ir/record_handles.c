@@ -1,11 +1,16 @@
 // Handles: slots with generations, lists of slots by scope, scopes and modes.
 //
 // A slot's generation is odd while in use; giving it up makes it even, so a
-// stale handle never matches. A scope's slots form a doubly linked list:
-// ending a scope, keeping and releasing cost O(1) per value.
+// stale handle never matches. A scope's slots form a doubly linked list: ending
+// a scope, keeping and releasing cost O(1) per value.
+//
+// A handle holds no pointer to a value but a slot and the generation it had, so
+// that any use of one that has ended is found out, whatever happened to the
+// slot since.
 #include "ir/record.h"
 #include "tapeir/tape.h"
 
+// At the front: the order within a scope does not matter.
 static void link_slot(tir_tape *tape, uint32_t id, uint32_t scope) {
   tir_ir_slot *slot = &tape->slots.data[id];
   uint32_t *first = &tape->scopes.data[scope].first_slot;
@@ -27,11 +32,14 @@ static void unlink_slot(tir_tape *tape, uint32_t id) {
 
 // A slot may own two values: what it means as operand and as head.
 static void disown_slot(tir_tape *tape, const tir_ir_slot *slot) {
+  // Values are counted by the live graph alone; those of captures and bodies
+  // end with their graph.
   if (!tape->hooks || slot->target != tape->target) return;
   if (slot->head != slot->value) tape->hooks->disown(tape, slot->head);
   tape->hooks->disown(tape, slot->value);
 }
 
+// Freed slots form a list through `next`; the last one freed is taken first.
 static void free_slot(tir_tape *tape, uint32_t id) {
   tir_ir_slot *slot = &tape->slots.data[id];
   disown_slot(tape, slot);
@@ -40,6 +48,7 @@ static void free_slot(tir_tape *tape, uint32_t id) {
   tape->free_slot = id;
 }
 
+// A fresh slot begins with an even generation, so it is free until it is used.
 tir_value tir_ir_handle(tir_tape *tape, tir_ir_value value) {
   uint32_t id = tape->free_slot;
   if (id) {
@@ -62,6 +71,7 @@ tir_value tir_ir_handle(tir_tape *tape, tir_ir_value value) {
   return (tir_value){tape, id, tape->slots.data[id].generation};
 }
 
+// All a handle says is checked: it may be of another tape, ended, or made up.
 static const tir_ir_slot *find_slot(const tir_tape *tape, tir_value value) {
   if (value.owner != tape || !value.slot) return NULL;
   if (value.slot >= tape->slots.count) return NULL;
@@ -70,6 +80,8 @@ static const tir_ir_slot *find_slot(const tir_tape *tape, tir_value value) {
   return slot;
 }
 
+// A value of outside has another target; a body that is being recorded may take
+// it in, a capture never does.
 tir_ir_value tir_ir_peek(tir_tape *tape, tir_value value) {
   const tir_ir_slot *slot = find_slot(tape, value);
   if (!slot) return (tir_ir_value){0};
@@ -90,7 +102,8 @@ bool tir_value_is_valid(const tir_tape *tape, tir_value value) {
   return slot && is_target(tape, slot->target);
 }
 
-// Says why a handle cannot be used.
+// Says why a handle cannot be used. From what the handle says itself to what
+// only the tape knows: each case relies on the ones before it being ruled out.
 static void explain(tir_tape *tape, tir_value value, const char *op,
                     const char *operand) {
   if (!value.owner) {
@@ -141,6 +154,8 @@ tir_ir_value tir_ir_use(tir_tape *tape, tir_value value, const char *op,
   return v;
 }
 
+// Only calls that are refused in bodies ask for heads, so the slot is one of
+// the present target.
 tir_ir_value tir_ir_use_head(tir_tape *tape, tir_value value, const char *op,
                              const char *operand) {
   if (!tir_ir_use(tape, value, op, operand).id) return (tir_ir_value){0};
@@ -164,6 +179,8 @@ void tir_ir_rebind(tir_tape *tape, tir_value handle, tir_ir_value value,
 
 // --- scopes ----------------------------------------------------------------
 
+// Remembers where nodes and dims stood, so that the end of the scope knows what
+// was made in it.
 static void begin_scope(tir_tape *tape, bool is_step) {
   if (!tape) return;
   const tir_ir_scope scope = {
@@ -188,6 +205,7 @@ void tir_step_begin(tir_tape *tape) {
 void tir_ir_scope_pop(tir_tape *tape) {
   const tir_ir_scope scope = tape->scopes.data[tape->scopes.count - 1];
   for (uint32_t id = scope.first_slot; id;) {
+    // Read before the slot goes: freeing reuses the field.
     const uint32_t next = tape->slots.data[id].next;
     free_slot(tape, id);
     id = next;
@@ -196,6 +214,7 @@ void tir_ir_scope_pop(tir_tape *tape) {
   if (tape->hooks) tape->hooks->scope_ended(tape, &scope);
 }
 
+// Scopes that a capture or a body found open are not its own to end.
 bool tir_ir_scope_may_end(tir_tape *tape, const char *call, bool is_step) {
   const size_t depth = tape->scopes.count;
   if (depth < 2 || (tape->capture && depth <= tape->capture_scopes) ||
@@ -218,6 +237,7 @@ void tir_scope_end(tir_tape *tape) {
     tir_ir_scope_pop(tape);
 }
 
+// One level up, whatever scope is open now. The root has no parent.
 tir_value tir_keep(tir_tape *tape, tir_value value) {
   if (!tape) return value;
   // While an error stands the values are invalid anyway.
@@ -252,6 +272,8 @@ void tir_value_release(tir_tape *tape, tir_value value) {
 
 // --- modes -----------------------------------------------------------------
 
+// Modes form a stack of their own, apart from scopes: either may be begun and
+// ended inside the other.
 static void begin_mode(tir_tape *tape, tir_ir_mode mode) {
   if (!tape) return;
   if (!TIR_VEC_PUSH(tape->context, &tape->modes, tape->mode)) {
@@ -282,6 +304,7 @@ void tir_predict_begin(tir_tape *tape) {
 
 void tir_mode_end(tir_tape *tape) {
   if (!tape) return;
+  // A body must not end the modes of outside.
   if (tape->modes.count == (tape->body ? tape->body->n_modes : 0)) {
     tir_ir_keep_error(tape, "mode_end", TIR_ERR_STATE, "no mode is open");
     return;

@@ -2,6 +2,9 @@
 //
 // A lost byte is remembered and reported once, at the end, so that printing
 // code needs no check per call.
+//
+// Memory grows by doubling, so that a text is built in linear time whatever the
+// pieces. The text handed out is one block of its own size.
 #include "ir/text.h"
 
 #include <stdio.h>
@@ -18,6 +21,7 @@ void tir_ir_text_free(tir_ir_text *text) {
   TIR_VEC_FREE(text->context, &text->bytes);
 }
 
+// One byte more is taken for the NUL, which the next piece overwrites.
 void tir_ir_text_bytes(tir_ir_text *text, const char *bytes, size_t size) {
   if (text->out_of_memory || size > SIZE_MAX / 4 ||
       !TIR_VEC_RESERVE(text->context, &text->bytes, size + 1)) {
@@ -34,6 +38,7 @@ void tir_ir_text_word(tir_ir_text *text, const char *word) {
 }
 
 void tir_ir_text_i64(tir_ir_text *text, int64_t x) {
+  // 2^64 − 1 has 20.
   char digits[20];
   size_t n = 0;
   // Of the negative number: INT64_MIN has no positive one.
@@ -46,6 +51,8 @@ void tir_ir_text_i64(tir_ir_text *text, int64_t x) {
   tir_ir_text_bytes(text, digits + sizeof digits - n, n);
 }
 
+// Formatted on the stack first; only what does not fit there is formatted
+// again.
 void tir_ir_text_add(tir_ir_text *text, const char *format, ...) {
   char fixed[256];
   va_list args;
@@ -100,6 +107,7 @@ static void add_escape(tir_ir_text *text, unsigned char byte) {
   tir_ir_text_bytes(text, out, n);
 }
 
+// In runs: what needs no escape is copied at once.
 void tir_ir_text_string(tir_ir_text *text, const char *bytes, size_t size) {
   tir_ir_text_bytes(text, "\"", 1);
   size_t i = 0;
@@ -115,6 +123,7 @@ void tir_ir_text_string(tir_ir_text *text, const char *bytes, size_t size) {
   tir_ir_text_bytes(text, "\"", 1);
 }
 
+// The same set the lexer takes for a word, so what prints bare reads bare.
 bool tir_ir_is_identifier(const char *bytes, size_t size) {
   if (size == 0) return false;
   for (size_t i = 0; i < size; i++) {
@@ -144,6 +153,7 @@ typedef union text_header {
   max_align_t align;
 } text_header;
 
+// The buffer is freed either way.
 tir_status tir_ir_text_finish(tir_ir_text *text, char **out_text,
                               tir_error *error) {
   *out_text = NULL;

@@ -3,6 +3,10 @@
 // Digits are found by trying: the fewest that read back as the same number.
 // The C library's separator depends on the locale of the host, so digits are
 // taken out of what it prints and put in where it reads.
+//
+// Two properties are relied on: what is printed reads back as the same bits,
+// and equal bits print equally on every machine. NaNs have no digits and stand
+// as bits.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +22,7 @@ enum {
 
 // --- bits ------------------------------------------------------------------
 
+// As an unsigned number of the element's width, the sign bit on top.
 static uint64_t element_bits(tir_dtype dtype, const void *element) {
   uint64_t bits64;
   uint32_t bits32;
@@ -58,6 +63,7 @@ static void store_bits(tir_dtype dtype, void *element, uint64_t bits) {
 // f64.
 static void round_to(tir_dtype dtype, const char *text, void *element) {
   if (dtype == TIR_DTYPE_F32) {
+    // Not strtod and a cast, which would round twice.
     const float x = strtof(text, NULL);
     memcpy(element, &x, sizeof x);
   } else {
@@ -72,6 +78,7 @@ static int shortest_digits(double x, tir_dtype dtype,
   uint64_t wanted = 0;
   tir_ir_store_f64(dtype, &wanted, x);
   char text[64];
+  // 17 digits tell every double apart, so the loop ends there at the latest.
   for (int n = 1;; n++) {
     snprintf(text, sizeof text, "%.*e", n - 1, x);
     uint64_t back = 0;
@@ -84,6 +91,7 @@ static int shortest_digits(double x, tir_dtype dtype,
   for (; *at != 'e'; at++)
     if (*at >= '0' && *at <= '9' && n < MAX_DIGITS) digits[n++] = *at;
   *out_exponent = (int)strtol(at + 1, NULL, 10);
+  // A shorter number may have rounded to one with zeros at its end.
   while (n > 1 && digits[n - 1] == '0') n--;
   digits[n] = '\0';
   return n;
@@ -93,7 +101,8 @@ static void add_zeros(tir_ir_text *text, int n) {
   while (n-- > 0) tir_ir_text_bytes(text, "0", 1);
 }
 
-// Plain decimal between 1e-5 and 1e16, else scientific.
+// Plain decimal between 1e-5 and 1e16, else scientific. The value is d1.d2… ·
+// 10^exponent, so exponent + 1 digits stand before the point.
 static void add_digits(tir_ir_text *text, const char *digits, int n,
                        int exponent) {
   if (exponent < -5 || exponent >= 16) {
@@ -118,6 +127,7 @@ static void add_digits(tir_ir_text *text, const char *digits, int n,
   }
 }
 
+// The sign is taken from the bits: −0 compares equal to 0.
 static void add_float(tir_ir_text *text, tir_dtype dtype, const void *element) {
   const double x = tir_ir_load_f64(dtype, element);
   const uint64_t bits = element_bits(dtype, element);
@@ -134,6 +144,7 @@ static void add_float(tir_ir_text *text, tir_dtype dtype, const void *element) {
   if (magnitude == 0) {
     tir_ir_text_word(text, negative ? "0.0" : "0");
   } else if (magnitude - magnitude != 0) {
+    // Only infinity: there it is ∞ − ∞, a NaN.
     tir_ir_text_word(text, "inf");
   } else if (magnitude < 256 && magnitude == (double)(int)magnitude) {
     tir_ir_text_i64(text, (int)magnitude);
@@ -169,6 +180,8 @@ static bool is_word(const char *text, size_t size, const char *word) {
   return strlen(word) == size && memcmp(text, word, size) == 0;
 }
 
+// value ≤ (limit − digit) / 10 is 10·value + digit ≤ limit without the
+// overflow.
 bool tir_ir_read_i64(const char *text, size_t size, int64_t *out) {
   *out = 0;
   const bool negative = size > 0 && text[0] == '-';
@@ -194,6 +207,7 @@ static int hex_digit(char c) {
   return -1;
 }
 
+// Fewer digits than the element has are filled up with zeros in front.
 static bool read_bits(const char *text, size_t size, tir_dtype dtype,
                       void *element) {
   if (size < 1 || size > 2 * tir_dtype_size(dtype)) return false;
@@ -234,7 +248,9 @@ static bool is_decimal(const char *text, size_t size, size_t *out_point) {
   return at == size;
 }
 
-// The decimal with the separator the C library expects in this locale.
+// The decimal with the separator the C library expects in this locale. A text
+// longer than MAX_NUMBER is refused, so that no number costs more than its
+// buffer.
 static bool localize(const char *text, size_t size, size_t point,
                      char buffer[MAX_NUMBER + 16]) {
   if (size > MAX_NUMBER) return false;
@@ -254,6 +270,8 @@ static bool localize(const char *text, size_t size, size_t point,
   return true;
 }
 
+// The sign is set in the bits at the end, which serves NaN, infinity and 0
+// alike. A number out of range becomes infinite or 0, as rounding demands.
 static bool read_float(const char *text, size_t size, tir_dtype dtype,
                        void *element) {
   if (size > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))

@@ -1,4 +1,8 @@
 // Types of values: comparing, printing, broadcasting.
+//
+// A symbol is a name for a dim whose size may change between runs. Two dims
+// with one symbol have one size; inference carries symbols along and drops them
+// where a size is computed.
 #include "ir/type.h"
 
 #include <inttypes.h>
@@ -7,6 +11,7 @@
 
 #include "ir/base/checked.h"
 
+// Symbols play no part: an op works on the sizes it is given.
 bool tir_ir_same_shape(const tir_ir_type *a, const tir_ir_type *b) {
   if (a->rank != b->rank) return false;
   for (int i = 0; i < a->rank; i++)
@@ -21,6 +26,7 @@ bool tir_ir_type_equal(const tir_ir_type *a, const tir_ir_type *b) {
   return true;
 }
 
+// For types that tir_ir_type_check has passed: then no product overflows.
 int64_t tir_ir_type_numel(const tir_ir_type *type) {
   int64_t numel = 0;
   (void)tir_base_numel(type->dims, type->rank, &numel);
@@ -34,6 +40,8 @@ size_t tir_ir_type_bytes(const tir_ir_type *type) {
   return bytes;
 }
 
+// Types come from files and callers. What passes here may be multiplied and
+// allocated without a further check.
 tir_status tir_ir_type_check(const tir_ir_type *type, tir_error *error) {
   if (!tir_ir_dtype_is_valid(type->dtype))
     return tir_base_fail(error, TIR_ERR_ARGUMENT, "dtype %d does not exist",
@@ -48,6 +56,7 @@ tir_status tir_ir_type_check(const tir_ir_type *type, tir_error *error) {
                            "dim %d is %" PRId64 ", expected 0 or more", i,
                            type->dims[i]);
   size_t bytes = 0;
+  // Rounded up to a cache line it must fit too, since plans place tensors so.
   if (!tir_base_tensor_bytes(type->dims, type->rank,
                              tir_dtype_size(type->dtype), &bytes)) {
     char text[TIR_TYPE_TEXT_MAX];
@@ -58,7 +67,9 @@ tir_status tir_ir_type_check(const tir_ir_type *type, tir_error *error) {
   return TIR_OK;
 }
 
-// Appends the shape at `at`; eight dims of 20 digits always fit.
+// Appends the shape at `at`; eight dims of 20 digits always fit. A dim is at
+// most 20 characters long, so TIR_TYPE_TEXT_MAX is never reached and the sum of
+// lengths stays within the room.
 static void shape_text(const tir_ir_type *type, char *at, size_t room) {
   size_t used = 0;
   at[used++] = '[';
@@ -102,6 +113,8 @@ static bool broadcast_dim(int64_t a, uint32_t a_symbol, int64_t b,
   return true;
 }
 
+// Shapes are aligned at their last axes, and a missing axis counts as size 1.
+// The result is made aside because `out` may be one of the operands.
 bool tir_ir_broadcast(const tir_ir_type *a, const tir_ir_type *b,
                       tir_ir_type *out) {
   tir_ir_type result = {.dtype = out->dtype};  // out may be a or b
@@ -118,6 +131,7 @@ bool tir_ir_broadcast(const tir_ir_type *a, const tir_ir_type *b,
   return true;
 }
 
+// Compared before it is added to: the axis may be any number of a file.
 bool tir_ir_axis(int64_t axis, int rank, int *out_axis) {
   *out_axis = 0;
   if (axis < -rank || axis >= rank) return false;

@@ -14,7 +14,7 @@ typedef struct tir_ir_type {
   uint32_t symbols[TIR_MAX_RANK];
 } tir_ir_type;
 
-// Room for "f32[batch=4, 3]" and the longest shape.
+// Room for a dtype and the longest shape; symbols are not written.
 #define TIR_TYPE_TEXT_MAX 240
 
 // dtype, dims and symbols, for two types of one graph.

@@ -1,6 +1,9 @@
-// UTF-8: Unicode 15, table 3-7.
+// UTF-8: Unicode 15, table 3-7. The first byte tells the length; the second one
+// is restricted further where a short form, a surrogate or too large a number
+// would come out.
 #include "ir/utf8.h"
 
+// C0 and C1 could only begin over-long forms; F5 and above lie beyond U+10FFFF.
 static size_t length_by_lead(unsigned char lead) {
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead <= 0xdf) return 2;

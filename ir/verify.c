@@ -1,8 +1,11 @@
 // The verifier: everything passes, printer, files and compile rely on.
 //
-// Trusts no index before it was compared with its array. Works in the middle
-// of a pass too: removed nodes are left out, replacements followed; only then
-// may an operand have a larger id than its user (compact puts it in order).
+// Trusts no index before it was compared with its array. Works in the middle of
+// a pass too: removed nodes are left out, replacements followed; only then may
+// an operand have a larger id than its user (compact puts it in order).
+//
+// It is also the check for graphs of files, so nothing may be taken for
+// granted: ranges come first, and what they guard is read after them.
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -13,6 +16,7 @@
 
 enum { PARAM_NAME = 1, INPUT_NAME = 2, OUTPUT_NAME = 4, GOOD_NAME = 8 };
 
+// State of one verification; the three tables end with it.
 typedef struct verifier {
   const tir_ir_graph *graph;
   tir_error *error;
@@ -24,11 +28,13 @@ typedef struct verifier {
   size_t n_inputs;             // input nodes met
 } verifier;
 
+// The op in front of the message, and the node's number in the error.
 static tir_status fail_at(const verifier *v, tir_ir_node n, const char *format,
                           ...) TIR_PRINTF(3, 4);
 
 static tir_status fail_at(const verifier *v, tir_ir_node n, const char *format,
                           ...) {
+  // A node whose op is out of range has no descriptor.
   va_list args;
   va_start(args, format);
   tir_base_fail_v(v->error, TIR_ERR_ARGUMENT, format, args);
@@ -41,6 +47,7 @@ static tir_status fail_at(const verifier *v, tir_ir_node n, const char *format,
 
 // --- names -----------------------------------------------------------------
 
+// Each string is looked at once, however many values carry it.
 static tir_status check_text(verifier *v, uint32_t id, tir_ir_node n) {
   if (id >= v->n_strings && id != 0)
     return fail_at(v, n, "name %u is out of range: %zu strings", id,
@@ -58,7 +65,8 @@ static tir_status check_text(verifier *v, uint32_t id, tir_ir_node n) {
   return TIR_OK;
 }
 
-// A name that inputs, params or outputs may carry once.
+// A name that inputs, params or outputs may carry once. Inputs, params and
+// outputs are three lists: one name may stand in each.
 static tir_status take_name(verifier *v, uint32_t id, uint8_t kind,
                             const char *what, tir_ir_node n) {
   TIR_TRY(check_text(v, id, n));
@@ -75,6 +83,9 @@ static tir_status take_name(verifier *v, uint32_t id, uint8_t kind,
 
 // --- values ----------------------------------------------------------------
 
+// Only declared types may bring a symbol in; the others are compared with what
+// infer gives. A size is kept as its complement, which is never 0, so that
+// zeroed memory means "not seen yet".
 static tir_status check_symbols(verifier *v, tir_ir_node n,
                                 const tir_ir_type *type, bool declared) {
   for (int i = 0; i < type->rank; i++) {
@@ -101,6 +112,7 @@ static tir_status check_value(verifier *v, tir_ir_node n, uint32_t id) {
   if (value->node != n.id)
     return fail_at(v, n, "result %u says that node %u makes it", id,
                    value->node);
+  // Compared without a sum: both numbers may be anything.
   const size_t n_words = value->rank * (value->has_symbols ? 2u : 1u);
   if (value->rank > TIR_MAX_RANK || n_words > g->dims.count ||
       value->dims > g->dims.count - n_words)
@@ -115,6 +127,7 @@ static tir_status check_value(verifier *v, tir_ir_node n, uint32_t id) {
 
 // --- nodes -----------------------------------------------------------------
 
+// first + n could wrap; the difference cannot.
 static bool in_range(uint32_t first, uint32_t n, size_t count) {
   return first <= count && n <= count - first;
 }
@@ -127,6 +140,7 @@ static tir_status check_ranges(verifier *v, tir_ir_node n) {
     return fail_at(v, n, "node %u: no op has number %u", n.id, data->op);
   if (!in_range(data->in_first, data->n_in, g->operands.count))
     return fail_at(v, n, "operand list is out of range");
+  // A node without a result could not be named, nor found from a value.
   if (data->n_out == 0 || data->out_first == 0 ||
       !in_range(data->out_first, data->n_out, g->values.count))
     return fail_at(v, n, "result list is out of range");
@@ -137,7 +151,8 @@ static tir_status check_ranges(verifier *v, tir_ir_node n) {
   return TIR_OK;
 }
 
-// Resolves the operands and checks that they were made before.
+// Resolves the operands and checks that they were made before. With
+// replacements pending, an operand may lead to a later node.
 static tir_status load_operands(verifier *v, tir_ir_node n) {
   const tir_ir_graph *g = v->graph;
   const tir_ir_node_data *data = tir_ir_node_at(g, n);
@@ -154,6 +169,7 @@ static tir_status load_operands(verifier *v, tir_ir_node n) {
       return fail_at(v, n, "operand %u is made by no node", i);
     if (tir_ir_node_at(g, producer)->flags & TIR_NODE_REMOVED)
       return fail_at(v, n, "operand %u was removed: node %u", i, producer.id);
+    // Larger ids are allowed only while replacements wait for compact.
     if (producer.id >= n.id && g->forward.count == 0)
       return fail_at(v, n, "operand %u is made later: node %u, used by node %u",
                      i, producer.id, n.id);
@@ -185,6 +201,8 @@ static tir_status check_types(verifier *v, tir_ir_node n) {
   return status;
 }
 
+// The state of a program is written once per run: with two assigns the order of
+// nodes would decide.
 static tir_status check_assign(verifier *v, tir_ir_node n) {
   const tir_ir_graph *g = v->graph;
   const tir_ir_value target = {v->operands.data[0]};
@@ -199,6 +217,7 @@ static tir_status check_assign(verifier *v, tir_ir_node n) {
   return TIR_OK;
 }
 
+// Nodes and list are walked together: they stand in one order.
 static tir_status check_input(verifier *v, tir_ir_node n) {
   const tir_ir_graph *g = v->graph;
   const tir_ir_value value = tir_ir_out(g, n, 0);
@@ -216,6 +235,7 @@ static tir_status check_input(verifier *v, tir_ir_node n) {
                  v->n_inputs);
 }
 
+// What the graph's own lists say about a node, beyond its types.
 static tir_status check_roles(verifier *v, tir_ir_node n) {
   const tir_ir_graph *g = v->graph;
   switch (tir_ir_op(g, n)) {
@@ -242,6 +262,8 @@ static tir_status check_node(verifier *v, tir_ir_node n) {
 
 // --- the graph -------------------------------------------------------------
 
+// Input nodes have ticked off their entries of the list; what is left must
+// belong to nodes that were removed.
 static tir_status check_ports(verifier *v) {
   const tir_ir_graph *g = v->graph;
   for (; v->n_inputs < g->inputs.count; v->n_inputs++) {
@@ -269,6 +291,8 @@ static tir_status check_ports(verifier *v) {
   return TIR_OK;
 }
 
+// Producers are checked for all values first: whatever follows an operand
+// relies on them.
 static tir_status check_graph(verifier *v) {
   const tir_ir_graph *g = v->graph;
   if (g->nodes.count == 0 || g->values.count == 0 ||
@@ -289,6 +313,7 @@ tir_status tir_ir_verify(const tir_ir_graph *g, tir_error *error) {
   tir_context *context = g->context;
   verifier v = {.graph = g, .error = error};
   v.n_strings = g->strings.texts.count;
+  // By string and by value: three tables make the whole check linear.
   const size_t sizes_bytes = v.n_strings * sizeof *v.sizes;
   v.names = tir_base_alloc_zero(context, v.n_strings, 1);
   v.sizes = tir_base_alloc_zero(context, sizes_bytes, _Alignof(int64_t));

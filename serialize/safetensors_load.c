@@ -214,7 +214,7 @@ static tir_status copy_into(tir_module *module, tir_module *weights,
     status = check_names(module, weights, "no tensor for param", error);
   if (status == TIR_OK && !(flags & TIR_WEIGHTS_ALLOW_EXTRA))
     status = check_names(weights, module, "no param for tensor", error);
-  tir_ir_module_end_lease(module, false);
+  tir_ir_module_end_lease(module);
   TIR_TRY(status);
   return tir_module_copy_params(module, weights, NULL, NULL, error);
 }

@@ -130,7 +130,7 @@ static tir_status check_params(const tir_module *module, tir_error *error) {
                          "keeps for metadata",
                          tir_ser_st_metadata);
   for (size_t i = 0; i < module->params.count; i++)
-    TIR_TRY(tir_ser_check_param(module, &module->params.data[i], error));
+    TIR_TRY(tir_ir_check_param(module, &module->params.data[i], error));
   return TIR_OK;
 }
 
@@ -163,7 +163,7 @@ tir_status tir_ser_st_save(const tir_ser_io *io, tir_module *module,
                            const char *path, tir_error *error) {
   TIR_TRY(tir_ir_module_acquire(module, false, error));
   const tir_status status = save_held(io, module, path, error);
-  tir_ir_module_end_lease(module, false);
+  tir_ir_module_end_lease(module);
   if (status != TIR_OK) tir_base_error_prefix(error, "save");
   return status;
 }

@@ -15,9 +15,4 @@ tir_status tir_ser_load(const tir_ser_io *io, tir_context *context,
                         const char *path, const tir_load_options *options,
                         tir_module **out_module, tir_error *error);
 
-// Compares a mapped param with its checksum; OK for any other param. The
-// caller holds a lease.
-tir_status tir_ser_check_param(const tir_module *module,
-                               const tir_ir_param *param, tir_error *error);
-
 #endif

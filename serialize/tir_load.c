@@ -190,21 +190,6 @@ tir_status tir_module_load_memory(tir_context *context, const void *bytes,
 
 // --- mapped params ---------------------------------------------------------
 
-tir_status tir_ser_check_param(const tir_module *module,
-                               const tir_ir_param *param, tir_error *error) {
-  // After a write the checksum says nothing any more.
-  if (!param->unverified || param->version != 0) return TIR_OK;
-  const tir_tensor *tensor = param->tensor;
-  if (tir_base_hash(tensor->data, tensor->size_bytes) == param->checksum)
-    return TIR_OK;
-  char quoted[TIR_QUOTED_MAX];
-  return tir_base_fail(
-      error, TIR_ERR_FORMAT,
-      "parameter %s is damaged: its checksum does not match",
-      tir_base_quote(tir_base_strings_text(&module->strings, param->name),
-                     quoted));
-}
-
 tir_status tir_module_verify_param(tir_module *module, const char *name,
                                    tir_error *error) {
   if (!module || !name)
@@ -217,7 +202,7 @@ tir_status tir_module_verify_param(tir_module *module, const char *name,
                          "verify: the module has no parameter %s",
                          tir_base_quote(name, quoted));
   TIR_TRY(tir_ir_module_acquire(module, false, error));
-  const tir_status status = tir_ser_check_param(module, param, error);
-  tir_ir_module_end_lease(module, false);
+  const tir_status status = tir_ir_check_param(module, param, error);
+  tir_ir_module_end_lease(module);
   return status;
 }

@@ -21,7 +21,7 @@ typedef struct saving {
 // what the file said, or the damage would get a valid checksum.
 static tir_status check_mapped(const tir_module *module, tir_error *error) {
   for (size_t i = 0; i < module->params.count; i++)
-    TIR_TRY(tir_ser_check_param(module, &module->params.data[i], error));
+    TIR_TRY(tir_ir_check_param(module, &module->params.data[i], error));
   return TIR_OK;
 }
 
@@ -81,7 +81,7 @@ tir_status tir_ser_save(const tir_ser_io *io, tir_module *module,
                         const char *path, tir_error *error) {
   TIR_TRY(tir_ir_module_acquire(module, false, error));
   const tir_status status = save_held(io, module, path, error);
-  tir_ir_module_end_lease(module, false);
+  tir_ir_module_end_lease(module);
   if (status != TIR_OK) tir_base_error_prefix(error, "save");
   return status;
 }

@@ -8,12 +8,16 @@
 #include "ir/base/checked.h"
 
 enum {
+  // Bytes of data, without the header. Doubling keeps chunks few; the bound
+  // keeps small what a chunk that is not filled wastes.
   CHUNK_ALIGN = 64,
   MIN_CHUNK = 1 << 10,
   MAX_CHUNK = 1 << 18,
 };
 
 struct tir_base_chunk {
+  // A whole line for the header, so that the data behind it begins on one and
+  // any alignment up to 64 can be met by the offset alone.
   _Alignas(CHUNK_ALIGN) tir_base_chunk *next;
   size_t size;  // of the data behind this header
 };
@@ -24,6 +28,8 @@ void tir_base_arena_init(tir_base_arena *arena, tir_context *context) {
   *arena = (tir_base_arena){.context = context};
 }
 
+// Everything at once: objects of an arena have no end of their own. The arena
+// may be used again.
 void tir_base_arena_free(tir_base_arena *arena) {
   tir_base_chunk *chunk = arena->chunks;
   while (chunk) {
@@ -35,6 +41,7 @@ void tir_base_arena_free(tir_base_arena *arena) {
   tir_base_arena_init(arena, arena->context);
 }
 
+// Linked in by the caller. NULL, and the arena as it was, when memory ran out.
 static tir_base_chunk *add_chunk(tir_base_arena *arena, size_t size) {
   size_t bytes = 0, total = 0;
   if (!tir_base_size_add(size, sizeof(tir_base_chunk), &bytes) ||
@@ -58,8 +65,11 @@ void *tir_base_arena_alloc(tir_base_arena *arena, size_t size, size_t align) {
     return chunk_data(head) + offset;
   }
 
+  // Half of the least size, so that the first chunk gets the least.
   size_t next_size = head ? head->size : MIN_CHUNK / 2;
   next_size = next_size < MAX_CHUNK / 2 ? next_size * 2 : MAX_CHUNK;
+  // More than half of a fresh chunk. `used` still counts in the newest, which
+  // stays in front.
   if (head && size > next_size / 2) {
     tir_base_chunk *own = add_chunk(arena, size);
     if (!own) return NULL;

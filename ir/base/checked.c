@@ -16,10 +16,13 @@ bool tir_base_numel(const int64_t *dims, int rank, int64_t *out_numel) {
       return false;
     }
   }
+  // Fits int64: no factor took the product beyond PTRDIFF_MAX.
   *out_numel = empty ? 0 : (int64_t)product;
   return true;
 }
 
+// The rounded size is only a test: who pads a tensor to whole lines later need
+// not ask again.
 bool tir_base_tensor_bytes(const int64_t *dims, int rank, size_t elem_size,
                            size_t *out_bytes) {
   *out_bytes = 0;

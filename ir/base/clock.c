@@ -1,3 +1,5 @@
+// Monotonic, so that setting the time of day never makes a duration negative.
+// Nanoseconds in 64 bits last for 292 years.
 #include "ir/base/clock.h"
 
 #include <time.h>

@@ -11,6 +11,7 @@
 #include <cpuid.h>
 #endif
 
+// A caller built for another layout would be misread, field by field.
 _Static_assert(sizeof(tir_context_options) == 144,
                "options are part of the ABI");
 
@@ -138,6 +139,7 @@ tir_status tir_context_create(const tir_context_options *options,
   tir_allocator allocator = options->allocator;
   if (!allocator.alloc)
     allocator = (tir_allocator){.alloc = default_alloc, .free = default_free};
+  // Not by tir_base_alloc, which asks a context.
   tir_context *context =
       allocator.alloc(allocator.user, sizeof *context, _Alignof(tir_context));
   if (!context) return tir_base_fail_memory(error, sizeof *context);
@@ -177,6 +179,7 @@ void tir_base_context_release(tir_context *context) {
   // that the one who ends it sees all of that.
   if (atomic_fetch_sub_explicit(&context->n_refs, 1, memory_order_acq_rel) != 1)
     return;
+  // These come before the allocator goes: they free what they hold through it.
   tir_base_attachment *attachment =
       atomic_load_explicit(&context->attachment, memory_order_acquire);
   if (attachment) attachment->destroy(context, attachment);
@@ -237,6 +240,7 @@ void tir_base_diagnose(const tir_context *context, tir_status status,
     context->diagnostics(context->diagnostics_user, status, message);
 }
 
+// In two steps, so that the macro's value is quoted and not its name.
 #define TIR_TEXT_(x) #x
 #define TIR_TEXT(x) TIR_TEXT_(x)
 

@@ -33,7 +33,7 @@ struct tir_context {
   TIR_ATOMIC(tir_base_attachment *) attachment;
   // Newest of the custom ops, a list that only grows (ir/custom.h).
   TIR_ATOMIC(tir_base_attachment *) custom_ops;
-  uint64_t max_bytes;   // SIZE_MAX when unlimited
+  uint64_t max_bytes;   // UINT64_MAX when unlimited
   atomic_uint n_tapes;  // serial for tape handles
 };
 

@@ -43,6 +43,8 @@ static size_t utf8_sequence(const unsigned char *s) {
   const size_t n = utf8_length(s[0]);
   for (size_t i = 1; i < n; i++)
     if (!is_continuation(s[i])) return 0;
+  // The second byte tells over-long forms, surrogates (U+D800 to U+DFFF) and
+  // what lies above U+10FFFF.
   if (n == 3 &&
       ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] >= 0xA0)))
     return 0;
@@ -54,6 +56,8 @@ static size_t utf8_sequence(const unsigned char *s) {
 
 // Takes away a sequence that was cut in the middle at the end of the text.
 static void cut_at_boundary(char *text, size_t size) {
+  // At most three continuation bytes stand behind a lead: four steps back are
+  // enough to find it.
   size_t lead = size;
   for (int i = 0; i < 4 && lead > 0; i++) {
     lead--;
@@ -145,6 +149,7 @@ const char *tir_base_quote(const char *name, char buffer[TIR_QUOTED_MAX]) {
   char *out = buffer;
   *out++ = '"';
   size_t used = 0;
+  // Room is counted in bytes written: the escape of one byte takes four.
   while (*s) {
     const size_t n = utf8_sequence(s);
     const bool plain = is_plain(s, n);

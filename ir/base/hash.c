@@ -1,4 +1,6 @@
 // XXH3 behind a small interface, so that xxhash.h is included in one place.
+// Files keep these hashes as checksums, so the algorithm is part of their
+// format.
 #define XXH_INLINE_ALL
 #include "ir/base/hash.h"
 
@@ -9,6 +11,8 @@
 #error "files and hashes are little-endian"
 #endif
 
+// xxhash.h lays its state out as it likes; a version that needs more room shows
+// here.
 _Static_assert(sizeof(XXH3_state_t) <= sizeof(tir_base_hasher),
                "the hasher holds the state");
 
@@ -34,6 +38,7 @@ void tir_base_hasher_add(tir_base_hasher *hasher, const void *data,
   memcpy(hasher->state, &state, sizeof state);
 }
 
+// Reads the state and leaves it: more may be added behind.
 uint64_t tir_base_hasher_end(const tir_base_hasher *hasher) {
   XXH3_state_t state;
   memcpy(&state, hasher->state, sizeof state);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+// More than " … and 4294967295 more" and its end take.
 enum { ROOM_FOR_COUNT = 40 };
 
 void tir_base_list_begin(tir_base_list *list, const tir_context *context,
@@ -14,6 +15,7 @@ void tir_base_list_begin(tir_base_list *list, const tir_context *context,
 
 void tir_base_list_add(tir_base_list *list, const char *item,
                        const char *format, ...) {
+  // Only a buffer: what is cut is cut as in any other error.
   tir_error whole;
   va_list args;
   va_start(args, format);
@@ -37,6 +39,7 @@ uint32_t tir_base_list_n_more(const tir_base_list *list) {
   return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
+// May be asked again: `used` does not move.
 const char *tir_base_list_text(tir_base_list *list) {
   if (list->n > list->n_shown)
     snprintf(list->text + list->used, sizeof list->text - list->used,

@@ -18,6 +18,8 @@ void tir_base_copy_strided(void *rows, const void *data, const int64_t *dims,
   for (int64_t at = 0; at < numel; at++) {
     memcpy(to, first + from, elem_size);
     to += elem_size;
+    // As an odometer counts: the last axis steps; one that is through goes back
+    // to its start, and the one before it steps.
     for (int i = rank - 1; i >= 0; i--) {
       if (++index[i] < dims[i]) {
         from += strides[i];

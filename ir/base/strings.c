@@ -13,6 +13,7 @@ typedef struct entry {
   uint32_t hash;
 } entry;
 
+// A power of two, as all later sizes are: hashes are masked, not divided.
 enum { MIN_BUCKETS = 16 };
 
 void tir_base_strings_init(tir_base_strings *strings, tir_context *context) {
@@ -25,6 +26,7 @@ void tir_base_strings_free(tir_base_strings *strings) {
   tir_base_free(context, strings->buckets,
                 strings->n_buckets * sizeof *strings->buckets,
                 _Alignof(max_align_t));
+  // By memcpy: texts stand at any address.
   TIR_VEC_FREE(context, &strings->texts);
   tir_base_arena_free(&strings->arena);
   tir_base_strings_init(strings, context);
@@ -41,6 +43,8 @@ static entry entry_of(const char *text) {
 static size_t find_bucket(const tir_base_strings *strings, const char *text,
                           size_t size, uint32_t hash) {
   const size_t mask = strings->n_buckets - 1;
+  // Linear probing. Hash and size are compared first, so a text is only read
+  // when it is nearly certain to be equal.
   for (size_t b = hash & mask;; b = (b + 1) & mask) {
     const uint32_t id = strings->buckets[b];
     if (id == 0) return b;
@@ -61,6 +65,8 @@ static bool grow_buckets(tir_base_strings *strings) {
   uint32_t *buckets =
       tir_base_alloc_zero(context, bytes, _Alignof(max_align_t));
   if (!buckets) return false;
+  // No text is read: the hash stands before it. Id 0, the empty string, is in
+  // no bucket.
   for (size_t i = 1; i < strings->texts.count; i++) {
     size_t b = entry_of(strings->texts.data[i]).hash & (n - 1);
     while (buckets[b] != 0) b = (b + 1) & (n - 1);
@@ -78,6 +84,7 @@ static bool grow_buckets(tir_base_strings *strings) {
 static const char *copy_text(tir_base_strings *strings, const char *text,
                              size_t size, uint32_t hash) {
   const entry e = {.size = (uint32_t)size, .hash = hash};
+  // Cannot wrap: the size is below 2^32.
   char *p = tir_base_arena_alloc(&strings->arena, sizeof e + size + 1, 1);
   if (!p) return NULL;
   memcpy(p, &e, sizeof e);
@@ -95,6 +102,8 @@ bool tir_base_strings_intern(tir_base_strings *strings, const char *text,
   tir_context *context = strings->arena.context;
   if (strings->texts.count == 0 && !TIR_VEC_PUSH(context, &strings->texts, ""))
     return false;
+  // Before looking: the bucket found then stays the right one until it is
+  // written.
   if (strings->texts.count >= strings->n_buckets / 2 && !grow_buckets(strings))
     return false;
 
@@ -105,6 +114,8 @@ bool tir_base_strings_intern(tir_base_strings *strings, const char *text,
     return true;
   }
   const size_t id = strings->texts.count;
+  // Room before the copy, so that a text never stands in the arena without an
+  // id.
   if (id >= UINT32_MAX || !TIR_VEC_RESERVE(context, &strings->texts, 1))
     return false;
   const char *copy = copy_text(strings, text, size, hash);
@@ -115,6 +126,7 @@ bool tir_base_strings_intern(tir_base_strings *strings, const char *text,
   return true;
 }
 
+// Never grows the table, so threads may ask a graph they share.
 uint32_t tir_base_strings_find(const tir_base_strings *strings,
                                const char *text, size_t size) {
   if (size == 0 || strings->n_buckets == 0) return 0;

@@ -1,4 +1,8 @@
 // Tensors: refcounted dense data, owned or wrapped.
+//
+// Data is written between write_begin and write_end, and never while anyone
+// reads it by reference (frozen). Own data comes from the context; of the
+// caller's memory only the end is known, a function.
 #include "ir/base/tensor.h"
 
 #include <inttypes.h>
@@ -41,6 +45,7 @@ static tir_status new_tensor(tir_context *context, tir_dtype dtype,
   if (!tensor) return tir_base_fail_memory(error, sizeof *tensor);
   atomic_init(&tensor->n_refs, 1);
   atomic_init(&tensor->n_frozen, 0);
+  // Holds the context, so a tensor may outlive the caller's own use of it.
   tensor->context = tir_base_context_retain(context);
   tensor->dtype = dtype;
   tensor->rank = rank;
@@ -71,13 +76,16 @@ static tir_status new_owning(tir_context *context, tir_dtype dtype,
   TIR_TRY(check_call(context, dtype, dims, rank, out_tensor, error));
   tir_tensor *tensor = NULL;
   TIR_TRY(new_tensor(context, dtype, dims, rank, &tensor, error));
+  // Even an empty tensor gets an address here.
   tensor->data =
       tir_base_alloc_pages(context, tensor->size_bytes, &tensor->alloc_bytes);
   if (!tensor->data) {
     const size_t size = tensor->size_bytes;
+    // No data yet (alloc_bytes is 0), so this frees the struct alone.
     tir_tensor_release(tensor);
     return tir_base_fail_memory(error, size);
   }
+  // Kernels may read the last line to its end; what they find there is 0.
   memset((char *)tensor->data + tensor->size_bytes, 0,
          tensor->alloc_bytes - tensor->size_bytes);
   *out_tensor = tensor;
@@ -114,6 +122,7 @@ tir_status tir_tensor_from_data(tir_context *context, tir_dtype dtype,
   return TIR_OK;
 }
 
+// On an error the memory is still the caller's and `release` is not called.
 tir_status tir_tensor_wrap(tir_context *context, tir_dtype dtype,
                            const int64_t *dims, int rank, void *data,
                            void (*release)(void *user), void *user,
@@ -146,6 +155,7 @@ void tir_tensor_release(tir_tensor *tensor) {
   if (atomic_fetch_sub_explicit(&tensor->n_refs, 1, memory_order_acq_rel) != 1)
     return;
   tir_context *context = tensor->context;
+  // Own data has a size, foreign data may have a function; never both.
   if (tensor->alloc_bytes > 0)
     tir_base_free_pages(context, tensor->data, tensor->alloc_bytes);
   if (tensor->release) tensor->release(tensor->user);
@@ -168,6 +178,7 @@ int64_t tir_tensor_dim(const tir_tensor *tensor, int axis) {
   return tensor->dims[axis];
 }
 
+// Never NULL, so that a caller may index it as rank says.
 const int64_t *tir_tensor_dims(const tir_tensor *tensor) {
   static const int64_t none[TIR_MAX_RANK] = {0};
   return tensor ? tensor->dims : none;
@@ -197,6 +208,8 @@ tir_status tir_tensor_write_begin(tir_tensor *tensor, void **out_data,
     return tir_base_fail(error, TIR_ERR_STATE,
                          "tensor_write_begin: imported as read-only, write "
                          "to a copy");
+  // A check, not a lock: until write_end the caller keeps others from taking
+  // the tensor.
   const int n = atomic_load_explicit(&tensor->n_frozen, memory_order_acquire);
   if (n > 0)
     return tir_base_fail(error, TIR_ERR_STATE,

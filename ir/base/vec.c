@@ -26,6 +26,7 @@ bool tir_base_vec_grow(tir_context *context, void **data, size_t *capacity,
   if (!tir_base_size_add(count, extra, &wanted)) return false;
   if (wanted <= *capacity) return true;
   size_t doubled = 0;
+  // A doubling that overflows falls back on what is wanted.
   if (tir_base_size_mul(*capacity, 2, &doubled) && doubled > wanted)
     wanted = doubled;
   if (wanted < MIN_CAPACITY) wanted = MIN_CAPACITY;
@@ -35,6 +36,7 @@ bool tir_base_vec_grow(tir_context *context, void **data, size_t *capacity,
   if (!fresh) return false;
   void *old = load_pointer(data);
   if (old) {
+    // Fits: the old block was as large at least.
     memcpy(fresh, old, count * elem_size);
     tir_base_free(context, old, *capacity * elem_size, vec_align);
   }

@@ -33,11 +33,13 @@ tir_value tir_softplus(tir_tape *tape, tir_value x) {
 
 // --- silu -------------------------------------------------------------------
 
-// With s = sigmoid(x): dx = g * (s + y * (1 - s)).
+// With s = sigmoid(x): dx = g * (s + y * (1 - s)). From 40 on 1 - s is 0, but
+// an infinite y times 0 would be NaN: y is clipped for it.
 static void silu_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   const tir_value s = tir_sigmoid(t, q->in[0]);
-  const tir_value bend = tir_mul(t, q->out[0], tir_rsub_scalar(t, s, 1.0));
+  const tir_value y = tir_clip_scalar(t, q->out[0], -1.0, 40.0);
+  const tir_value bend = tir_mul(t, y, tir_rsub_scalar(t, s, 1.0));
   q->in_grad[0] = tir_mul(t, q->out_grad[0], tir_add(t, s, bend));
 }
 
@@ -62,10 +64,11 @@ tir_value tir_silu(tir_tape *tape, tir_value x) {
 // --- gelu -------------------------------------------------------------------
 
 // dx = g * (P(x) + x * p(x)) with P(x) = (1 + erf(x / sqrt(2))) / 2 and the
-// density p(x) = exp(-x^2 / 2) / sqrt(2 pi).
+// density p(x) = exp(-x^2 / 2) / sqrt(2 pi). Beyond 40 it is 0 in f64 too, and
+// P is 0 or 1, but x may be infinite: it is clipped.
 static void gelu_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
-  const tir_value x = q->in[0];
+  const tir_value x = tir_clip_scalar(t, q->in[0], -40.0, 40.0);
   const tir_value erf = tir_erf(t, tir_mul_scalar(t, x, 0.7071067811865476));
   const tir_value below = tir_mul_scalar(t, tir_add_scalar(t, erf, 1.0), 0.5);
   const tir_value bell = tir_exp(t, tir_mul_scalar(t, tir_square(t, x), -0.5));
@@ -99,6 +102,7 @@ tir_value tir_gelu(tir_tape *tape, tir_value x) {
 // the second term 0, though x^2 may overflow: x is clipped for it.
 static void gelu_tanh_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
+  // a = 2 sqrt(2 / pi), b = 0.044715 a.
   const double a = 1.5957691216057308, b = 0.07135481627260025;
   const tir_value x = tir_clip_scalar(t, q->in[0], -20.0, 20.0);
   const tir_value x2 = tir_square(t, x);

@@ -1,5 +1,9 @@
 // Builders of attention: the scale, heads of q that share one of k and v, and
 // the form in ordinary ops for operands that the op does not take.
+//
+// Which form it becomes is decided from the shapes alone, when it is recorded:
+// the op takes k and v whose leading axes broadcast to those of q, and nothing
+// else.
 
 #include <math.h>
 
@@ -7,6 +11,7 @@
 #include "ir/ops/rules.h"
 #include "ir/ops/window.h"
 
+// A failed call's handle has an owner, so it counts as given and is refused.
 static bool is_given(tir_value v) {
   return v.owner != NULL || v.slot != 0 || v.generation != 0;
 }
@@ -25,6 +30,7 @@ static tir_ir_type type_of(const attention *a, tir_value v) {
   return type;
 }
 
+// The length is checked by the one builder that takes it.
 static bool is_usable(const attention *a) {
   tir_tape *t = a->tape;
   return tir_ir_usable(t, a->q, a->op, "q") &&
@@ -34,6 +40,7 @@ static bool is_usable(const attention *a) {
 }
 
 // q times the scale; 0 stands for 1 / sqrt(d) for the size d of its last axis.
+// A size that follows a symbol must not become a number in the graph.
 static bool scale_query(attention *a, double scale) {
   if (!isfinite(scale)) {
     tir_ir_keep_error(a->tape, a->op, TIR_ERR_ARGUMENT,
@@ -67,6 +74,8 @@ static bool is_wider(const tir_ir_type *q, const tir_ir_type *k) {
   return false;
 }
 
+// softmax(q·kᵀ + mask)·v, where positions behind the one that looks are
+// −infinity.
 static tir_value record_written_out(const attention *a) {
   tir_tape *t = a->tape;
   tir_value scores = tir_matmul_t(t, a->q, a->k, false, true);
@@ -78,6 +87,8 @@ static tir_value record_written_out(const attention *a) {
 
 // --- one op ----------------------------------------------------------------
 
+// A length out of range fails the run, and not the kernel: check_range is a
+// node of its own before it.
 static tir_value record_op(const attention *a) {
   const tir_attrs_attention attrs = {
       .causal = a->causal,
@@ -95,7 +106,8 @@ static tir_value record_op(const attention *a) {
   return tir_ir_record(a->tape, TIR_OP_ATTENTION, in, n, &attrs);
 }
 
-// Heads of q for each of k and v; 0 if none are shared.
+// Heads of q for each of k and v; 0 if none are shared. One head in k and v
+// broadcasts as it is, so that it is no case of this.
 static int64_t count_shared(const tir_ir_type *q, const tir_ir_type *k,
                             const tir_ir_type *v) {
   if (q->rank < 3 || k->rank != q->rank || v->rank != q->rank) return 0;
@@ -108,6 +120,7 @@ static int64_t count_shared(const tir_ir_type *q, const tir_ir_type *k,
 }
 
 // x [..., heads, a, b] as [..., heads / n, n, a, b], or back with `joined`.
+// Only one dim may be −1, which a reshape computes: hence at most one symbol.
 static tir_value split_heads(const attention *a, tir_value x, int axis,
                              int64_t n, bool joined) {
   const tir_ir_type type = type_of(a, x);
@@ -150,6 +163,8 @@ static tir_value record_shared(attention a, int64_t n) {
   return split_heads(&a, y, axis, n, true);
 }
 
+// The scale goes into q before its heads are split, since it needs the last
+// axis alone.
 static tir_value record_attention(attention a, double scale) {
   if (!is_usable(&a) || !scale_query(&a, scale))
     return tir_ir_refused(a.tape, a.op);

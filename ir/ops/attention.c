@@ -27,7 +27,8 @@ static const tir_ir_attr attention_attrs[] = {
      .offset = offsetof(tir_attrs_attention, has_length)},
 };
 
-// Do the leading axes of k or v broadcast to those of q?
+// Do the leading axes of k or v broadcast to those of q? Of q nothing is
+// repeated: attend.c writes such calls out in ordinary ops.
 static bool leading_fits(const tir_ir_type *q, const tir_ir_type *k) {
   if (k->rank > q->rank) return false;
   const int missing = q->rank - k->rank;
@@ -62,6 +63,7 @@ static tir_status check_matrices(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// The scores are q · kᵀ: as q, with the positions of k in the last axis.
 static tir_status check_mask(const tir_ir_infer_query *q, size_t i) {
   const tir_ir_type *k = &q->in[1], *mask = &q->in[i];
   TIR_TRY(tir_ir_check_same_dtype(q, 0, i));
@@ -79,7 +81,8 @@ static tir_status check_mask(const tir_ir_infer_query *q, size_t i) {
       tir_ir_operand_text(q, i, a), tir_ir_shape_text(&scores, b));
 }
 
-// The operand behind the mask, or in its place: named here.
+// The operand behind the mask, or in its place: named here. One length for all,
+// or one for each index of the leading axes of q.
 static tir_status check_length(const tir_ir_infer_query *q, size_t i) {
   const tir_ir_type *x = &q->in[0], *length = &q->in[i];
   char a[TIR_OPERAND_TEXT_MAX], b[TIR_TYPE_TEXT_MAX];
@@ -97,6 +100,7 @@ static tir_status check_length(const tir_ir_infer_query *q, size_t i) {
                      b, tir_ir_operand_text(q, 0, a));
 }
 
+// The result is as q with the last axis of v.
 static tir_status attention_infer(const tir_ir_infer_query *q) {
   const tir_attrs_attention *attrs = q->attrs;
   const size_t n_in = 3 + (size_t)attrs->has_mask + (size_t)attrs->has_length;
@@ -168,7 +172,9 @@ static tir_value spread_length(tir_tape *tape, tir_value length,
 }
 
 // Scores of positions that are not valid, or behind the one that looks, are
-// −infinity.
+// −infinity. Without causal j < length is seen. With it the last of the m rows
+// of q stands at position length − 1, so that row i sees
+//   j ≤ length − m + i, written as j − i + m ≤ length.
 static tir_value see_valid(tir_tape *tape, tir_value scores, tir_value query,
                            tir_value length, bool causal) {
   tir_value seen, j = count(tape, scores, -1);
@@ -195,6 +201,8 @@ typedef struct parts {
   tir_value q, k, v, weights;
 } parts;
 
+// Scores and weights as the forward pass had them, from ordinary ops, so that
+// they can be differentiated again.
 static parts make_parts(const tir_ir_vjp *q, bool with_v) {
   const tir_attrs_attention *attrs = q->attrs;
   tir_tape *t = q->tape;

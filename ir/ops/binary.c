@@ -38,6 +38,7 @@ const tir_op_desc tir_op_add = {
     .infer = tir_ir_infer_binary,
     .vjp = add_vjp,
     .has_right_identity = true,
+    // x + (−0) is x for every x, −0 included; x + 0 would make −0 a +0.
     .right_identity = -0.0,
 };
 
@@ -89,7 +90,8 @@ tir_value tir_rsub_scalar(tir_tape *tape, tir_value a, double b) {
 
 // --- mul -------------------------------------------------------------------
 
-// da = g * b, db = g * a.
+// da = g * b, db = g * a. Broadcasting is undone after the product, which needs
+// both at full shape.
 static void mul_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   for (size_t i = 0; i < 2; i++) {
@@ -125,7 +127,8 @@ tir_value tir_mul_scalar(tir_tape *tape, tir_value a, double b) {
 
 // --- div -------------------------------------------------------------------
 
-// da = g / b, db = -g * y / b with y = a / b.
+// da = g / b, db = -g * y / b with y = a / b. The quotient g / b serves both
+// halves.
 static void div_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   const tir_value b = q->in[1];
@@ -362,6 +365,8 @@ tir_value tir_clip(tir_tape *tape, tir_value x, tir_value low, tir_value high) {
   return tir_ir_record(tape, TIR_OP_CLIP, in, 3, NULL);
 }
 
+// Crossed or NaN bounds are refused, as numbers can be judged here; bounds that
+// are values are not looked at.
 tir_value tir_clip_scalar(tir_tape *tape, tir_value x, double low,
                           double high) {
   const char *op = "clip_scalar";
@@ -375,7 +380,8 @@ tir_value tir_clip_scalar(tir_tape *tape, tir_value x, double low,
 
 // --- add_n -----------------------------------------------------------------
 
-// All operands have one shape; a symbol that any of them has carries over.
+// All operands have one shape; a symbol that any of them has carries over. Not
+// by broadcasting: it sums gradients, which all have the shape of one value.
 static tir_status add_n_infer(const tir_ir_infer_query *q) {
   TIR_TRY(tir_ir_check_number(q, 0));
   q->out[0] = q->in[0];

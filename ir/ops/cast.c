@@ -12,6 +12,7 @@ static const tir_ir_attr cast_attrs[] = {
      .required = true},
 };
 
+// Every dtype casts to every other; how is told in docs/numerics.md.
 static tir_status cast_infer(const tir_ir_infer_query *q) {
   const tir_attrs_dtype *attrs = q->attrs;
   const tir_dtype dtype = (tir_dtype)attrs->dtype;
@@ -21,7 +22,8 @@ static tir_status cast_infer(const tir_ir_infer_query *q) {
 }
 
 // Between floats the gradient is cast back. A jump (to integer or bool) has
-// slope 0, and an integer operand takes no gradient.
+// slope 0, and an integer operand takes no gradient. Only the types of operand
+// and result are read, so nothing need be kept.
 static void cast_vjp(const tir_ir_vjp *q) {
   tir_ir_type x, y;
   tir_ir_value_type(q->tape, q->in[0], &x);
@@ -46,6 +48,7 @@ const tir_op_desc tir_op_cast = {
     .vjp = cast_vjp,
 };
 
+// A dtype that does not exist goes on to infer, which names it.
 tir_value tir_cast(tir_tape *tape, tir_value x, tir_dtype dtype) {
   const tir_attrs_dtype attrs = {.dtype = dtype};
   return tir_ir_record(tape, TIR_OP_CAST, &x, 1, &attrs);

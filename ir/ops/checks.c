@@ -42,6 +42,8 @@ tir_status tir_ir_check_same_dtype(const tir_ir_infer_query *q, size_t i,
                      tir_ir_operand_text(q, j, b));
 }
 
+// Dim names play no part: two operands of one shape may know it by different
+// names.
 tir_status tir_ir_check_same_type(const tir_ir_infer_query *q, size_t i,
                                   size_t j) {
   TIR_TRY(tir_ir_check_same_dtype(q, i, j));
@@ -63,6 +65,7 @@ tir_status tir_ir_check_scalar(const tir_ir_infer_query *q, size_t i,
   return TIR_OK;
 }
 
+// The axis may be any number; what comes out is an index of dims.
 tir_status tir_ir_check_axis(const tir_ir_infer_query *q, size_t i,
                              int64_t axis, int *out_axis) {
   if (tir_ir_axis(axis, q->in[i].rank, out_axis)) return TIR_OK;

@@ -1,10 +1,16 @@
 // Comparing two values, and choosing between two by a third.
+//
+// Comparisons take numbers of one dtype and give bools. As in C every
+// comparison with a NaN is false, but for not_equal. They serve gradient rules
+// as masks, with where: unlike a product with 0, it lets nothing of the other
+// branch through.
 
 #include "ir/ops/checks.h"
 #include "ir/ops/rules.h"
 
 enum { COMPARE = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_EXACT };
 
+// The dtypes are infer's affair; this only packs two handles.
 static tir_value record2(tir_tape *tape, tir_op op, tir_value a, tir_value b) {
   const tir_value in[] = {a, b};
   return tir_ir_record(tape, op, in, 2, NULL);
@@ -12,6 +18,7 @@ static tir_value record2(tir_tape *tape, tir_op op, tir_value a, tir_value b) {
 
 // --- comparisons: results change in jumps, so gradients are 0 ---------------
 
+// +0 equals −0, and a NaN equals nothing.
 const tir_op_desc tir_op_equal = {
     .name = "equal",
     .family = "compare",
@@ -46,6 +53,8 @@ tir_value tir_not_equal(tir_tape *tape, tir_value a, tir_value b) {
   return record2(tape, TIR_OP_NOT_EQUAL, a, b);
 }
 
+// Swapping the operands of these four gives another of them, so none of them is
+// commutative.
 const tir_op_desc tir_op_less = {
     .name = "less",
     .family = "compare",
@@ -117,6 +126,7 @@ tir_value tir_greater_equal(tir_tape *tape, tir_value a, tir_value b) {
 // --- where -----------------------------------------------------------------
 
 // The condition broadcasts like an operand, but only a and b give the dtype.
+// Halves and bools are allowed: elements are moved, not computed with.
 static tir_status where_infer(const tir_ir_infer_query *q) {
   char a[TIR_OPERAND_TEXT_MAX], b[TIR_OPERAND_TEXT_MAX];
   if (q->in[0].dtype != TIR_DTYPE_BOOL)
@@ -136,7 +146,9 @@ static tir_status where_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
-// The branch not taken gets an exact 0, whatever it holds.
+// The branch not taken gets an exact 0, whatever it holds. da = g where c, else
+// 0; db = 0 where c, else g. Each is summed to its operand's shape; the
+// condition is a bool and has no gradient.
 static void where_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   const tir_value c = q->in[0], g = q->out_grad[0], zero = tir_ir_zero(t, g);
@@ -146,6 +158,7 @@ static void where_vjp(const tir_ir_vjp *q) {
     q->in_grad[2] = tir_ir_grad_reduce(t, tir_where(t, c, zero, g), q->in[2]);
 }
 
+// It reads the condition alone: neither a nor b is kept for the gradient.
 const tir_op_desc tir_op_where = {
     .name = "where",
     .family = "compare",

@@ -3,6 +3,10 @@
 // Here is what they check and what types they give; recording is in
 // control_record.c, gradients in control_gradient.c. Bodies are found by number
 // in the graph, so these infer functions need one.
+//
+// A body is checked against its node by types: its inputs are what the operands
+// give it, its outputs decide the results. Nothing in here looks at the nodes
+// of a body, which were verified when it was made.
 #include "ir/ops/control.h"
 
 #include <inttypes.h>
@@ -13,6 +17,8 @@
 
 // --- what they share -------------------------------------------------------
 
+// The body an attribute names, by the attribute's place in the schema. Without
+// a graph (the op table asks so) there are no bodies and the node is refused.
 static tir_status find_body(const tir_ir_infer_query *q, size_t attr,
                             const tir_ir_graph **out_graph) {
   const tir_ir_body *body =
@@ -25,15 +31,18 @@ static tir_status find_body(const tir_ir_infer_query *q, size_t attr,
   return TIR_OK;
 }
 
+// Types that print alike may still differ in the names of their dims.
 static const char *only_names(const tir_ir_type *a, const tir_ir_type *b) {
   return a->dtype == b->dtype && tir_ir_same_shape(a, b)
              ? " with other dim names"
              : "";
 }
 
-// The body's inputs are what the operands give.
+// The body's inputs are what the operands give. body_inputs of the descriptor
+// tells which operands go in, and as what.
 static tir_status check_inputs(const tir_ir_infer_query *q, const char *name,
                                const tir_ir_graph *body) {
+  // One entry over, so that the block is never empty.
   const size_t bytes = (q->n_in + 1) * sizeof(tir_ir_type);
   tir_ir_type *types =
       tir_base_alloc(q->graph->context, bytes, _Alignof(tir_ir_type));
@@ -59,11 +68,13 @@ static tir_status check_inputs(const tir_ir_infer_query *q, const char *name,
   return status;
 }
 
+// In the strings of the graph outside.
 static void output_type(const tir_ir_infer_query *q, const tir_ir_graph *body,
                         size_t i, tir_ir_type *out) {
   tir_ir_view_type(q->graph, body, body->outputs.data[i].value, out);
 }
 
+// `exact`: as many as `least`, no more.
 static tir_status check_outputs(const tir_ir_infer_query *q, const char *name,
                                 const tir_ir_graph *body, size_t least,
                                 bool exact) {
@@ -74,7 +85,8 @@ static tir_status check_outputs(const tir_ir_infer_query *q, const char *name,
                      exact ? "" : "at least ", least);
 }
 
-// A carry has one type, before and after a trip.
+// A carry has one type, before and after a trip. What comes out of one trip
+// goes into the next, so not even a dim's name may change.
 static tir_status check_carry(const tir_ir_infer_query *q, size_t operand,
                               size_t i, const tir_ir_graph *body) {
   tir_ir_type after;
@@ -89,7 +101,8 @@ static tir_status check_carry(const tir_ir_infer_query *q, size_t operand,
       tir_ir_type_text(&after, after_text), only_names(before, &after));
 }
 
-// One more axis in front.
+// One more axis in front. `what` and `i` name the value in a message; `n` is
+// the number of trips.
 static tir_status stack(const tir_ir_infer_query *q, const char *what, size_t i,
                         const tir_ir_type *type, int64_t n, uint32_t symbol,
                         tir_ir_type *out) {
@@ -105,18 +118,21 @@ static tir_status stack(const tir_ir_infer_query *q, const char *what, size_t i,
   return TIR_OK;
 }
 
+// A file says how many results a node has, so it is compared.
 static tir_status check_n_out(const tir_ir_infer_query *q, size_t n) {
   if (q->n_out == n) return TIR_OK;
   return tir_ir_fail(q, TIR_ERR_ARGUMENT,
                      "wrong number of results: %zu, expected %zu", q->n_out, n);
 }
 
+// Attributes may be any number: compared before it is converted.
 static bool is_count(int64_t n, size_t most) {
   return n >= 0 && (uint64_t)n <= most;
 }
 
 // --- scan ------------------------------------------------------------------
 
+// Counts are attributes because they tell which operand is what.
 static const tir_ir_attr scan_attrs[] = {
     {.name = "body",
      .kind = TIR_ATTR_BODY,
@@ -136,7 +152,8 @@ static const tir_ir_attr scan_attrs[] = {
      .offset = offsetof(tir_attrs_loop, reverse)},
 };
 
-// Carries as they are, xs without their first axis, the rest as it is.
+// Carries as they are, xs without their first axis, the rest as it is. SIZE_MAX
+// where the attributes do not fit the operands: infer then says which.
 static size_t scan_inputs(const void *attrs, const tir_ir_type *in, size_t n_in,
                           tir_ir_type *out) {
   const tir_attrs_loop *loop = attrs;
@@ -156,6 +173,8 @@ static size_t scan_inputs(const void *attrs, const tir_ir_type *in, size_t n_in,
   return n_in;
 }
 
+// With xs their first axis gives the number of trips; without, an attribute
+// does.
 static tir_status check_loop(const tir_ir_infer_query *q) {
   const tir_attrs_loop *a = q->attrs;
   if (!is_count(a->n_carry, q->n_in) ||
@@ -185,6 +204,9 @@ static tir_status check_loop(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// Results: the last carries, the ys of all trips, and the carries before each
+// trip, which only the gradient reads. Without a gradient nobody uses them and
+// they take no memory.
 static tir_status scan_infer(const tir_ir_infer_query *q) {
   const tir_attrs_loop *a = q->attrs;
   const tir_ir_graph *body = NULL;
@@ -243,6 +265,7 @@ static const tir_ir_attr cond_attrs[] = {
      .required = true},
 };
 
+// All operands but the condition, for both branches alike.
 static size_t cond_inputs(const void *attrs, const tir_ir_type *in, size_t n_in,
                           tir_ir_type *out) {
   (void)attrs;
@@ -250,6 +273,8 @@ static size_t cond_inputs(const void *attrs, const tir_ir_type *in, size_t n_in,
   return n_in - 1;
 }
 
+// What one branch needs from outside both get, so that one list of operands
+// serves them.
 static tir_status cond_infer(const tir_ir_infer_query *q) {
   const tir_ir_graph *then_body = NULL, *else_body = NULL;
   TIR_TRY(find_body(q, 0, &then_body));
@@ -312,6 +337,7 @@ static const tir_ir_attr while_attrs[] = {
      .offset = offsetof(tir_attrs_while, max_trips)},
 };
 
+// Condition and body see the carries and all values of outside.
 static size_t while_inputs(const void *attrs, const tir_ir_type *in,
                            size_t n_in, tir_ir_type *out) {
   (void)attrs;
@@ -319,6 +345,8 @@ static size_t while_inputs(const void *attrs, const tir_ir_type *in,
   return n_in;
 }
 
+// Results: the last carries, the number of trips, and with a bound the carries
+// before each trip. Rows of trips that were not made mean nothing.
 static tir_status while_infer(const tir_ir_infer_query *q) {
   const tir_attrs_while *a = q->attrs;
   const tir_ir_graph *condition = NULL, *body = NULL;
@@ -353,6 +381,7 @@ static tir_status while_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// No bound on the trips is needed to run, only to keep carries for a gradient.
 const tir_op_desc tir_op_while = {
     .name = "while",
     .family = "control",

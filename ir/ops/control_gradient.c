@@ -14,6 +14,8 @@
 
 #include "ir/ops/control.h"
 
+// A loop being differentiated: what the forward node has, and the lists of the
+// loop that goes back.
 typedef struct backward {
   const tir_ir_vjp *q;
   const tir_ir_graph *body;    // forward
@@ -65,14 +67,19 @@ static tir_value add_gradients(tir_tape *tape, tir_value a, tir_value b) {
   return tir_cast(tape, sum, type.dtype);
 }
 
+// Sums over many trips would lose digits in a half.
 static tir_value in_f32(tir_tape *tape, tir_value x) {
   return is_compute(tape, x) ? x : tir_cast(tape, x, TIR_DTYPE_F32);
 }
 
+// A missing gradient is an exact zero, which a carry of a loop must still be
+// told.
 static tir_value or_zeros(tir_tape *tape, tir_value gradient, tir_value like) {
   return tir_ir_has(gradient) ? gradient : tir_zeros_like(tape, like);
 }
 
+// `map` leads from value ids of the body to those of the target; a node comes
+// behind its operands in either.
 static tir_status copy_nodes(tir_tape *tape, const tir_ir_graph *body,
                              uint32_t *map, id_vec *operands,
                              tir_error *error) {
@@ -128,6 +135,7 @@ static bool inline_body(tir_tape *tape, const tir_ir_graph *body,
 }
 
 // A gradient call: heads, as many gradients, variables; results to `out`.
+// create_graph keeps the call's own nodes differentiable, for higher orders.
 static bool call_gradient(tir_tape *tape, const value_vec *heads,
                           const value_vec *gradients, const value_vec *wrt,
                           value_vec *out) {
@@ -173,6 +181,10 @@ static bool add_head(tir_tape *tape, piece *p, tir_value head,
 
 // --- one trip backward -----------------------------------------------------
 
+// The forward body is made again on the carries before the trip. Heads are its
+// float carries, with the gradients carried here, and the ys that have a
+// gradient; variables are the float carries, then the xs and the values of
+// outside that are wanted.
 static bool gather_trip(const backward *b, tir_tape *tape,
                         const tir_value *carry, const tir_value *row,
                         piece *p) {
@@ -198,6 +210,8 @@ static bool gather_trip(const backward *b, tir_tape *tape,
   return ok;
 }
 
+// Gradients come in the order of the variables. One that reaches a stacked
+// carry from elsewhere is added to that of the carry before this trip.
 static void trip(const backward *b, tir_tape *tape, const tir_value *carry,
                  const tir_value *row, tir_value *out_carry,
                  tir_value *out_dx) {
@@ -223,6 +237,7 @@ static void trip(const backward *b, tir_tape *tape, const tir_value *carry,
 
 // --- the loop backward -----------------------------------------------------
 
+// They begin as the gradients of the last carries, and the sums as zeros.
 static bool gather_carries(backward *b) {
   const tir_ir_vjp *q = b->q;
   tir_tape *tape = q->tape;
@@ -242,6 +257,8 @@ static bool gather_carries(backward *b) {
   return ok;
 }
 
+// A row that no gradient reaches is left out, here and in gather_trip: both ask
+// the same question, so the rows stay in step.
 static bool gather_rows(backward *b) {
   const tir_ir_vjp *q = b->q;
   tir_tape *tape = q->tape;
@@ -267,6 +284,7 @@ static bool gather_rows(backward *b) {
   return ok;
 }
 
+// Counts are known only behind both lists.
 static bool gather(backward *b) {
   tir_tape *tape = b->q->tape;
   b->is_float = tir_base_alloc_zero(tape->context, b->n_carry + 1, 1);
@@ -279,7 +297,8 @@ static bool gather(backward *b) {
   return tir_ir_ready(tape);
 }
 
-// The loop's results to the operands they are gradients of.
+// The loop's results to the operands they are gradients of. In the order in
+// which the loop gives them: carries, sums, then the rows of dx.
 static void give_gradients(const backward *b) {
   const tir_ir_vjp *q = b->q;
   const tir_value *d = b->results.data, *sum = d + b->n_d;
@@ -310,6 +329,7 @@ static void free_backward(backward *b) {
   tir_base_free(context, b->is_float, b->n_carry + 1, 1);
 }
 
+// Infer has agreed to the number.
 static const tir_ir_graph *body_of(const tir_ir_vjp *q, int64_t number) {
   return q->tape->graph->bodies.data[number - 1]->graph;
 }
@@ -356,6 +376,8 @@ static void skipped_trip(tir_tape *tape, void *user, const tir_value *operands,
   for (size_t i = 0; i < b->carry.count; i++) out[i] = operands[i];
 }
 
+// The forward loop made trips 0 … n − 1 of max_trips; going back, those from n
+// on are skipped first, and the carries pass them unchanged.
 static void while_trip(tir_tape *tape, void *user, const tir_value *carry,
                        const tir_value *row, tir_value *out_carry,
                        tir_value *out_dx) {
@@ -403,11 +425,13 @@ void tir_ir_while_vjp(const tir_ir_vjp *q) {
 
 // --- cond ------------------------------------------------------------------
 
+// A cond being differentiated.
 typedef struct branches {
   const tir_ir_vjp *q;
   const tir_ir_graph *bodies[2];
 } branches;
 
+// Operands are those of the branches, then the gradients that there are.
 static bool gather_branch(const branches *c, int which, tir_tape *tape,
                           const tir_value *operands, piece *p) {
   const tir_ir_vjp *q = c->q;
@@ -421,6 +445,8 @@ static bool gather_branch(const branches *c, int which, tir_tape *tape,
   return ok;
 }
 
+// `which` is 0 for the then branch, 1 for the other; results stand in the order
+// of the operands wanted.
 static void branch(const branches *c, int which, tir_tape *tape,
                    const tir_value *operands, tir_value *out) {
   piece p = {0};
@@ -440,6 +466,7 @@ static void else_branch(tir_tape *tape, void *user, const tir_value *operands,
   branch(user, 1, tape, operands, out);
 }
 
+// The condition has no gradient: it is a bool.
 void tir_ir_cond_vjp(const tir_ir_vjp *q) {
   const tir_attrs_cond *a = q->attrs;
   tir_tape *tape = q->tape;

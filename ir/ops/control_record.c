@@ -1,5 +1,11 @@
 // Recording control nodes: the callbacks fill bodies, and what these used of
 // outside becomes operands behind the declared ones.
+//
+// The order is the same for all three: take the operands, record each body
+// through its callback, add what the bodies took in to the operands, freeze the
+// bodies, make the node. On any failure every result is an invalid handle, and
+// what was recorded so far is freed; nodes of outside that the callbacks made
+// stay.
 #include <stdio.h>
 
 #include "ir/base/checked.h"
@@ -22,6 +28,7 @@ static bool no_memory(recording *r) {
   return false;
 }
 
+// Bodies that were frozen left NULL in their place.
 static void release(recording *r) {
   tir_context *context = r->tape->context;
   TIR_VEC_FREE(context, &r->handles);
@@ -30,6 +37,7 @@ static void release(recording *r) {
   for (int i = 0; i < 2; i++) tir_ir_body_free(r->tape, &r->bodies[i]);
 }
 
+// The error stands already; each handle remembers this call.
 static void fail_all(recording *r, tir_value *out, size_t n) {
   for (size_t i = 0; out && i < n; i++)
     out[i] = tir_ir_keep_error(r->tape, r->op, TIR_ERR_STATE, "failed");
@@ -37,7 +45,8 @@ static void fail_all(recording *r, tir_value *out, size_t n) {
 
 // --- operands --------------------------------------------------------------
 
-// Operands of outside, each an input of the body as it is, or as a row.
+// Operands of outside, each an input of the body as it is, or as a row. `what`
+// and the number name an operand in messages.
 static bool add_operands(recording *r, const char *what,
                          const tir_value *values, size_t n, bool rows) {
   tir_tape *tape = r->tape;
@@ -80,7 +89,8 @@ static bool add_operands(recording *r, const char *what,
 // --- bodies ----------------------------------------------------------------
 
 // Begins a body with its declared inputs and what `before` took in; room for
-// n_out results behind the inputs in `handles`.
+// n_out results behind the inputs in `handles`. After true, and after a failure
+// that left a graph, tir_ir_body_end must follow.
 static bool begin_body(recording *r, int which, const char *name,
                        const tir_ir_body_recorder *before, size_t n_out) {
   tir_tape *tape = r->tape;
@@ -100,12 +110,16 @@ static bool begin_body(recording *r, int which, const char *name,
     return no_memory(r);
   for (size_t i = 0; i < n_in; i++)
     r->handles.data[i] = tir_ir_body_input(tape, &r->types.data[i]);
+  // What a callback does not fill in stays an all-zero handle, which
+  // take_outputs refuses by number.
   for (size_t i = 0; i < n_out; i++) r->handles.data[n_in + i] = (tir_value){0};
+  // Both bodies then have the same inputs in the same order.
   for (size_t i = 0; before && i < before->lifted.count; i += 2)
     tir_ir_body_lift(tape, body, before->lifted.data[i]);
   return tir_ir_ready(tape);
 }
 
+// Outputs have no names: a node finds them by their number.
 static void take_outputs(recording *r, const char *what, const tir_value *out,
                          size_t n) {
   tir_tape *tape = r->tape;
@@ -121,7 +135,8 @@ static void take_outputs(recording *r, const char *what, const tir_value *out,
   }
 }
 
-// Freezes a recorded body into the graph; its number to *out_number.
+// Freezes a recorded body into the graph; its number to *out_number. The graph
+// is taken either way.
 static bool keep_body(recording *r, int which, int64_t *out_number) {
   tir_tape *tape = r->tape;
   tir_ir_body *body = NULL;
@@ -138,7 +153,8 @@ static bool keep_body(recording *r, int which, int64_t *out_number) {
 }
 
 // What the last body took in are the operands behind the declared ones; the
-// first one gets what only the second used.
+// first one gets what only the second used. Called while both graphs can still
+// grow.
 static bool add_lifted(recording *r, int last) {
   const tir_ir_body_recorder *body = &r->bodies[last];
   for (size_t i = 0; i < body->lifted.count; i += 2) {
@@ -157,7 +173,8 @@ static bool record_node(recording *r, tir_op op, const void *attrs,
                             attrs, n_out, out);
 }
 
-// Room for the results of a node; on the stack for nearly all.
+// Room for the results of a node; on the stack for nearly all. NULL with an
+// error kept; ends with give_results.
 static tir_value *take_results(recording *r, tir_value *fixed, size_t n) {
   if (n <= N_STACK_VALUES) return fixed;
   size_t bytes = 0;
@@ -190,6 +207,8 @@ typedef struct scan_call {
   size_t n_carry, n_xs, n_ys;
 } scan_call;
 
+// The body ends before anything is judged, or the tape would go on recording
+// into it.
 static bool record_trip(recording *r, const scan_call *c) {
   if (!add_operands(r, "carry", c->carry, c->n_carry, false) ||
       !add_operands(r, "x", c->xs, c->n_xs, true))
@@ -206,6 +225,7 @@ static bool record_trip(recording *r, const scan_call *c) {
   return begun && tir_ir_ready(r->tape) && add_lifted(r, 0);
 }
 
+// `body` is filled in once it is frozen.
 static bool scan_attrs(recording *r, const scan_call *c,
                        const tir_scan_options *options, tir_attrs_loop *a) {
   *a = (tir_attrs_loop){.n_carry = (int64_t)c->n_carry,
@@ -251,6 +271,7 @@ void tir_scan(tir_tape *tape, tir_scan_body body, void *user,
 
 // --- cond ------------------------------------------------------------------
 
+// The second branch begins with what the first one took in.
 static bool record_branch(recording *r, int which, tir_branch branch,
                           void *user, size_t n_out) {
   const bool begun = begin_body(r, which, which ? "else" : "then",
@@ -267,7 +288,11 @@ static bool record_branch(recording *r, int which, tir_branch branch,
 void tir_cond(tir_tape *tape, tir_value pred, tir_branch then_branch,
               tir_branch else_branch, void *user, const tir_value *operands,
               size_t n_operands, tir_value *out, size_t n_out) {
-  if (!tape || (n_out && !out)) return;
+  if (!tape) return;
+  if (n_out && !out) {
+    tir_ir_keep_error(tape, "cond", TIR_ERR_ARGUMENT, "out is NULL");
+    return;
+  }
   recording r = {.tape = tape, .op = "cond"};
   tir_attrs_cond attrs;
   bool ok = can_record(&r, then_branch && else_branch) &&
@@ -286,6 +311,7 @@ void tir_cond(tir_tape *tape, tir_value pred, tir_branch then_branch,
 
 // --- while -----------------------------------------------------------------
 
+// It gives one value, a bool; infer checks which.
 static bool record_condition(recording *r, tir_while_condition condition,
                              void *user) {
   const bool begun = begin_body(r, 0, "condition", NULL, 0);
@@ -308,6 +334,8 @@ static bool record_while_trip(recording *r, tir_while_body body, void *user,
   return begun && tir_ir_ready(r->tape);
 }
 
+// The trips stand behind the carries; the stacked carries are there only with a
+// bound.
 void tir_ir_while_all(tir_tape *tape, tir_while_condition condition,
                       tir_while_body body, void *user, const tir_value *carry,
                       size_t n_carry, int64_t max_trips, tir_value *out) {
@@ -331,6 +359,7 @@ tir_value tir_while(tir_tape *tape, tir_while_condition condition,
   if (!tape) return (tir_value){0};
   recording r = {.tape = tape, .op = "while"};
   tir_value fixed[N_STACK_VALUES];
+  // Room for either form.
   const size_t n_out = 2 * n_carry + 1;
   tir_value *out = take_results(&r, fixed, n_out);
   if (!out) {

@@ -11,7 +11,8 @@
 
 // --- fills -----------------------------------------------------------------
 
-// A literal: one element whatever the shape, and no node to run.
+// A literal: one element whatever the shape, and no node to run. The number
+// must be one of the dtype: 0.5 as an integer would become 0 unseen.
 static tir_value fill(tir_tape *tape, const char *op, tir_dtype dtype,
                       const int64_t *dims, int rank, double value) {
   tir_ir_type type;
@@ -87,7 +88,8 @@ static int64_t count_of_dtype(tir_dtype dtype) {
   }
 }
 
-// The last number must be one of the dtype.
+// The last number must be one of the dtype. A count of 0 gives an empty vector.
+// Floats may be too short for every number of a long one; they are rounded.
 static tir_status arange_infer(const tir_ir_infer_query *q) {
   const tir_attrs_arange *attrs = q->attrs;
   const tir_dtype dtype = (tir_dtype)attrs->dtype;
@@ -136,7 +138,9 @@ static const tir_ir_attr dim_product_attrs[] = {
      .offset = offsetof(tir_attrs_dim_product, axes)},
 };
 
-// Only the operand's shape is looked at, never its data.
+// Only the operand's shape is looked at, never its data. No axes means all of
+// them. The result is a scalar, so that a mean's divisor follows a symbolic
+// dim.
 static tir_status dim_product_infer(const tir_ir_infer_query *q) {
   const tir_attrs_dim_product *attrs = q->attrs;
   const tir_dtype dtype = (tir_dtype)attrs->dtype;
@@ -150,6 +154,7 @@ static tir_status dim_product_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// Only gradient rules and builders make it: there is no public function.
 const tir_op_desc tir_op_dim_product = {
     .name = "dim_product",
     .family = "create",

@@ -3,6 +3,10 @@
 // Two ops with one set of rules: `custom` is an effect, `custom_pure` is not;
 // passes read that from the traits alone. A node with `wants` set is the op's
 // vjp_run, with its operands, its results and their gradients as operands.
+//
+// The registry belongs to a context, so the ops are found through the graph's
+// context. What the user's infer gives is checked like a file: ranks, dims and
+// symbols may be anything.
 #include "ir/custom.h"
 
 #include <inttypes.h>
@@ -36,6 +40,7 @@ static const tir_ir_attr custom_attrs[] = {
 
 enum { N_ATTRS = sizeof custom_attrs / sizeof *custom_attrs };
 
+// Results of a backward node: one for each operand wanted.
 static size_t count_wants(int64_t wants) {
   size_t n = 0;
   for (int i = 0; i < TIR_CUSTOM_MAX_VALUES; i++) n += wants >> i & 1;
@@ -50,6 +55,7 @@ static size_t count_outputs(const tir_context *context, const void *attrs) {
   return op ? (size_t)op->n_outputs : 1;
 }
 
+// Asked before the rule is: here the reason can be given with the op's name.
 static const char *refuses_gradient(const tir_context *context,
                                     const void *attrs) {
   const tir_attrs_custom *custom = attrs;
@@ -64,6 +70,7 @@ static const char *refuses_gradient(const tir_context *context,
 
 // --- inference -------------------------------------------------------------
 
+// The user's name for the op in front, as the node's own is always "custom".
 static tir_status check_count(const tir_ir_infer_query *q,
                               const tir_custom_op *op, const char *what,
                               size_t is, size_t expected) {
@@ -74,6 +81,7 @@ static tir_status check_count(const tir_ir_infer_query *q,
 }
 
 // Symbols that a callback may hand on: those of an operand's dim of that size.
+// Any other number would be a string of the graph by chance, or none at all.
 static bool is_symbol_of(const tir_ir_type *in, size_t n_in, uint32_t symbol,
                          int64_t size) {
   for (size_t i = 0; i < n_in; i++)
@@ -82,6 +90,8 @@ static bool is_symbol_of(const tir_ir_type *in, size_t n_in, uint32_t symbol,
   return false;
 }
 
+// Result i as the user's infer gave it, checked before it becomes a type. The
+// message of the general check is put behind the op's name.
 static tir_status take_type(const tir_ir_infer_query *q,
                             const tir_custom_op *op, size_t n_in, size_t i,
                             const tir_custom_type *from, tir_ir_type *to) {
@@ -110,6 +120,8 @@ static tir_status take_type(const tir_ir_infer_query *q,
 }
 
 // Asks the op for its result types, of operands that are as many as it takes.
+// Called again whenever the graph is inferred on other sizes. The callback gets
+// copies and may leave anything in `results` and `message`.
 static tir_status ask(const tir_ir_infer_query *q, const tir_custom_op *op,
                       tir_ir_type *out) {
   tir_custom_type in[TIR_CUSTOM_MAX_VALUES];
@@ -140,10 +152,12 @@ static tir_status ask(const tir_ir_infer_query *q, const tir_custom_op *op,
   return TIR_OK;
 }
 
+// Without dim names, of which the user need not know.
 static bool same_type(const tir_ir_type *a, const tir_ir_type *b) {
   return a->dtype == b->dtype && tir_ir_same_shape(a, b);
 }
 
+// For the operands of a backward node, which the op's infer does not see.
 static tir_status expect_type(const tir_ir_infer_query *q,
                               const tir_custom_op *op, size_t i,
                               const tir_ir_type *expected) {
@@ -156,6 +170,9 @@ static tir_status expect_type(const tir_ir_infer_query *q,
 }
 
 // The node of a vjp_run: it gives the gradients of the operands wanted.
+// Operands are those of the op, its results, and a gradient for each float
+// result. The op's infer tells the results, so that a file cannot claim other
+// types.
 static tir_status infer_backward(const tir_ir_infer_query *q,
                                  const tir_custom_op *op, int64_t wants) {
   const size_t n_in = (size_t)op->n_inputs, n_out = (size_t)op->n_outputs;
@@ -175,6 +192,7 @@ static tir_status infer_backward(const tir_ir_infer_query *q,
   for (size_t i = 0; i < n_out; i++) {
     TIR_TRY(expect_type(q, op, n_in + i, &results[i]));
     if (!tir_ir_dtype_is_float(results[i].dtype)) continue;
+    // Counted on past the end, for the message below.
     if (n_operands < q->n_in)
       TIR_TRY(expect_type(q, op, n_operands, &results[i]));
     n_operands++;
@@ -194,6 +212,8 @@ static tir_status infer_backward(const tir_ir_infer_query *q,
   return TIR_OK;
 }
 
+// Registered or not, pure or not, is checked first: all else is asked of the
+// op.
 static tir_status infer(const tir_ir_infer_query *q, bool pure) {
   const tir_attrs_custom *attrs = q->attrs;
   const tir_context *context = q->graph ? q->graph->context : NULL;
@@ -224,7 +244,8 @@ static tir_status infer(const tir_ir_infer_query *q, bool pure) {
 
 // --- gradient --------------------------------------------------------------
 
-// The gradient of every float result, zeros where none arrived.
+// The gradient of every float result, zeros where none arrived. All-zero for
+// results that are no floats: they have no gradient at all.
 static void fill_gradients(const tir_ir_vjp *q, tir_value *out_grad) {
   for (size_t i = 0; i < q->n_out; i++) {
     tir_ir_type type;
@@ -259,6 +280,8 @@ static void finish_built(const tir_ir_vjp *q, const tir_custom_op *op,
   }
 }
 
+// The user's rule in ordinary ops. It may have kept an error on the tape
+// itself, which then stands instead of its status.
 static void build_vjp(const tir_ir_vjp *q, const tir_custom_op *op,
                       const tir_value *out_grad, const char *call) {
   tir_custom_attrs attrs;
@@ -288,6 +311,8 @@ static void build_vjp(const tir_ir_vjp *q, const tir_custom_op *op,
   finish_built(q, op, call);
 }
 
+// A node that calls vjp_run when it runs. `wants` tells it which gradients to
+// give; they are its results, in the order of the operands.
 static void record_vjp_run(const tir_ir_vjp *q, const tir_custom_op *op,
                            const tir_value *out_grad) {
   tir_attrs_custom attrs = *(const tir_attrs_custom *)q->attrs;
@@ -308,6 +333,8 @@ static void record_vjp_run(const tir_ir_vjp *q, const tir_custom_op *op,
     if (q->wants[i]) q->in_grad[i] = tir_ir_result(q->tape, first, at++);
 }
 
+// A vjp_build comes first if there are both, since its result can be
+// differentiated again.
 static void custom_vjp(const tir_ir_vjp *q) {
   const tir_attrs_custom *attrs = q->attrs;
   const tir_custom_op *op = tir_ir_custom_of(q->tape->context, attrs);
@@ -361,6 +388,7 @@ const tir_op_desc tir_op_custom_pure = {
 
 // --- the builder -----------------------------------------------------------
 
+// NULL stands for no numbers and the newest version.
 static bool take_attrs(tir_tape *tape, const tir_custom_attrs *from,
                        tir_attrs_custom *to) {
   if (!from) return true;
@@ -412,6 +440,7 @@ static const tir_custom_op *look_up(tir_tape *tape, const char *name,
   return op;
 }
 
+// Results that `out` has no room for get no handle.
 tir_value tir_custom(tir_tape *tape, const char *name,
                      const tir_custom_attrs *attrs, const tir_value *in,
                      size_t n_in, tir_value *out, size_t n_out) {
@@ -427,6 +456,7 @@ tir_value tir_custom(tir_tape *tape, const char *name,
                              "out %s NULL",
                              op->name, n_in, in ? "not" : "is", n_out,
                              op->n_outputs, out ? "not" : "is");
+  // The number of results is the op's own, whatever n_out is.
   const tir_value first = tir_ir_record(
       tape, op->pure ? TIR_OP_CUSTOM_PURE : TIR_OP_CUSTOM, in, n_in, &words);
   for (uint32_t i = 0; i < n_out; i++) out[i] = tir_ir_result(tape, first, i);

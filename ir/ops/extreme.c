@@ -16,6 +16,7 @@ static tir_status check_not_empty(const tir_ir_infer_query *q,
   return TIR_OK;
 }
 
+// `what` names the op in a message: "no maximum over axis 1 of size 0".
 static tir_status infer_extreme(const tir_ir_infer_query *q, const char *what) {
   bool reduced[TIR_MAX_RANK];
   TIR_TRY(tir_ir_check_number(q, 0));
@@ -23,7 +24,9 @@ static tir_status infer_extreme(const tir_ir_infer_query *q, const char *what) {
   return check_not_empty(q, reduced, what);
 }
 
-// The elements equal to the result share g equally.
+// The elements equal to the result share g equally. With n ties dx = g / n at
+// each of them, and an exact 0 elsewhere. At a NaN nothing is equal to the
+// result, so no element takes any.
 static void extreme_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   const tir_value x = q->in[0], g = tir_ir_with_axes(q, q->out_grad[0]);
@@ -31,11 +34,13 @@ static void extreme_vjp(const tir_ir_vjp *q) {
   tir_ir_type type;
   tir_ir_value_type(t, x, &type);
   const tir_value ones = tir_cast(t, tied, type.dtype);
+  // 0 only where the result is NaN; what the division gives there is not taken.
   const tir_value count = tir_ir_reduce_again(q, TIR_OP_REDUCE_SUM, ones);
   q->in_grad[0] = tir_where(t, tied, tir_div(t, g, count), tir_ir_zero(t, g));
 }
 
-// Positions are i64, whatever they are positions in.
+// Positions are i64, whatever they are positions in. Operand and result have
+// different dtypes, so none of the shared infers fits.
 static tir_status infer_position(const tir_ir_infer_query *q,
                                  const char *what) {
   const tir_attrs_argmax *attrs = q->attrs;
@@ -50,6 +55,7 @@ static tir_status infer_position(const tir_ir_infer_query *q,
   return TIR_OK;
 }
 
+// The position has no gradient: it changes in jumps.
 static tir_value record_position(tir_tape *tape, tir_op op, tir_value x,
                                  int axis, bool keep_dims) {
   const tir_attrs_argmax attrs = {
@@ -73,6 +79,7 @@ const tir_op_desc tir_op_reduce_max = {
     .min_inputs = 1,
     .max_inputs = 1,
     .n_outputs = 1,
+    // Exact in any order: a maximum rounds nothing.
     .traits = TIR_TRAIT_EXACT,
     .attrs = tir_ir_reduce_attrs,
     .n_attrs = 2,
@@ -94,6 +101,8 @@ static tir_status argmax_infer(const tir_ir_infer_query *q) {
   return infer_position(q, "maximum");
 }
 
+// Of equal elements the first counts, so that threads and blocks change
+// nothing.
 const tir_op_desc tir_op_argmax = {
     .name = "argmax",
     .family = "reduce",

@@ -1,5 +1,5 @@
 // Indexing along an axis by i32 or i64 values of -n … n-1. An index out of
-// range is found by the run, which names the node.
+// range is found by the run, which names the node. Here only shapes are known.
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -13,7 +13,8 @@ static const tir_ir_attr axis_attrs[] = {
      .offset = offsetof(tir_attrs_axis, axis)},
 };
 
-// Operand x with `axis` replaced by the shape of operand 1.
+// Operand x with `axis` replaced by the shape of operand 1. Symbols of x and of
+// the indices go along with their axes.
 static tir_status gathered_type(const tir_ir_infer_query *q, int axis,
                                 tir_ir_type *out) {
   const tir_ir_type *x = &q->in[0], *indices = &q->in[1];
@@ -44,13 +45,18 @@ static tir_status gather_infer(const tir_ir_infer_query *q) {
   return gathered_type(q, axis, &q->out[0]);
 }
 
-// Each gathered row adds its gradient to the row it came from.
+// Each gathered row adds its gradient to the row it came from. dx = zeros with
+// g added at the indices; an index that occurs twice adds twice. The positions
+// have no gradient.
 static void gather_vjp(const tir_ir_vjp *q) {
   if (!q->wants[0]) return;
   tir_tape *t = q->tape;
-  const tir_value zeros = tir_zeros_like(t, q->in[0]);
-  const tir_value in[] = {zeros, q->in[1], q->out_grad[0]};
-  q->in_grad[0] = tir_ir_record(t, TIR_OP_SCATTER_ADD, in, 3, q->attrs);
+  const tir_value g = q->out_grad[0];
+  const tir_dtype wide = tir_ir_sum_dtype(t, g);
+  const tir_value in[] = {tir_ir_as(t, tir_zeros_like(t, q->in[0]), wide),
+                          q->in[1], tir_ir_as(t, g, wide)};
+  const tir_value sum = tir_ir_record(t, TIR_OP_SCATTER_ADD, in, 3, q->attrs);
+  q->in_grad[0] = tir_ir_as(t, sum, tir_value_dtype(t, g));
 }
 
 const tir_op_desc tir_op_gather = {
@@ -70,6 +76,7 @@ const tir_op_desc tir_op_gather = {
     .needs = {{.in = 1 << 1}},
 };
 
+// An axis out of range goes on to infer, which names it.
 tir_value tir_gather(tir_tape *tape, tir_value x, tir_value indices, int axis) {
   const tir_attrs_axis attrs = {.axis = tir_ir_axis_attr(tape, x, axis)};
   const tir_value in[] = {x, indices};
@@ -94,7 +101,8 @@ tir_value tir_embedding(tir_tape *tape, tir_value table, tir_value indices) {
 
 // --- scatter_add -----------------------------------------------------------
 
-// Updates have the shape gather would give for these indices.
+// Updates have the shape gather would give for these indices. The result is the
+// base with another content: its type, symbols and all.
 static tir_status scatter_add_infer(const tir_ir_infer_query *q) {
   const tir_attrs_axis *attrs = q->attrs;
   int axis = 0;
@@ -113,7 +121,8 @@ static tir_status scatter_add_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
-// The base takes g as it is, an update the part of g where it was added.
+// The base takes g as it is, an update the part of g where it was added:
+//   dbase = g, dupdates = g gathered at the indices.
 static void scatter_add_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   if (q->wants[0]) q->in_grad[0] = q->out_grad[0];
@@ -124,6 +133,8 @@ static void scatter_add_vjp(const tir_ir_vjp *q) {
   }
 }
 
+// The order of the positions is part of the definition, because float sums
+// depend on it.
 const tir_op_desc tir_op_scatter_add = {
     .name = "scatter_add",
     .family = "index",
@@ -163,7 +174,8 @@ static const tir_ir_attr one_hot_attrs[] = {
      .required = true},
 };
 
-// The new axis is the last one, as in NumPy's eye(depth)[indices].
+// The new axis is the last one, as in NumPy's eye(depth)[indices]. The depth is
+// a size and so an attribute; an index beyond it fails the run.
 static tir_status one_hot_infer(const tir_ir_infer_query *q) {
   const tir_attrs_one_hot *attrs = q->attrs;
   tir_ir_type *out = &q->out[0];

@@ -1,5 +1,8 @@
 // Layers made of other ops: normalisations with weights, batch_norm with its
 // running statistics. Optional operands are all-zero handles.
+//
+// Builders check their operands before they record anything, so that a message
+// speaks of the layer and not of a mul somewhere inside it.
 
 #include <inttypes.h>
 #include <math.h>
@@ -34,7 +37,8 @@ static bool check_optional(tir_tape *tape, const char *op, const char *name,
   return !is_given(v) || check_operand(tape, op, name, v, wanted);
 }
 
-// y * weight + bias, as far as they are given.
+// y * weight + bias, as far as they are given. Shapes broadcast from the right,
+// so a weight over the last axes needs no reshape.
 static tir_value affine(tir_tape *tape, tir_value y, tir_value weight,
                         tir_value bias) {
   if (is_given(weight)) y = tir_mul(tape, y, weight);
@@ -64,6 +68,8 @@ static bool last_axes(tir_tape *tape, const char *op, tir_value x, int n_axes,
   return true;
 }
 
+// (x − mean) / sqrt(variance + epsilon) · weight + bias, over the last n_axes
+// axes.
 tir_value tir_layer_norm(tir_tape *tape, tir_value x, tir_value weight,
                          tir_value bias, int n_axes, double epsilon) {
   const char *op = "layer_norm";
@@ -77,6 +83,7 @@ tir_value tir_layer_norm(tir_tape *tape, tir_value x, tir_value weight,
   return affine(tape, y, weight, bias);
 }
 
+// x / sqrt(mean(x²) + epsilon) · weight.
 tir_value tir_rms_norm(tir_tape *tape, tir_value x, tir_value weight,
                        int n_axes, double epsilon) {
   const char *op = "rms_norm";
@@ -148,6 +155,7 @@ static bool group_dims(tir_tape *tape, tir_value x, const tir_ir_type *type,
   return true;
 }
 
+// Each group of channels is one row of a reshape, normalised by itself.
 tir_value tir_group_norm(tir_tape *tape, tir_value x, tir_value weight,
                          tir_value bias, int64_t n_groups, double epsilon) {
   const char *op = "group_norm";
@@ -178,6 +186,8 @@ static void update_running(tir_tape *tape, tir_value running, tir_value batch,
                      tir_mul_scalar(tape, now, 1 - momentum)));
 }
 
+// Over all axes but the channels. The assigns come last, when y is there;
+// recording is paused for them, or a running mean would be part of the history.
 static tir_value batch_norm_train(tir_tape *tape, tir_value x, int rank,
                                   const tir_value running[2], double momentum,
                                   double epsilon) {

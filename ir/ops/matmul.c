@@ -16,7 +16,8 @@ static const tir_ir_attr matmul_attrs[] = {
      .offset = offsetof(tir_attrs_matmul, transpose_b)},
 };
 
-// Rank 1 is dot's: a missing axis cannot be told from a batch.
+// Rank 1 is dot's: a missing axis cannot be told from a batch. Halves are cast
+// first: products are summed in f32 or f64.
 static tir_status check_operands(const tir_ir_infer_query *q) {
   TIR_TRY(tir_ir_check_same_dtype(q, 0, 1));
   TIR_TRY(tir_ir_check_float(q, 0));
@@ -29,7 +30,8 @@ static tir_status check_operands(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
-// Axes of the operands that make m, k (of a) and k, n (of b).
+// Axes of the operands that make m, k (of a) and k, n (of b). The result is
+// [leading axes, m, n]; the two k must agree in size, not in name.
 static tir_status matmul_infer(const tir_ir_infer_query *q) {
   const tir_attrs_matmul *attrs = q->attrs;
   TIR_TRY(check_operands(q));
@@ -53,6 +55,7 @@ static tir_status matmul_infer(const tir_ir_infer_query *q) {
         q, TIR_ERR_SHAPE, "leading axes do not broadcast: %s, %s",
         tir_ir_operand_text(q, 0, a_text), tir_ir_operand_text(q, 1, b_text));
   out->dtype = a->dtype;
+  // At most TIR_MAX_RANK again, since both operands had their two axes.
   out->rank += 2;
   tir_ir_copy_dim(a, a_m, out, out->rank - 2);
   tir_ir_copy_dim(b, b_n, out, out->rank - 1);
@@ -62,6 +65,9 @@ static tir_status matmul_infer(const tir_ir_infer_query *q) {
 // With A and B the operands after their flags and C = A B:
 //   dA = g B^T and dB = A^T g; the gradient of an operand read transposed is
 //   the transpose of that, which is the same product in the other order.
+// With both flags off these are two products whose flags differ, so nothing is
+// ever transposed in memory. Leading axes that were broadcast are summed
+// afterwards.
 static void matmul_vjp(const tir_ir_vjp *q) {
   const tir_attrs_matmul *attrs = q->attrs;
   tir_tape *t = q->tape;
@@ -111,8 +117,9 @@ tir_value tir_matmul_t(tir_tape *tape, tir_value a, tir_value b,
   return tir_ir_record(tape, TIR_OP_MATMUL, in, 2, &attrs);
 }
 
-// Vectors are multiplied and summed. Their sizes are compared here, because
-// mul would broadcast a vector of size 1.
+// Vectors are multiplied and summed. Their sizes are compared here, because mul
+// would broadcast a vector of size 1. Σ aᵢ·bᵢ for two vectors; with a matrix on
+// either side it is matmul.
 tir_value tir_dot(tir_tape *tape, tir_value a, tir_value b) {
   if (!tir_ir_usable(tape, a, "dot", "a") ||
       !tir_ir_usable(tape, b, "dot", "b"))

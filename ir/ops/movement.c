@@ -1,5 +1,9 @@
-// Moving elements without computing any: reshape, transpose, broadcast.
-// Joining and cutting are in slice.c.
+// Moving elements without computing any: reshape, transpose, broadcast. Joining
+// and cutting are in slice.c.
+//
+// Views keep the order of elements and may share memory with their operand;
+// transpose and the broadcasts are no views. No rule here reads data, so none
+// of the operands is kept for a gradient.
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -21,6 +25,7 @@ static const tir_ir_attr dims_attrs[] = {
      .offset = offsetof(tir_attrs_dims, dims)},
 };
 
+// Numbers of elements say more than shapes: they are what does not fit.
 static tir_status reshape_fail(const tir_ir_infer_query *q,
                                const tir_ir_ints *dims) {
   tir_ir_type wanted = {.rank = (int)dims->n};
@@ -32,8 +37,10 @@ static tir_status reshape_fail(const tir_ir_infer_query *q,
                      tir_ir_shape_text(&wanted, shape));
 }
 
-// The symbol of a dim computed as -1: it follows the operand's one symbolic
-// dim when all other sizes cancel out.
+// The symbol of a dim computed as -1: it follows the operand's one symbolic dim
+// when all other sizes cancel out. With n = s·others elements, s of them
+// symbolic, the free dim is n / product: s itself just if others = product, at
+// every size of s.
 static uint32_t free_symbol(const tir_ir_type *x, int64_t product) {
   uint32_t symbol = 0;
   int64_t others = 1;
@@ -48,6 +55,7 @@ static uint32_t free_symbol(const tir_ir_type *x, int64_t product) {
 }
 
 // One dim may be −1; with a zero among the others it would not be determined.
+// Dims may come from a file, so their product is checked on the way.
 static tir_status reshape_infer(const tir_ir_infer_query *q) {
   const tir_attrs_dims *attrs = q->attrs;
   const tir_ir_ints *dims = &attrs->dims;
@@ -72,6 +80,7 @@ static tir_status reshape_infer(const tir_ir_infer_query *q) {
   }
   const int64_t numel = tir_ir_type_numel(&q->in[0]);
   if (free_axis >= 0) {
+    // With −1 beside a 0 any size would fit.
     if (product == 0 || numel % product != 0) return reshape_fail(q, dims);
     out->dims[free_axis] = numel / product;
     out->symbols[free_axis] = free_symbol(&q->in[0], product);
@@ -112,6 +121,7 @@ tir_value tir_reshape(tir_tape *tape, tir_value x, const int64_t *dims,
 
 // --- reshape_like ----------------------------------------------------------
 
+// The shape is another value's, symbols included: it follows every size.
 static tir_status reshape_like_infer(const tir_ir_infer_query *q) {
   const int64_t n = tir_ir_type_numel(&q->in[0]);
   const int64_t n_like = tir_ir_type_numel(&q->in[1]);
@@ -126,6 +136,7 @@ static tir_status reshape_like_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// What a gradient rule uses where reshape would need dims as numbers.
 const tir_op_desc tir_op_reshape_like = {
     .name = "reshape_like",
     .family = "movement",
@@ -154,7 +165,8 @@ static const tir_ir_attr expand_attrs[] = {
      .required = true},
 };
 
-// Axes are those of the result, as in NumPy.
+// Axes are those of the result, as in NumPy. The other axes keep their order
+// and their symbols.
 static tir_status expand_dims_infer(const tir_ir_infer_query *q) {
   const tir_attrs_axes *attrs = q->attrs;
   const tir_ir_type *x = &q->in[0];
@@ -205,6 +217,7 @@ const tir_op_desc tir_op_expand_dims = {
     .vjp = reshape_vjp,
 };
 
+// Each axis becomes non-negative, so that equal calls have equal attributes.
 tir_value tir_expand_dims(tir_tape *tape, tir_value x, const int *axes,
                           int n_axes) {
   const char *op = "expand_dims";
@@ -228,6 +241,8 @@ static const tir_ir_attr transpose_attrs[] = {
 };
 
 // Axes of perm are 0 … rank-1: passes compose permutations as they stand.
+// out.dims[i] = x.dims[perm[i]], symbols alike. A file may hold any list: each
+// entry is checked before it is an index.
 static tir_status transpose_infer(const tir_ir_infer_query *q) {
   const tir_attrs_axes *attrs = q->attrs;
   const tir_ir_type *x = &q->in[0];
@@ -253,7 +268,8 @@ static tir_status transpose_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
-// Back by the inverse permutation.
+// Back by the inverse permutation. Axis i of the result was axis perm[i], so
+// inverse[perm[i]] = i.
 static void transpose_vjp(const tir_ir_vjp *q) {
   const tir_attrs_axes *attrs = q->attrs;
   tir_attrs_axes inverse = {.axes.n = attrs->axes.n};
@@ -279,6 +295,7 @@ const tir_op_desc tir_op_transpose = {
     .vjp = transpose_vjp,
 };
 
+// Without perm the axes are reversed.
 tir_value tir_transpose(tir_tape *tape, tir_value x, const int *perm,
                         int n_perm) {
   tir_attrs_axes attrs = {0};
@@ -297,6 +314,7 @@ tir_value tir_transpose(tir_tape *tape, tir_value x, const int *perm,
 
 // --- broadcast_to ----------------------------------------------------------
 
+// Shape and operand as given, also where only one axis does not fit.
 static tir_status broadcast_fail(const tir_ir_infer_query *q,
                                  const tir_ir_type *wanted) {
   char x[TIR_OPERAND_TEXT_MAX], shape[TIR_TYPE_TEXT_MAX];
@@ -305,7 +323,9 @@ static tir_status broadcast_fail(const tir_ir_infer_query *q,
                      tir_ir_shape_text(wanted, shape));
 }
 
-// −1 keeps the operand's size, symbol and all.
+// −1 keeps the operand's size, symbol and all. Aligned at the last axes. Sizes
+// other than 1 must agree; axes in front are new. A size given as a number has
+// no symbol.
 static tir_status broadcast_to_infer(const tir_ir_infer_query *q) {
   const tir_attrs_dims *attrs = q->attrs;
   const tir_ir_type *x = &q->in[0];
@@ -332,7 +352,8 @@ static tir_status broadcast_to_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
-// What was repeated is summed.
+// What was repeated is summed. dx = g summed over the new axes and those of
+// size 1.
 static void broadcast_vjp(const tir_ir_vjp *q) {
   q->in_grad[0] = tir_ir_grad_reduce(q->tape, q->out_grad[0], q->in[0]);
 }
@@ -353,6 +374,7 @@ const tir_op_desc tir_op_broadcast_to = {
     .vjp = broadcast_vjp,
 };
 
+// A dim of −1 keeps what x has there, also a size that follows a symbol.
 tir_value tir_broadcast_to(tir_tape *tape, tir_value x, const int64_t *dims,
                            int rank) {
   tir_attrs_dims attrs;
@@ -363,7 +385,8 @@ tir_value tir_broadcast_to(tir_tape *tape, tir_value x, const int64_t *dims,
 
 // --- broadcast_like --------------------------------------------------------
 
-// The operand must fit into the other's shape, not only beside it.
+// The operand must fit into the other's shape, not only beside it. The result
+// has like's symbols, not only its sizes.
 static tir_status broadcast_like_infer(const tir_ir_infer_query *q) {
   tir_ir_type whole = {0};
   if (!tir_ir_broadcast(&q->in[0], &q->in[1], &whole) ||
@@ -378,6 +401,7 @@ static tir_status broadcast_like_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// What a rule uses where broadcast_to would need dims as numbers.
 const tir_op_desc tir_op_broadcast_like = {
     .name = "broadcast_like",
     .family = "movement",

@@ -134,7 +134,8 @@ const tir_op_desc tir_op_normalize = {
     .needs = {{.out = 1 << 0 | 1 << 2}, {.out = 1 << 0 | 1 << 2}},
 };
 
-// epsilon is an operand, so that changing it recompiles nothing.
+// epsilon is an operand, so that changing it recompiles nothing. No axes means
+// all of them, as in reductions.
 static tir_value record_normalize(tir_tape *tape, tir_op op, tir_value x,
                                   const int *axes, int n_axes, double epsilon) {
   const char *name = tir_ir_op_desc(op)->name;
@@ -152,6 +153,8 @@ static tir_value record_normalize(tir_tape *tape, tir_op op, tir_value x,
   return tir_ir_record(tape, op, in, 2, &attrs);
 }
 
+// Results 0 to 3 are y, mean, r and variance; what is not asked for gets no
+// handle.
 tir_value tir_normalize(tir_tape *tape, tir_value x, const int *axes,
                         int n_axes, double epsilon, tir_value *out_mean,
                         tir_value *out_variance) {
@@ -168,6 +171,8 @@ tir_value tir_normalize(tir_tape *tape, tir_value x, const int *axes,
 
 // --- rms_normalize ---------------------------------------------------------
 
+// Without centring r = 1 / sqrt(mean(x²) + epsilon) and y = x * r; the rules
+// through y and r are the same, less the mean of g.
 static void rms_normalize_vjp(const tir_ir_vjp *q) {
   const tir_value *g = q->out_grad;
   const tir_value r = q->out[1];

@@ -1,4 +1,7 @@
 // Other numbers around the elements, or in place of some: pad, tril, triu.
+//
+// Padding copies elements, so it takes any dtype; the value is an operand,
+// since numbers that change must not change the graph.
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -20,7 +23,8 @@ static const tir_ir_attr pad_attrs[] = {
      .required = true},
 };
 
-// Trailing axes may be left out; they are not padded.
+// Trailing axes may be left out; they are not padded. Lists from a file may
+// have any length up to the highest rank.
 static tir_status check_pad(const tir_ir_infer_query *q) {
   const tir_attrs_pad *attrs = q->attrs;
   const int64_t n = attrs->before.n;
@@ -37,6 +41,7 @@ static tir_status check_pad(const tir_ir_infer_query *q) {
   return tir_ir_check_scalar(q, 1, q->in[0].dtype);
 }
 
+// An axis that is padded has a computed size, which follows no symbol.
 static tir_status pad_infer(const tir_ir_infer_query *q) {
   const tir_attrs_pad *attrs = q->attrs;
   tir_ir_type *out = &q->out[0];
@@ -61,7 +66,8 @@ static tir_status pad_infer(const tir_ir_infer_query *q) {
 }
 
 // dx is the part of g where x was put. It ends so far from the end, whatever
-// the size; 0 from the end is the end itself.
+// the size; 0 from the end is the end itself. The slice has fixed sizes where x
+// may have symbols: grad_reduce gives it x's type.
 static tir_value pad_inner_grad(const tir_ir_vjp *q) {
   const tir_attrs_pad *attrs = q->attrs;
   tir_attrs_slice slice = {.starts = attrs->before,
@@ -74,7 +80,7 @@ static tir_value pad_inner_grad(const tir_ir_vjp *q) {
 }
 
 // The value takes the sum of g around x: where zeros padded with ones are not
-// zero.
+// zero. Made from shapes alone: the data of x plays no part.
 static tir_value pad_value_grad(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   const tir_value g = q->out_grad[0], zero = tir_ir_zero(t, g);
@@ -90,6 +96,7 @@ static void pad_vjp(const tir_ir_vjp *q) {
   if (q->wants[1]) q->in_grad[1] = pad_value_grad(q);
 }
 
+// No `needs`: the rule reads shapes and g alone.
 const tir_op_desc tir_op_pad = {
     .name = "pad",
     .family = "movement",
@@ -126,6 +133,7 @@ static const tir_ir_attr triangle_attrs[] = {
      .offset = offsetof(tir_attrs_triangle, diagonal)},
 };
 
+// Any diagonal is allowed; beyond the matrix it takes all or nothing.
 static tir_status triangle_infer(const tir_ir_infer_query *q) {
   char text[TIR_OPERAND_TEXT_MAX];
   if (q->in[0].rank < 2)
@@ -135,12 +143,14 @@ static tir_status triangle_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
-// A triangle of zeros and ones times x: its own gradient.
+// A triangle of zeros and ones times x: its own gradient. dx = tril(g) with the
+// same diagonal.
 static void tril_vjp(const tir_ir_vjp *q) {
   q->in_grad[0] =
       tir_ir_record(q->tape, TIR_OP_TRIL, &q->out_grad[0], 1, q->attrs);
 }
 
+// In place it only writes zeros.
 const tir_op_desc tir_op_tril = {
     .name = "tril",
     .family = "movement",
@@ -162,6 +172,7 @@ tir_value tir_tril(tir_tape *tape, tir_value x, int64_t diagonal) {
   return tir_ir_record(tape, TIR_OP_TRIL, &x, 1, &attrs);
 }
 
+// dx = triu(g).
 static void triu_vjp(const tir_ir_vjp *q) {
   q->in_grad[0] =
       tir_ir_record(q->tape, TIR_OP_TRIU, &q->out_grad[0], 1, q->attrs);

@@ -20,6 +20,8 @@ static const tir_ir_attr random_attrs[] = {
 };
 
 // State and stream are operands: a graph says itself which numbers it draws.
+// Seed and step are one operand, because a captured graph advances them with
+// one assign.
 static tir_status check_state(const tir_ir_infer_query *q) {
   const tir_ir_type *state = &q->in[0];
   char text[TIR_OPERAND_TEXT_MAX];
@@ -54,6 +56,8 @@ static tir_status infer_random(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// No gradient flows into the numbers: state, stream and the shape of `like` are
+// no floats to differentiate by.
 const tir_op_desc tir_op_random_uniform = {
     .name = "random_uniform",
     .family = "random",
@@ -88,8 +92,9 @@ const tir_op_desc tir_op_random_normal = {
     .vjp = tir_ir_vjp_zero,
 };
 
-// offset + scale * numbers of `op`. The standard distribution itself (0, 1)
-// is taken as it is.
+// offset + scale * numbers of `op`. The standard distribution itself (0, 1) is
+// taken as it is. Scale and offset are operands of ordinary ops, so another
+// range draws the same numbers and compiles nothing anew.
 static tir_value draw(tir_tape *tape, const char *name, tir_op op,
                       const tir_ir_type *type, double offset, double scale) {
   if (!tape || !tir_ir_ready(tape)) return tir_ir_refused(tape, name);
@@ -102,6 +107,7 @@ static tir_value draw(tir_tape *tape, const char *name, tir_op op,
   return tir_add_scalar(tape, tir_mul_scalar(tape, x, scale), offset);
 }
 
+// low + u·(high − low) with u in [0, 1).
 tir_value tir_uniform(tir_tape *tape, tir_dtype dtype, const int64_t *dims,
                       int rank, double low, double high) {
   tir_ir_type type;
@@ -117,13 +123,19 @@ tir_value tir_uniform(tir_tape *tape, tir_dtype dtype, const int64_t *dims,
   return draw(tape, "uniform", TIR_OP_RANDOM_UNIFORM, &type, low, high - low);
 }
 
-// A deviation of 0 is allowed and gives the mean.
+// A deviation of 0 is allowed and gives the mean. mean + deviation·z with z of
+// the standard distribution.
 tir_value tir_normal(tir_tape *tape, tir_dtype dtype, const int64_t *dims,
                      int rank, double mean, double standard_deviation) {
   tir_ir_type type;
   if (!tir_ir_type_arg(tape, "normal", dtype, dims, rank, &type))
     return tir_ir_refused(tape, "normal");
-  if (!(standard_deviation >= 0))
+  if (!isfinite(mean) || !isfinite(standard_deviation))
+    return tir_ir_keep_error(
+        tape, "normal", TIR_ERR_ARGUMENT,
+        "mean %g and standard deviation %g are not both finite", mean,
+        standard_deviation);
+  if (standard_deviation < 0)
     return tir_ir_keep_error(tape, "normal", TIR_ERR_ARGUMENT,
                              "standard deviation is %g, expected 0 or more",
                              standard_deviation);
@@ -132,7 +144,8 @@ tir_value tir_normal(tir_tape *tape, tir_dtype dtype, const int64_t *dims,
 }
 
 // where(u >= p, x / (1 - p), 0): a dropped element is an exact 0, whatever it
-// held.
+// held. P(u ≥ p) = 1 − p, so dividing by it keeps the mean. Outside training it
+// is x itself, without a node.
 tir_value tir_dropout(tir_tape *tape, tir_value x, double p) {
   if (!tir_ir_usable(tape, x, "dropout", "x"))
     return tir_ir_refused(tape, "dropout");

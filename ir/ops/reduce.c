@@ -31,6 +31,7 @@ const tir_ir_attr tir_ir_along_attrs[2] = {
      .offset = offsetof(tir_attrs_argmax, keep_dims)},
 };
 
+// Axes that stay keep size and symbol, in their order.
 void tir_ir_reduced_type(const tir_ir_infer_query *q,
                          const bool reduced[TIR_MAX_RANK], bool keep_dims) {
   const tir_ir_type *x = &q->in[0];
@@ -55,6 +56,8 @@ tir_status tir_ir_infer_reduce(const tir_ir_infer_query *q,
   return TIR_OK;
 }
 
+// Axes of the attribute are counted in the operand, which is what expand_dims
+// wants.
 tir_value tir_ir_with_axes(const tir_ir_vjp *q, tir_value v) {
   const tir_attrs_reduce *attrs = q->attrs;
   if (attrs->keep_dims || attrs->axes.n == 0) return v;
@@ -68,6 +71,7 @@ tir_value tir_ir_reduce_again(const tir_ir_vjp *q, tir_op op, tir_value v) {
   return tir_ir_record(q->tape, op, &v, 1, &attrs);
 }
 
+// Axes become non-negative here, so that equal calls have equal attributes.
 tir_value tir_ir_record_reduce(tir_tape *tape, tir_op op, tir_value x,
                                const int *axes, int n_axes, bool keep_dims) {
   const char *name = tir_ir_op_desc(op)->name;
@@ -117,6 +121,7 @@ tir_value tir_sum(tir_tape *tape, tir_value x, const int *axes, int n_axes,
 
 // --- reduce_mean -----------------------------------------------------------
 
+// The mean of integers is rarely one: they are cast first.
 static tir_status reduce_mean_infer(const tir_ir_infer_query *q) {
   bool reduced[TIR_MAX_RANK];
   TIR_TRY(tir_ir_check_float(q, 0));
@@ -211,6 +216,8 @@ tir_value tir_prod(tir_tape *tape, tir_value x, const int *axes, int n_axes,
 
 // --- norm ------------------------------------------------------------------
 
+// The result is as large as x and no square of it: kernels scale where squares
+// would overflow.
 static tir_status norm_infer(const tir_ir_infer_query *q) {
   bool reduced[TIR_MAX_RANK];
   TIR_TRY(tir_ir_check_float(q, 0));
@@ -218,7 +225,7 @@ static tir_status norm_infer(const tir_ir_infer_query *q) {
 }
 
 // dx = g * x / y. At y = 0 the divisor is infinity, which gives 0 and keeps
-// higher derivatives finite.
+// higher derivatives finite. With y = sqrt(Σx²) the slope is x / y.
 static void norm_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   const tir_value y = tir_ir_with_axes(q, q->out[0]);
@@ -266,6 +273,7 @@ static tir_status reduce_to_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// A sum backward is a broadcast: the reverse of the rule of broadcast_like.
 static void reduce_to_vjp(const tir_ir_vjp *q) {
   q->in_grad[0] = tir_broadcast_like(q->tape, q->out_grad[0], q->in[0]);
 }

@@ -8,7 +8,8 @@
 
 void tir_ir_vjp_zero(const tir_ir_vjp *q) { (void)q; }
 
-// Equal dims with equal symbols: equal at every size of the symbols.
+// Equal dims with equal symbols: equal at every size of the symbols. Sizes
+// alone would not do: 4 and batch = 4 are equal now and may differ later.
 static bool same_dims(tir_tape *tape, tir_value x, tir_value y) {
   tir_ir_type a, b;
   tir_ir_value_type(tape, x, &a);
@@ -19,9 +20,22 @@ static bool same_dims(tir_tape *tape, tir_value x, tir_value y) {
   return true;
 }
 
+tir_dtype tir_ir_sum_dtype(tir_tape *tape, tir_value g) {
+  const tir_dtype dtype = tir_value_dtype(tape, g);
+  const bool is_half = dtype == TIR_DTYPE_F16 || dtype == TIR_DTYPE_BF16;
+  return is_half ? TIR_DTYPE_F32 : dtype;
+}
+
+tir_value tir_ir_as(tir_tape *tape, tir_value x, tir_dtype dtype) {
+  return tir_value_dtype(tape, x) == dtype ? x : tir_cast(tape, x, dtype);
+}
+
 // Most gradients fit already, and then no node is made.
 tir_value tir_ir_grad_reduce(tir_tape *tape, tir_value g, tir_value like) {
-  return same_dims(tape, g, like) ? g : tir_reduce_to(tape, g, like);
+  if (same_dims(tape, g, like)) return g;
+  const tir_value wide = tir_ir_as(tape, g, tir_ir_sum_dtype(tape, g));
+  return tir_ir_as(tape, tir_reduce_to(tape, wide, like),
+                   tir_value_dtype(tape, g));
 }
 
 tir_value tir_ir_grad_reshape(tir_tape *tape, tir_value g, tir_value like) {
@@ -42,6 +56,8 @@ tir_value tir_ir_refused(tir_tape *tape, const char *op) {
   return tir_ir_keep_error(tape, op, TIR_ERR_STATE, "an operand is invalid");
 }
 
+// The operand's name in the descriptor is not known here: the builder puts its
+// own in front.
 const char *tir_ir_value_text(tir_tape *tape, tir_value x,
                               char buffer[TIR_OPERAND_TEXT_MAX]) {
   const tir_ir_value id = tir_ir_peek(tape, x);
@@ -55,6 +71,7 @@ const char *tir_ir_value_text(tir_tape *tape, tir_value x,
   return buffer;
 }
 
+// Floats take every number, rounded; a bool takes all but 0 as true.
 bool tir_ir_is_element(tir_tape *tape, const char *op, tir_dtype dtype,
                        double value) {
   if (!tir_ir_dtype_is_integer(dtype)) return true;
@@ -89,7 +106,8 @@ int64_t tir_ir_axis_attr(tir_tape *tape, tir_value x, int axis) {
   return tir_ir_axis(axis, type.rank, &normal) ? normal : axis;
 }
 
-// A list argument of a builder: not too long, and there at all.
+// A list argument of a builder: not too long, and there at all. The list is
+// read only after this.
 static bool list_is_usable(tir_tape *tape, const char *op, const char *name,
                            const void *list, int n) {
   if (n < 0 || n > TIR_MAX_RANK) {

@@ -13,6 +13,13 @@
 // in jumps: every gradient is an exact zero.
 void tir_ir_vjp_zero(const tir_ir_vjp *q);
 
+// What sums of gradients are made in: halves are for storage only, so theirs
+// are f32; else the dtype of `g`.
+tir_dtype tir_ir_sum_dtype(tir_tape *tape, tir_value g);
+
+// `x` itself when it has that dtype.
+tir_value tir_ir_as(tir_tape *tape, tir_value x, tir_dtype dtype);
+
 // `g` summed to the shape of `like` (undoing a broadcast) / brought to it
 // without changing the order of elements. `g` itself when it has that shape,
 // symbols included.

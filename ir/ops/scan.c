@@ -1,4 +1,7 @@
 // Running results along an axis.
+//
+// The sums are made in the order of the axis, from one end or the other;
+// `exclusive` leaves each element out of its own sum, so that the first is 0.
 
 #include <stddef.h>
 
@@ -30,7 +33,9 @@ static tir_status cumsum_infer(const tir_ir_infer_query *q) {
 }
 
 // An element is in the sums on one side of it, so its gradient is the running
-// sum of theirs from the other side.
+// sum of theirs from the other side. With y_i = Σ x_j over j ≤ i the gradient
+// is dx_j = Σ g_i over i ≥ j. Whether an element counts itself is the same both
+// ways.
 static void cumsum_vjp(const tir_ir_vjp *q) {
   tir_attrs_scan attrs = *(const tir_attrs_scan *)q->attrs;
   attrs.reverse = !attrs.reverse;

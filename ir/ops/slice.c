@@ -1,5 +1,8 @@
 // Joining and cutting along axes, each with the op that undoes it for its
 // gradient: concat and concat_part, slice and unslice.
+//
+// A part of an axis has a computed size and so loses its symbol; only the whole
+// axis keeps it. Steps are positive: flip reverses.
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -27,6 +30,8 @@ static tir_status joined_type(const tir_ir_infer_query *q, size_t first,
   *out = q->in[first];
   for (size_t i = first + 1; i < q->n_in; i++) {
     const tir_ir_type *x = &q->in[i];
+    // Symbols of the other axes are gathered from all operands: a name that any
+    // of them knows is right for all.
     bool fits = x->rank == out->rank;
     for (int d = 0; fits && d < out->rank; d++) {
       if (d == axis) continue;
@@ -46,6 +51,7 @@ static tir_status joined_type(const tir_ir_infer_query *q, size_t first,
   return TIR_OK;
 }
 
+// One operand is allowed and is its own result.
 static tir_status concat_infer(const tir_ir_infer_query *q) {
   const tir_attrs_axis *attrs = q->attrs;
   int axis = 0;
@@ -55,7 +61,8 @@ static tir_status concat_infer(const tir_ir_infer_query *q) {
   return joined_type(q, 0, axis, &q->out[0]);
 }
 
-// Records an op of `first` (unless invalid) and then `n` more operands.
+// Records an op of `first` (unless invalid) and then `n` more operands. The
+// list is needed for this call alone.
 static tir_value record_many(tir_tape *tape, tir_op op, tir_value first,
                              const tir_value *more, size_t n,
                              const void *attrs) {
@@ -72,6 +79,8 @@ static tir_value record_many(tir_tape *tape, tir_op op, tir_value first,
   return out;
 }
 
+// Each operand takes its piece of g. concat_part finds the place from the
+// shapes of all parts, so the rule holds at every size.
 static void concat_vjp(const tir_ir_vjp *q) {
   const tir_attrs_axis *attrs = q->attrs;
   for (size_t i = 0; i < q->n_in; i++) {
@@ -126,6 +135,7 @@ static const tir_ir_attr concat_part_attrs[] = {
      .required = true},
 };
 
+// The parts must join to the whole, or an offset could leave it.
 static tir_status concat_part_infer(const tir_ir_infer_query *q) {
   const tir_attrs_concat_part *attrs = q->attrs;
   const int64_t n_parts = (int64_t)q->n_in - 1;
@@ -148,6 +158,7 @@ static tir_status concat_part_infer(const tir_ir_infer_query *q) {
     return tir_ir_fail(
         q, TIR_ERR_SHAPE, "the parts join to %s, not to the shape of %s",
         tir_ir_shape_text(&whole, b), tir_ir_operand_text(q, 0, a));
+  // The part's own type, symbols and all, in the dtype of what is cut.
   q->out[0] = q->in[1 + attrs->index];
   q->out[0].dtype = q->in[0].dtype;
   return TIR_OK;
@@ -164,6 +175,7 @@ static void concat_part_vjp(const tir_ir_vjp *q) {
                       "out of memory for %zu operands", n);
     return;
   }
+  // Zeros by broadcasting, so that the other parts may follow their symbols.
   const tir_value zero = tir_ir_zero(t, q->out_grad[0]);
   for (size_t i = 0; i < n; i++)
     parts[i] = i == (size_t)attrs->index
@@ -208,6 +220,7 @@ static const tir_ir_attr slice_attrs[] = {
      .offset = offsetof(tir_attrs_slice, steps)},
 };
 
+// What is left out at the end of the lists are whole axes.
 static tir_status check_slice(const tir_ir_infer_query *q, size_t operand) {
   const tir_attrs_slice *attrs = q->attrs;
   const int64_t n = attrs->starts.n;
@@ -237,7 +250,9 @@ static int64_t clamp(int64_t bound, int64_t dim) {
   return bound > dim ? dim : bound;
 }
 
-// `x` sliced; the attributes are checked.
+// `x` sliced; the attributes are checked. Elements start, start + step, … below
+// stop: (stop − start − 1) / step + 1 of them, and none if stop is not behind
+// start.
 static void sliced_type(const tir_attrs_slice *attrs, const tir_ir_type *x,
                         tir_ir_type *out) {
   *out = *x;
@@ -259,6 +274,8 @@ static tir_status slice_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// dx = zeros of x's shape with g where the slice was; the shape comes from x as
+// an operand, of which no data is read.
 static void slice_vjp(const tir_ir_vjp *q) {
   const tir_value in[] = {q->out_grad[0], q->in[0]};
   q->in_grad[0] = tir_ir_record(q->tape, TIR_OP_UNSLICE, in, 2, q->attrs);
@@ -280,6 +297,7 @@ const tir_op_desc tir_op_slice = {
     .vjp = slice_vjp,
 };
 
+// NULL for steps means 1 everywhere.
 tir_value tir_slice(tir_tape *tape, tir_value x, const int64_t *starts,
                     const int64_t *stops, const int64_t *steps, int n) {
   tir_attrs_slice attrs;
@@ -293,6 +311,8 @@ tir_value tir_slice(tir_tape *tape, tir_value x, const int64_t *starts,
 
 // --- unslice ---------------------------------------------------------------
 
+// The operand must be what the slice of `like` would be, or elements would have
+// no place.
 static tir_status unslice_infer(const tir_ir_infer_query *q) {
   TIR_TRY(check_slice(q, 1));
   tir_ir_type part;
@@ -309,12 +329,15 @@ static tir_status unslice_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// dpart = the same slice of g. Its sizes are numbers; grad_reduce gives back
+// the part's symbols.
 static void unslice_vjp(const tir_ir_vjp *q) {
   const tir_value g =
       tir_ir_record(q->tape, TIR_OP_SLICE, &q->out_grad[0], 1, q->attrs);
   q->in_grad[0] = tir_ir_grad_reduce(q->tape, g, q->in[0]);
 }
 
+// Only gradient rules make it: there is no public function.
 const tir_op_desc tir_op_unslice = {
     .name = "unslice",
     .family = "movement",

@@ -14,6 +14,7 @@ static const tir_ir_attr axis_attrs[] = {
      .default_i64 = -1},
 };
 
+// The result has x's own type: one axis is worked along, none is lost.
 static tir_status infer_along_axis(const tir_ir_infer_query *q) {
   const tir_attrs_axis *attrs = q->attrs;
   int axis = 0;
@@ -36,7 +37,8 @@ static tir_value sum_along(tir_tape *tape, tir_value x, int64_t axis) {
   return tir_ir_record(tape, TIR_OP_REDUCE_SUM, &x, 1, &attrs);
 }
 
-// y * (g - sum(g * y)), the rule of softmax.
+// y * (g - sum(g * y)), the rule of softmax. The factor y · Σ g·y takes the
+// part of g out that would move all logits alike.
 static tir_value through_softmax(tir_tape *tape, tir_value y, tir_value g,
                                  int64_t axis) {
   const tir_value sum = sum_along(tape, tir_mul(tape, g, y), axis);
@@ -73,7 +75,7 @@ tir_value tir_softmax(tir_tape *tape, tir_value x, int axis) {
 
 // --- log_softmax -----------------------------------------------------------
 
-// dx = g - exp(y) * sum(g).
+// dx = g - exp(y) * sum(g). exp(y) is the softmax itself, so x is not needed.
 static void log_softmax_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   const tir_attrs_axis *attrs = q->attrs;
@@ -104,6 +106,7 @@ tir_value tir_log_softmax(tir_tape *tape, tir_value x, int axis) {
 
 // --- logsumexp -------------------------------------------------------------
 
+// One axis only; the builder goes over several one by one.
 static tir_status logsumexp_infer(const tir_ir_infer_query *q) {
   const tir_attrs_argmax *attrs = q->attrs;
   bool reduced[TIR_MAX_RANK] = {false};
@@ -163,6 +166,12 @@ tir_value tir_logsumexp(tir_tape *tape, tir_value x, const int *axes,
   tir_ir_value_type(tape, x, &type);
   if (!tir_ir_axes_attr(tape, op, "axes", type.rank, axes, n_axes, &list))
     return tir_ir_refused(tape, op);
+  // A scalar has no axis, so no node that would check it.
+  char text[TIR_OPERAND_TEXT_MAX];
+  if (type.rank == 0 && !tir_ir_dtype_is_compute_float(type.dtype))
+    return tir_ir_keep_error(tape, op, TIR_ERR_DTYPE,
+                             "wrong dtype: x %s, expected f32 or f64",
+                             tir_ir_value_text(tape, x, text));
   for (int i = 0; i < n_axes; i++) {
     const int64_t axis = list.v[i];
     const bool fits = axis >= 0 && axis < type.rank;
@@ -184,6 +193,7 @@ tir_value tir_logsumexp(tir_tape *tape, tir_value x, const int *axes,
 
 // --- cross_entropy ---------------------------------------------------------
 
+// The classes stand along the last axis; each row before it has one target.
 static tir_status cross_entropy_infer(const tir_ir_infer_query *q) {
   const tir_ir_type *logits = &q->in[0], *target = &q->in[1];
   char a[TIR_OPERAND_TEXT_MAX], b[TIR_OPERAND_TEXT_MAX];
@@ -198,6 +208,7 @@ static tir_status cross_entropy_infer(const tir_ir_infer_query *q) {
     return tir_ir_fail(
         q, TIR_ERR_SHAPE, "%s does not name a class for each row of %s",
         tir_ir_operand_text(q, 1, b), tir_ir_operand_text(q, 0, a));
+  // Result 1 is the softmax, from which the gradient is written.
   q->out[1] = *logits;
   q->out[0] = rows;
   q->out[0].dims[rows.rank] = 0;
@@ -206,7 +217,8 @@ static tir_status cross_entropy_infer(const tir_ir_infer_query *q) {
 }
 
 // From the losses: (p - onehot(target)) * g, with g along the classes. The
-// depth of the one-hot is an attribute, hence the fixed number of classes.
+// depth of the one-hot is an attribute, hence the fixed number of classes. p =
+// softmax(logits) is result 1, so logits are not read.
 static tir_value loss_grad(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   tir_ir_type type;
@@ -224,6 +236,7 @@ static tir_value loss_grad(const tir_ir_vjp *q) {
   return tir_ir_grad_reduce(t, dx, q->in[0]);
 }
 
+// Either result may have a gradient; they add up.
 static void cross_entropy_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   if (!q->wants[0]) return;
@@ -253,6 +266,7 @@ const tir_op_desc tir_op_cross_entropy = {
     .needs = {{.in = 1 << 1, .out = 1 << 1}},
 };
 
+// The mean over all rows; the softmax stays inside.
 tir_value tir_cross_entropy(tir_tape *tape, tir_value logits,
                             tir_value target) {
   const tir_value in[] = {logits, target};
@@ -263,7 +277,8 @@ tir_value tir_cross_entropy(tir_tape *tape, tir_value logits,
 // --- mse, bce_with_logits ---------------------------------------------------
 
 // Shapes must agree: [n] against [n, 1] would broadcast to [n, n], which is
-// never what a loss wants.
+// never what a loss wants. `names` are the operands' names in the public
+// function.
 static bool check_loss(tir_tape *tape, const char *op, const char *names[2],
                        tir_value a, tir_value b) {
   if (!tir_ir_usable(tape, a, op, names[0]) ||
@@ -285,6 +300,7 @@ static bool check_loss(tir_tape *tape, const char *op, const char *names[2],
   return false;
 }
 
+// mean((a − b)²).
 tir_value tir_mse(tir_tape *tape, tir_value a, tir_value b) {
   const char *names[] = {"a", "b"};
   if (!check_loss(tape, "mse", names, a, b)) return tir_ir_refused(tape, "mse");

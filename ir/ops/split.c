@@ -1,5 +1,8 @@
 // Rearranging whole axes: flip; and stack and split, which are made of concat
 // and slice.
+//
+// stack and split check their operands themselves: a message of concat or slice
+// would speak of operands the caller has not given.
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -17,6 +20,7 @@ static const tir_ir_attr flip_attrs[] = {
      .offset = offsetof(tir_attrs_axes, axes)},
 };
 
+// No axes means all of them, as in reductions.
 static tir_status flip_infer(const tir_ir_infer_query *q) {
   const tir_attrs_axes *attrs = q->attrs;
   bool has[TIR_MAX_RANK];
@@ -25,6 +29,7 @@ static tir_status flip_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// dx = flip(g): it is its own inverse.
 static void flip_vjp(const tir_ir_vjp *q) {
   q->in_grad[0] =
       tir_ir_record(q->tape, TIR_OP_FLIP, &q->out_grad[0], 1, q->attrs);
@@ -81,6 +86,7 @@ static bool check_stack(tir_tape *tape, const tir_value *values,
   return true;
 }
 
+// Each value gets a new axis of size 1 and is joined along it.
 tir_value tir_stack(tir_tape *tape, const tir_value *values, size_t n_values,
                     int axis) {
   const char *op = "stack";
@@ -108,7 +114,8 @@ tir_value tir_stack(tir_tape *tape, const tir_value *values, size_t n_values,
 // --- split -----------------------------------------------------------------
 
 // Sizes that are not negative and add up to the axis's, so that nothing is
-// lost; one may be -1 for the rest.
+// lost; one may be -1 for the rest. The sum is checked for overflow on the way;
+// −1 counts as 0 elements at least.
 static bool check_split(tir_tape *tape, tir_value x, const int64_t *sizes,
                         size_t n_parts, int64_t dim) {
   const char *op = "split";
@@ -146,6 +153,7 @@ static void cut_parts(tir_tape *tape, tir_value x, const int64_t *sizes,
   bool is_behind = false;
   for (size_t i = 0; i < n_parts; i++)
     if (is_behind)
+      // The sizes behind the free part, which all are 0 or more.
       from_end += sizes[i];
     else
       is_behind = sizes[i] == -1;
@@ -172,6 +180,7 @@ static void cut_parts(tir_tape *tape, tir_value x, const int64_t *sizes,
   }
 }
 
+// A call that is refused leaves all-zero handles.
 void tir_split(tir_tape *tape, tir_value x, const int64_t *sizes,
                size_t n_parts, int axis, tir_value *out_parts) {
   const char *op = "split";

@@ -1,6 +1,9 @@
 // Structure: what a graph is made of besides computation. Declared values
 // (input, param, constant), the gradient call, state updates and the two ops
 // that stop gradients.
+//
+// These make the frame of a graph. What they hold besides operands (names,
+// tensors, kinds) is looked at by recorder, module and printer.
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -47,6 +50,7 @@ static tir_status param_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// The name of its value is its name in the module.
 const tir_op_desc tir_op_param = {
     .name = "param",
     .family = "structure",
@@ -72,8 +76,8 @@ static const tir_ir_attr constant_attrs[] = {
      .offset = offsetof(tir_attrs_constant, tensor)},
 };
 
-// One element repeated: the bytes above the element must be zero, so that
-// equal constants have equal attributes.
+// One element repeated: the bytes above the element must be zero, so that equal
+// constants have equal attributes. A bool is 0 or 1: kernels rely on it.
 static tir_status check_splat(const tir_ir_infer_query *q, uint64_t bits) {
   const tir_dtype dtype = q->out[0].dtype;
   const size_t size = tir_dtype_size(dtype);
@@ -86,6 +90,7 @@ static tir_status check_splat(const tir_ir_infer_query *q, uint64_t bits) {
                      tir_dtype_name(dtype));
 }
 
+// The number may come from a file: compared before it is an index.
 static tir_status check_tensor(const tir_ir_infer_query *q, int64_t index) {
   const size_t n_tensors = q->graph->tensors.count;
   if ((uint64_t)index > n_tensors)
@@ -113,6 +118,8 @@ static tir_status constant_infer(const tir_ir_infer_query *q) {
                        ", expected 0, or a tensor number and no bits",
                        attrs->tensor, attrs->bits);
   if (attrs->tensor > 0)
+    // The op table asks without a graph; there is no tensor to compare with
+    // then.
     return q->graph ? check_tensor(q, attrs->tensor) : TIR_OK;
   return check_splat(q, attrs->bits);
 }
@@ -143,6 +150,7 @@ static const tir_ir_attr gradient_attrs[] = {
      .offset = offsetof(tir_attrs_gradient, create_graph)},
 };
 
+// `what` says which of the operands it is.
 static tir_status gradient_check_float(const tir_ir_infer_query *q, size_t i,
                                        const char *what) {
   if (tir_ir_dtype_is_float(q->in[i].dtype)) return TIR_OK;
@@ -178,6 +186,7 @@ static tir_status gradient_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// Each result has the type of its variable.
 const tir_op_desc tir_op_gradient = {
     .name = "gradient",
     .family = "structure",
@@ -199,6 +208,7 @@ const tir_op_desc tir_op_gradient = {
 
 // --- assign ----------------------------------------------------------------
 
+// The result is the new version of the target and has its type and dim names.
 static tir_status assign_infer(const tir_ir_infer_query *q) {
   TIR_TRY(tir_ir_check_same_type(q, 0, 1));
   q->out[0] = q->in[0];
@@ -225,7 +235,8 @@ const tir_op_desc tir_op_assign = {
     .vjp = assign_vjp,
 };
 
-// May the target be replaced? If not, an error is kept.
+// May the target be replaced? If not, an error is kept. A history may still
+// read the old version, which the assign would overwrite.
 static bool is_assignable(tir_tape *tape, const char *op, tir_value target) {
   if (!tir_ir_value_valid(tir_ir_use(tape, target, op, "target"))) return false;
   if (!tape->mode.recording || !tir_ir_in_history(tape, target)) return true;
@@ -237,6 +248,8 @@ static bool is_assignable(tir_tape *tape, const char *op, tir_value target) {
   return false;
 }
 
+// The target's handle means the new version from here on; `assigned` tells the
+// tape which value it replaced.
 static tir_value replace(tir_tape *tape, tir_value target, tir_value value) {
   const tir_ir_value old = tir_ir_peek(tape, target);
   // Nothing may fail once the node is there: a pending assign will run.
@@ -269,6 +282,7 @@ tir_value tir_assign_slice(tir_tape *tape, tir_value target, tir_value value,
 
 // --- stop_gradient and cut -------------------------------------------------
 
+// Any dtype: data passes as it is.
 static tir_status infer_view(const tir_ir_infer_query *q) {
   q->out[0] = q->in[0];
   return TIR_OK;

@@ -1,5 +1,9 @@
-// Ops of one operand, element by element. Gradients are written from the
-// output where that is possible, so that the operand need not be kept.
+// Ops of one operand, element by element. Gradients are written from the output
+// where that is possible, so that the operand need not be kept.
+//
+// Where a formula is 0 · ∞ or 0 / 0 at a point, a mask or another divisor
+// stands in so that the gradient there is a number. The constants are the
+// nearest doubles.
 
 #include <math.h>
 
@@ -8,6 +12,7 @@
 
 // --- neg -------------------------------------------------------------------
 
+// dx = -g.
 static void neg_vjp(const tir_ir_vjp *q) {
   q->in_grad[0] = tir_neg(q->tape, q->out_grad[0]);
 }
@@ -255,7 +260,7 @@ tir_value tir_relu(tir_tape *tape, tir_value x) {
 
 // --- rsqrt ------------------------------------------------------------------
 
-// dx = -g/2 * y^3.
+// dx = -g/2 * y^3. From y alone: x^(-3/2) = y^3.
 static void rsqrt_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   const tir_value y = q->out[0];
@@ -283,7 +288,7 @@ tir_value tir_rsqrt(tir_tape *tape, tir_value x) {
 
 // --- expm1 ------------------------------------------------------------------
 
-// dx = g * (y + 1).
+// dx = g * (y + 1). The slope exp(x) is y + 1.
 static void expm1_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   const tir_value slope = tir_add_scalar(t, q->out[0], 1.0);
@@ -310,7 +315,7 @@ tir_value tir_expm1(tir_tape *tape, tir_value x) {
 
 // --- log1p ------------------------------------------------------------------
 
-// dx = g / (1 + x).
+// dx = g / (1 + x). At x = -1 it is infinite, as the slope is.
 static void log1p_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   q->in_grad[0] = tir_div(t, q->out_grad[0], tir_add_scalar(t, q->in[0], 1.0));
@@ -336,7 +341,8 @@ tir_value tir_log1p(tir_tape *tape, tir_value x) {
 
 // --- erf --------------------------------------------------------------------
 
-// dx = g * 2/sqrt(pi) * exp(-x^2).
+// dx = g * 2/sqrt(pi) * exp(-x^2). Far out the square overflows to infinity and
+// the exponential is 0, as it should be.
 static void erf_vjp(const tir_ir_vjp *q) {
   tir_tape *t = q->tape;
   const tir_value bell = tir_exp(t, tir_neg(t, tir_square(t, q->in[0])));

@@ -5,6 +5,9 @@
 // anything is computed, so that update_slice may write into a state in place
 // behind the commit point. By themselves the two take the nearest start that
 // is in range, so that no file can make them leave their memory.
+//
+// The operand that gives a size is looked at for its shape alone. So a rule can
+// ask for the window of a value whose size follows a symbol.
 
 #include "ir/ops/window.h"
 
@@ -31,6 +34,8 @@ static const tir_ir_attr axis_attrs[] = {
 };
 
 // Operand `part` fits into operand 0 along `axis` and has its other sizes.
+// Sizes must agree along the other axes; broadcasting would write elements
+// twice.
 static tir_status check_part(const tir_ir_infer_query *q, size_t part,
                              int axis) {
   const tir_ir_type *whole = &q->in[0], *x = &q->in[part];
@@ -45,7 +50,9 @@ static tir_status check_part(const tir_ir_infer_query *q, size_t part,
                      tir_ir_operand_text(q, 0, a), axis);
 }
 
-// One start for everything, or one for each index of the leading axes.
+// One start for everything, or one for each index of the leading axes. The
+// leading axes are those before `axis`; one start each makes a batch of
+// windows.
 static tir_status check_start(const tir_ir_infer_query *q, size_t start,
                               int axis) {
   const tir_ir_type *whole = &q->in[0], *x = &q->in[start];
@@ -61,6 +68,7 @@ static tir_status check_start(const tir_ir_infer_query *q, size_t start,
                      tir_ir_operand_text(q, 0, a), axis);
 }
 
+// A window larger than the axis has no place at any start.
 static tir_status check_size(const tir_ir_infer_query *q, size_t whole,
                              int axis, int64_t size) {
   char text[TIR_OPERAND_TEXT_MAX];
@@ -82,6 +90,7 @@ static tir_status check_no_size(const tir_ir_infer_query *q, int64_t size) {
 
 // --- check_range -----------------------------------------------------------
 
+// The size of the window is an attribute, or that of a third operand.
 static tir_status check_range_infer(const tir_ir_infer_query *q) {
   const tir_attrs_window *attrs = q->attrs;
   int axis = 0;
@@ -102,6 +111,7 @@ static tir_status check_range_infer(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
+// It hands its integers on, so that what needs them checked runs behind it.
 const tir_op_desc tir_op_check_range = {
     .name = "check_range",
     .family = "index",
@@ -131,6 +141,7 @@ tir_value tir_ir_check_range(tir_tape *tape, tir_value x, tir_value whole,
 
 // --- slice_at --------------------------------------------------------------
 
+// The axis keeps a symbol only where `like` brings one.
 static tir_status slice_at_infer(const tir_ir_infer_query *q) {
   const tir_attrs_window *attrs = q->attrs;
   int axis = 0;
@@ -195,6 +206,8 @@ static bool is_refused(tir_tape *tape, tir_op op, const tir_value *in,
   return status != TIR_OK;
 }
 
+// A start out of range fails the run. A refused call goes to the recorder all
+// the same, for its message.
 tir_value tir_slice_at(tir_tape *tape, tir_value x, tir_value start, int axis,
                        int64_t size) {
   const tir_attrs_window attrs = {.axis = tir_ir_axis_attr(tape, x, axis),
@@ -207,6 +220,7 @@ tir_value tir_slice_at(tir_tape *tape, tir_value x, tir_value start, int axis,
 
 // --- update_slice ----------------------------------------------------------
 
+// The result is the base with other content: its type, symbols and all.
 static tir_status update_slice_infer(const tir_ir_infer_query *q) {
   const tir_attrs_axis *attrs = q->attrs;
   int axis = 0;
@@ -252,6 +266,7 @@ const tir_op_desc tir_op_update_slice = {
     .needs = {{.in = 1 << 2}, {.in = 1 << 2}},
 };
 
+// Recorded as slice_at is.
 tir_value tir_update_slice(tir_tape *tape, tir_value base, tir_value value,
                            tir_value start, int axis) {
   const tir_attrs_axis attrs = {.axis = tir_ir_axis_attr(tape, base, axis)};

@@ -1,10 +1,14 @@
 // adadelta: v' = rho * v + (1 - rho) * g²,
 // d = g * sqrt(u + epsilon) / sqrt(v' + epsilon),
 // u' = rho * u + (1 - rho) * d², w' = w - lr * d.
+//
+// v holds the mean square of gradients, u that of steps; both start at 0, where
+// epsilon under the roots lets the first step begin.
 
 #include "ir/optim/update.h"
 #include "tapeir/optim.h"
 
+// w, v, u and g of one type, then the three scalars.
 static tir_status adadelta_infer(const tir_ir_infer_query *q) {
   return tir_ir_infer_update(q, 4, 3);
 }

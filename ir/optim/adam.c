@@ -1,12 +1,19 @@
 // adam, adamw: first and second moments of the gradient, corrected for their
 // start at zero. The step number is state, counted once per call. adamw
 // shrinks the weights by themselves, not through the gradient.
+//
+// With step number t, from 1:
+//   m' = beta1 · m + (1 − beta1) · g, v' = beta2 · v + (1 − beta2) · g²
+//   w' = w − lr · (m' / (1 − beta1^t)) / (sqrt(v' / (1 − beta2^t)) + epsilon)
+// adamw takes lr · decay · w away as well. The step number is an operand, so
+// that no run compiles anything anew.
 
 #include "ir/ops/checks.h"
 #include "ir/ops/rules.h"
 #include "ir/optim/update.h"
 #include "tapeir/optim.h"
 
+// Four tensors, four scalars of their dtype, and the count.
 static tir_status adam_infer(const tir_ir_infer_query *q) {
   TIR_TRY(tir_ir_infer_update(q, 4, 4));
   return tir_ir_check_scalar(q, 8, TIR_DTYPE_I64);
@@ -28,6 +35,7 @@ const tir_op_desc tir_op_adam = {
 void tir_adam(tir_tape *tape, const tir_value *w, const tir_value *m,
               const tir_value *v, size_t n, tir_adam_values values,
               bool keep_grad) {
+  // An all-zero handle would mean "no counter" below.
   if (!tir_ir_usable(tape, values.step, "adam", "step")) return;
   const tir_value scalars[] = {values.lr, values.beta1, values.beta2,
                                values.epsilon};
@@ -47,6 +55,7 @@ void tir_adam(tir_tape *tape, const tir_value *w, const tir_value *m,
   tir_ir_update_all(&update);
 }
 
+// One scalar more: the decay.
 static tir_status adamw_infer(const tir_ir_infer_query *q) {
   TIR_TRY(tir_ir_infer_update(q, 4, 5));
   return tir_ir_check_scalar(q, 9, TIR_DTYPE_I64);

@@ -1,5 +1,9 @@
 // State that follows the variables or their gradients: averages of weights,
 // sums of gradients over several calls, the scale of the loss.
+//
+// All of it is state in the graph, updated by assigns: a program that trains
+// keeps it without the host. Checks come before the first node, assigns after
+// the last, so that a mistake changes nothing.
 
 #include <inttypes.h>
 
@@ -9,7 +13,7 @@
 
 // --- averages --------------------------------------------------------------
 
-// decay·a + (1 − decay)·w
+// decay·a + (1 − decay)·w, in the dtype of the weights, which `decay` has too.
 static tir_value averaged(tir_tape *t, tir_value a, tir_value w,
                           tir_value decay) {
   const tir_value rest = tir_sub(t, tir_ir_scalar_like(t, decay, 1), decay);
@@ -18,6 +22,7 @@ static tir_value averaged(tir_tape *t, tir_value a, tir_value w,
 
 static const char average_name[] = "average_weights";
 
+// The new averages, in a list for tir_ir_assign_all.
 static bool record_averages(tir_tape *t, const tir_value *average,
                             const tir_value *w, size_t n, tir_value decay,
                             tir_ir_assignment *list) {
@@ -30,6 +35,8 @@ static bool record_averages(tir_tape *t, const tir_value *average,
   return tir_ir_ready(t);
 }
 
+// Within a step condition the averages stay where it does not hold, as weights
+// do.
 void tir_average_weights(tir_tape *tape, const tir_value *average,
                          const tir_value *w, size_t n, tir_value decay) {
   const char *const call = average_name;
@@ -57,6 +64,8 @@ void tir_average_weights(tir_tape *tape, const tir_value *average,
 
 // --- sums ------------------------------------------------------------------
 
+// One call of tir_accumulate_grads. `due` is the bool it returns: this call
+// completes a round of `every`.
 typedef struct gather_call {
   tir_tape *tape;
   const tir_value *w, *sums;
@@ -67,7 +76,8 @@ typedef struct gather_call {
 
 static const char gather_name[] = "accumulate_grads";
 
-// Sums and count after this call; where it is the last, zeros.
+// Sums and count after this call; where it is the last, zeros. The gradients
+// become the means of the round; they are of use only where it is due.
 static bool record_sums(const gather_call *c, tir_ir_assignment *list,
                         tir_value *means) {
   tir_tape *t = c->tape;
@@ -108,6 +118,8 @@ static void gather_in_scope(gather_call *c) {
   tir_value *means =
       tir_ir_step_list(t, gather_name, c->n, sizeof *means, &mean_bytes);
   if (means) {
+    // Made outside the scope, since it is handed to the caller. The count is
+    // that of the calls before this one.
     c->due = tir_greater_equal(
         t, c->count, tir_ir_scalar_like(t, c->count, (double)(c->every - 1)));
     tir_scope_begin(t);
@@ -143,6 +155,9 @@ tir_value tir_accumulate_grads(tir_tape *tape, const tir_value *w,
 
 // --- the scale of the loss -------------------------------------------------
 
+// A good step counts up, and after `interval` of them the scale grows and the
+// count starts again; a bad one shrinks the scale. It follows from `good`
+// alone, not from the step condition, which is off for these two assigns.
 static void record_scale(tir_tape *t, tir_value scale, tir_value n_good,
                          tir_value good, double growth, double backoff,
                          int64_t interval) {

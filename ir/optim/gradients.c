@@ -13,6 +13,8 @@ typedef struct grad_fold {
   tir_value (*join)(tir_tape *tape, tir_value a, tir_value b);
 } grad_fold;
 
+// One call of a tool: `rule` makes the new gradient of w from the old one, and
+// may read the scalar `operand` and what the fold made.
 typedef struct grad_change {
   tir_tape *tape;
   const char *call;
@@ -26,6 +28,7 @@ typedef struct grad_change {
   tir_value folded;         // either
 } grad_change;
 
+// n is 1 or more.
 static tir_value fold(tir_tape *t, const grad_fold *f, const tir_value *x,
                       size_t n) {
   tir_value all = f->of(t, x[0]);
@@ -46,6 +49,7 @@ static bool record_changes(grad_change *c, tir_value *list) {
   return tir_ir_ready(t);
 }
 
+// A scope takes in all handles made on the way; what is folded moves out of it.
 static void change_in_scope(grad_change *c, tir_value *list) {
   tir_tape *t = c->tape;
   tir_scope_begin(t);
@@ -58,6 +62,7 @@ static void change_in_scope(grad_change *c, tir_value *list) {
 }
 
 // Returns the folded value, or the invalid value of a call that failed.
+// Recording is off meanwhile: what is done to gradients is not differentiated.
 static tir_value change_grads(grad_change c) {
   tir_tape *t = c.tape;
   if (!t || !tir_ir_ready(t)) return tir_ir_refused(t, c.call);
@@ -81,6 +86,7 @@ static tir_value change_grads(grad_change c) {
 
 // --- decay and clipping ----------------------------------------------------
 
+// g + decay · w, the gradient of a penalty decay / 2 · |w|².
 static tir_value decayed(const grad_change *c, tir_value w, tir_value g) {
   return tir_add(c->tape, g, tir_mul(c->tape, c->operand, w));
 }
@@ -120,10 +126,13 @@ static tir_value norm_of(tir_tape *t, tir_value g) {
   return tir_norm(t, g, NULL, 0, false);
 }
 
-// The factor is exactly 1 up to the limit.
+// g · (norm <= limit ? 1 : limit / norm): an infinite limit and a norm of 0 are
+// no division. A NaN norm makes all of it NaN.
 static tir_value scaled_down(tir_tape *t, tir_value g, tir_value norm,
                              tir_value limit) {
-  return tir_mul(t, g, tir_div(t, limit, tir_maximum(t, norm, limit)));
+  const tir_value is_within = tir_less_equal(t, norm, limit);
+  const tir_value one = tir_scalar(t, tir_value_dtype(t, g), 1);
+  return tir_mul(t, g, tir_where(t, is_within, one, tir_div(t, limit, norm)));
 }
 
 static tir_value clipped(const grad_change *c, tir_value w, tir_value g) {
@@ -150,6 +159,7 @@ static tir_value join_norms(tir_tape *t, tir_value a, tir_value b) {
   return tir_norm(t, tir_concat(t, both, 2, 0), NULL, 0, false);
 }
 
+// One factor for all, so that the direction of the whole gradient stays.
 static tir_value clipped_alike(const grad_change *c, tir_value w, tir_value g) {
   (void)w;
   return scaled_down(c->tape, g, c->folded, c->operand);

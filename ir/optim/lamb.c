@@ -38,6 +38,8 @@ static void lamb_step(const tir_ir_update *u, const tir_value *in,
                             in[6],
                             in[7],
                             in[9]};
+  // A descent from zero at rate -1 leaves the direction itself, and m and v as
+  // results 1 and 2.
   const tir_value step = tir_ir_record(t, TIR_OP_ADAM, adam, 9, NULL);
   const tir_value r = tir_add(t, step, tir_mul(t, decay, w));
   const tir_value rate = tir_mul(t, lr, trust_ratio(t, w, r));

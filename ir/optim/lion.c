@@ -1,9 +1,13 @@
 // lion: w' = w - lr * (sign(beta1 * m + (1 - beta1) * g) + decay * w),
 // m' = beta2 * m + (1 - beta2) * g.
+//
+// But for the decay each element moves by lr, whatever the size of its
+// gradient; only the sign counts.
 
 #include "ir/optim/update.h"
 #include "tapeir/optim.h"
 
+// w, m and g of one type, then the four scalars.
 static tir_status lion_infer(const tir_ir_infer_query *q) {
   return tir_ir_infer_update(q, 3, 4);
 }
@@ -21,6 +25,7 @@ const tir_op_desc tir_op_lion = {
     .no_gradient = TIR_NO_GRADIENT_OF_STEP,
 };
 
+// m is the one state, half of what Adam keeps.
 void tir_lion(tir_tape *tape, const tir_value *w, const tir_value *m, size_t n,
               tir_lion_values values, bool keep_grad) {
   const tir_value scalars[] = {values.lr, values.beta1, values.beta2,

@@ -1,9 +1,14 @@
 // momentum: v' = mu * v + g, w' = w - lr * v'.
 // nesterov: the same v', w' = w - lr * (g + mu * v').
+//
+// v starts at 0 and is a sum of gradients in which older ones fade by mu at
+// each step. Nesterov's form takes the gradient as if the next step of v had
+// been made already.
 
 #include "ir/optim/update.h"
 #include "tapeir/optim.h"
 
+// Three tensors of one type, then lr and mu as scalars of its dtype.
 static tir_status momentum_infer(const tir_ir_infer_query *q) {
   return tir_ir_infer_update(q, 3, 2);
 }
@@ -39,6 +44,7 @@ void tir_momentum(tir_tape *tape, const tir_value *w, const tir_value *v,
   tir_ir_update_all(&update);
 }
 
+// Operands and state are those of momentum; only the step of w differs.
 const tir_op_desc tir_op_nesterov = {
     .name = "nesterov",
     .family = "optim",

@@ -1,9 +1,13 @@
 // rmsprop: v' = alpha * v + (1 - alpha) * g²,
 // w' = w - lr * g / (sqrt(v') + epsilon).
+//
+// v is a running mean of squares, so that steps do not shrink for ever as in
+// adagrad.
 
 #include "ir/optim/update.h"
 #include "tapeir/optim.h"
 
+// w, v and g of one type, then the three scalars.
 static tir_status rmsprop_infer(const tir_ir_infer_query *q) {
   return tir_ir_infer_update(q, 3, 3);
 }

@@ -23,6 +23,8 @@ static const double sine[N_SINE] = {
     8.214588661112823e-02,   -5.992645293207921e-01,  2.5501640398773455,
     -5.16771278004997,       3.141592653589793};
 
+// NULL if the schedule makes sense; only the fields its kind uses are looked
+// at.
 static const char *why_not(const tir_schedule *s) {
   const bool by_steps = s->kind == TIR_SCHEDULE_STEP ||
                         s->kind == TIR_SCHEDULE_COSINE ||
@@ -49,6 +51,8 @@ static void powers_of(double factor, double powers[N_BITS]) {
 
 // --- in C ------------------------------------------------------------------
 
+// factor^n for n below 2^32: powers whose bit is not set count as 1, and the
+// list is multiplied half by half.
 static double power(double factor, int64_t n) {
   double powers[N_BITS];
   powers_of(factor, powers);
@@ -60,6 +64,8 @@ static double power(double factor, int64_t n) {
 }
 
 // (1 + cos(πx)) / 2 = (1 − sin(π(x − 1/2))) / 2
+// For x in [0, 1] the argument is within ±1/2, where the series holds. Horner's
+// rule, from the highest power.
 static double half_cosine(double x) {
   const double at = x - 0.5, square = at * at;
   double sum = sine[0];
@@ -89,6 +95,8 @@ static double after_warmup(const tir_schedule *s, int64_t step) {
   return s->rate;
 }
 
+// NaN for no schedule. During the warm-up the rate climbs to the full one at
+// step warmup − 1, and the schedule counts from the step behind it.
 double tir_schedule_at(const tir_schedule *schedule, int64_t step) {
   if (!schedule || why_not(schedule)) return NAN;
   if (step < 0) step = 0;
@@ -109,7 +117,8 @@ static tir_value i64(tir_tape *t, int64_t x) {
 }
 
 // The bits of n choose factors; halves of the list are multiplied until one
-// number is left, in the order of power().
+// number is left, in the order of power(). A bit of n is set where n / 2^i is
+// odd: integers divide without a remainder.
 static tir_value power_value(tir_tape *t, double factor, tir_value n) {
   const int64_t dims[] = {N_BITS};
   double powers[N_BITS];
@@ -174,6 +183,8 @@ static tir_value after_warmup_value(tir_tape *t, const tir_schedule *s,
   return tir_scalar(t, TIR_DTYPE_F64, s->rate);
 }
 
+// The step is kept within the bounds of the C function; both read the same
+// there.
 static tir_value rate_value(tir_tape *t, const tir_schedule *s,
                             tir_value step) {
   const tir_value most = i64(t, MAX_STEP - 1);
@@ -217,6 +228,7 @@ tir_value tir_schedule_rate(tir_tape *tape, const tir_schedule *schedule,
   if (tir_ir_ready(tape)) {
     rate = rate_value(tape, schedule, step);
     if (dtype != TIR_DTYPE_F64) rate = tir_cast(tape, rate, dtype);
+    // Only the rate leaves the scope; the numbers it was made from end with it.
     rate = tir_ir_ready(tape) ? tir_keep(tape, rate) : rate;
     tir_ir_scope_pop(tape);
   }

@@ -1,8 +1,11 @@
 // sgd: w - lr * g.
+//
+// The one step without state: its only list is that of the variables.
 
 #include "ir/optim/update.h"
 #include "tapeir/optim.h"
 
+// w and g of one type, lr a scalar of its dtype.
 static tir_status sgd_infer(const tir_ir_infer_query *q) {
   return tir_ir_infer_update(q, 2, 1);
 }
@@ -20,6 +23,7 @@ const tir_op_desc tir_op_sgd = {
     .no_gradient = TIR_NO_GRADIENT_OF_STEP,
 };
 
+// The rate is a value, so a schedule changes it without a new program.
 void tir_sgd(tir_tape *tape, const tir_value *w, size_t n, tir_value lr,
              bool keep_grad) {
   const tir_ir_update update = {

@@ -3,6 +3,10 @@
 // A step is recorded in two phases, so that a mistake in the third variable
 // does not leave the first two updated. Room for all assigns comes before the
 // first of them, and no run may come between.
+//
+// A step is one op per variable where it works element by element; a builder
+// records ordinary ops where it does not (lamb). Either way nothing is computed
+// here.
 
 #include "ir/optim/update.h"
 
@@ -13,6 +17,7 @@
 
 enum { MAX_OPERANDS = 10 };
 
+// Tensors first, scalars behind: every step has its operands in this order.
 tir_status tir_ir_infer_update(const tir_ir_infer_query *q, size_t n_tensors,
                                size_t n_scalars) {
   TIR_TRY(tir_ir_check_float(q, 0));
@@ -40,6 +45,7 @@ bool tir_ir_gradient_of(tir_tape *t, const char *call, const char *list,
   return false;
 }
 
+// While recording, a history may still read what the assign would replace.
 bool tir_ir_may_assign(tir_tape *t, const char *call, const char *list,
                        const tir_value *values, size_t n) {
   if (!values) {
@@ -60,6 +66,7 @@ bool tir_ir_may_assign(tir_tape *t, const char *call, const char *list,
   return true;
 }
 
+// Freed with tir_base_free by the caller, with the size given here.
 void *tir_ir_step_list(tir_tape *t, const char *call, size_t n, size_t each,
                        size_t *out_bytes) {
   void *list = NULL;
@@ -118,6 +125,7 @@ bool tir_ir_assign_all(tir_tape *t, const char *call, tir_ir_assignment *list,
                            list[i].value))
       return false;
   if (!tir_ir_ready(t) || !tir_ir_reserve_assigns(t, call, n)) return false;
+  // An eager tape would run the first assign before the second is there.
   t->holds_runs = true;
   for (size_t i = 0; i < n; i++) tir_assign(t, list[i].target, list[i].value);
   t->holds_runs = false;
@@ -125,6 +133,7 @@ bool tir_ir_assign_all(tir_tape *t, const char *call, tir_ir_assignment *list,
   return tir_ir_ready(t);
 }
 
+// Kept as a handle: it must outlive the steps it is for.
 tir_value tir_set_step_condition(tir_tape *tape, tir_value condition) {
   static const char call[] = "set_step_condition";
   if (!tape) return (tir_value){0};
@@ -185,6 +194,8 @@ static void record_and_assign(const tir_ir_update *u, tir_ir_assignment *list) {
   size_t n = u->n * u->n_lists;
   tir_value counted = {0};
   if (u->counter.owner) {
+    // The counter is state like the others and counts in the same batch of
+    // assigns.
     counted = tir_add_scalar(t, u->counter, 1);
     list[n++] = (tir_ir_assignment){u->counter, counted};
   }

@@ -1,5 +1,8 @@
 // Reference: attention, one row of scores at a time, over the positions that
 // the row sees and no others.
+//
+// y = Σ_j e^(s_j) v_j / Σ_j e^(s_j), s_j = q·k_j + mask_j. The scale is in q:
+// the builder multiplies it in.
 
 #include <math.h>
 
@@ -13,6 +16,7 @@ static double entry(const tir_reference_call *call, size_t i,
   const int missing = call->out[0].rank - type->rank;
   int64_t coords[TIR_MAX_RANK] = {0};
   for (int a = 0; a < type->rank; a++) {
+    // Counted from the last axis, which all operands share.
     const int own = type->rank - a;
     const int64_t at = own == 1   ? column
                        : own == 2 ? row
@@ -37,6 +41,8 @@ static int64_t count_seen(const tir_reference_call *call,
     if (valid < 0) valid = 0;
     if (valid > n) valid = n;
     seen = valid;
+    // The last row stands at position valid − 1, so row r stands at valid − m +
+    // r and sees all up to itself.
     if (attrs->causal) seen = valid - m + row + 1;
   } else if (attrs->causal) {
     seen = row + 1;
@@ -72,6 +78,7 @@ tir_status tir_reference_attention(const tir_reference_call *call) {
     if (largest == -INFINITY) largest = 0;
     double sum = 0, total = 0;
     for (int64_t j = 0; j < seen; j++) {
+      // Computed a second time: no memory for a row of scores.
       const double weight = exp(score(call, coords, j) - largest);
       sum += weight;
       total += weight * entry(call, 2, coords, j, column);

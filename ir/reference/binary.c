@@ -11,6 +11,8 @@
 typedef double (*float_fn)(double a, double b);
 typedef uint64_t (*int_fn)(int64_t a, int64_t b);
 
+// All operands broadcast. Floats by way of double, the others by way of int64
+// and back by their low bits.
 static tir_status map(const tir_reference_call *call, float_fn on_float,
                       int_fn on_int) {
   const tir_ir_type *out = &call->out[0];
@@ -35,6 +37,7 @@ static tir_status map(const tir_reference_call *call, float_fn on_float,
 }
 
 static double float_add(double a, double b) { return a + b; }
+// Unsigned: a signed overflow would be undefined.
 static uint64_t int_add(int64_t a, int64_t b) {
   return (uint64_t)a + (uint64_t)b;
 }
@@ -61,6 +64,7 @@ tir_status tir_reference_mul(const tir_reference_call *call) {
   return map(call, float_mul, int_mul);
 }
 
+// As IEEE has it: a zero divisor gives an infinity or NaN.
 static double float_div(double a, double b) { return a / b; }
 
 // Stored saturating, not wrapping: INT_MIN / −1 is INT_MAX at every width. The
@@ -76,6 +80,7 @@ static tir_status div_ints(const tir_reference_call *call) {
     const int64_t i = tir_reference_broadcast(&call->in[0], out, e);
     const int64_t j = tir_reference_broadcast(&call->in[1], out, e);
     const int64_t divisor = tir_reference_get_int(call, 1, j);
+    // The first zero in the order of the result is the one told.
     if (divisor == 0)
       return tir_base_fail(call->error, TIR_ERR_VALUE,
                            "integer division by zero at position %" PRId64, e);
@@ -103,6 +108,7 @@ static double float_maximum(double a, double b) {
   return a > b ? a : b;
 }
 
+// The bits of the larger one; storing turns them back.
 static uint64_t int_maximum(int64_t a, int64_t b) {
   return (uint64_t)(a > b ? a : b);
 }
@@ -131,6 +137,7 @@ tir_status tir_reference_minimum(const tir_reference_call *call) {
 tir_status tir_reference_clip(const tir_reference_call *call) {
   const tir_ir_type *out = &call->out[0];
   const int64_t n = tir_ir_type_numel(out);
+  // With low above high the result is high.
   for (int64_t e = 0; e < n; e++) {
     int64_t at[3];
     for (size_t i = 0; i < 3; i++)

@@ -21,6 +21,7 @@ enum { LESS = 1, EQUAL = 2, GREATER = 4, UNORDERED = 8 };
 
 // True where the order of the operands is in the set.
 static tir_status map(const tir_reference_call *call, unsigned set) {
+  // By the order + 1.
   static const unsigned bit[4] = {LESS, EQUAL, GREATER, UNORDERED};
   const tir_ir_type *out = &call->out[0];
   const int64_t n = tir_ir_type_numel(out);

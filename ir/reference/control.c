@@ -1,5 +1,8 @@
 // Reference: control nodes, by running their bodies again and again on tensors
 // of their own. Rows are copied out and in.
+//
+// Arguments of a body are carries first, then rows, then what it takes in from
+// outside, as the operands of its node.
 
 #include <string.h>
 
@@ -22,6 +25,7 @@ typedef struct control {
 
 static tir_context *context_of(const control *c) { return c->graph->context; }
 
+// Leaves NULL behind, so it may be called again.
 static void release(tir_tensor **tensors, size_t n) {
   for (size_t i = 0; tensors && i < n; i++) {
     tir_tensor_release(tensors[i]);
@@ -29,6 +33,7 @@ static void release(tir_tensor **tensors, size_t n) {
   }
 }
 
+// One more of each, so that no block is of no bytes.
 static tir_status take_room(control *c, size_t n_args, size_t n_results) {
   c->n_args = n_args;
   c->n_results = n_results;
@@ -52,6 +57,7 @@ static void copy_data(tir_tensor *to, const tir_tensor *from) {
   if (to->size_bytes) memcpy(to->data, from->data, to->size_bytes);
 }
 
+// x[t] as a tensor of its own, of one rank less.
 static tir_status row_of(control *c, const tir_tensor *x, int64_t t,
                          tir_tensor **out) {
   TIR_TRY(tir_tensor_create(context_of(c), x->dtype, x->dims + 1, x->rank - 1,
@@ -67,11 +73,14 @@ static void put_row(tir_tensor *to, int64_t t, const tir_tensor *row) {
   if (size) memcpy((char *)to->data + (size_t)t * size, row->data, size);
 }
 
+// What the call before gave goes first; what is still wanted of it was retained
+// as an argument.
 static tir_status call_body(control *c, const tir_ir_graph *body) {
   release(c->results, c->n_results);
   return tir_reference_graph(body, c->args, NULL, c->results, c->error);
 }
 
+// Before the old one goes: they may be the same.
 static void set_arg(control *c, size_t i, tir_tensor *tensor) {
   tir_tensor_retain(tensor);
   tir_tensor_release(c->args[i]);
@@ -80,6 +89,8 @@ static void set_arg(control *c, size_t i, tir_tensor *tensor) {
 
 // --- scan ------------------------------------------------------------------
 
+// Outputs of the node are the n carries at the end, n_ys results stacked by
+// row, and for each carry what it was before every row, stacked too.
 static tir_status one_row(control *c, const tir_attrs_loop *a,
                           const tir_ir_graph *body, int64_t t) {
   const size_t n = (size_t)a->n_carry, n_xs = (size_t)a->n_xs;
@@ -101,6 +112,7 @@ static tir_status one_row(control *c, const tir_attrs_loop *a,
 static tir_status scan(control *c, const tir_attrs_loop *a,
                        const tir_ir_graph *body) {
   const size_t n = (size_t)a->n_carry;
+  // Without rows an attribute says how often.
   const int64_t length = a->n_xs ? c->in[n]->dims[0] : a->length;
   TIR_TRY(take_room(c, c->n_in, body->outputs.count));
   for (size_t i = 0; i < c->n_in; i++) set_arg(c, i, c->in[i]);
@@ -112,6 +124,7 @@ static tir_status scan(control *c, const tir_attrs_loop *a,
 
 // --- cond ------------------------------------------------------------------
 
+// Operand 0 decides; both bodies get all the others.
 static tir_status cond(control *c, const tir_ir_graph *then_body,
                        const tir_ir_graph *else_body) {
   const bool holds = *(const uint8_t *)c->in[0]->data != 0;
@@ -134,6 +147,9 @@ static tir_status holds(control *c, const tir_ir_graph *condition,
   return TIR_OK;
 }
 
+// Outputs: the carries at the end, the number of trips and, with a bound on
+// trips, what each carry was before every one. Rows not reached stay zero, as
+// they were made.
 static tir_status loop(control *c, const tir_attrs_while *a,
                        const tir_ir_graph *condition,
                        const tir_ir_graph *body) {
@@ -141,6 +157,7 @@ static tir_status loop(control *c, const tir_attrs_while *a,
   int64_t k = 0;
   TIR_TRY(take_room(c, c->n_in, n));
   for (size_t i = 0; i < c->n_in; i++) set_arg(c, i, c->in[i]);
+  // At the bound the condition is not asked again.
   for (; !a->max_trips || k < a->max_trips; k++) {
     bool goes_on = false;
     TIR_TRY(holds(c, condition, &goes_on));
@@ -155,6 +172,7 @@ static tir_status loop(control *c, const tir_attrs_while *a,
   return TIR_OK;
 }
 
+// Bodies stand first among the attributes, two at most.
 static tir_status eval(control *c, tir_ir_node node) {
   const tir_op_desc *desc = tir_ir_desc(c->graph, node);
   const void *attrs = tir_ir_attrs(c->graph, node);

@@ -8,6 +8,7 @@
 
 #include "ir/reference/reference.h"
 
+// The callback's own words become the message.
 static tir_status eval_with(const tir_reference_call *call,
                             const tir_ir_custom_call *custom, void *scratch,
                             size_t scratch_bytes) {
@@ -30,6 +31,7 @@ tir_status tir_reference_custom(const tir_reference_call *call) {
   tir_ir_custom_call custom;
   tir_ir_custom_take_apart(op, attrs, call->in, call->out, &custom);
   const size_t bytes = tir_ir_custom_scratch(&custom);
+  // A number from the user: refused before it reaches an allocator.
   if (bytes > PTRDIFF_MAX)
     return tir_base_fail(call->error, TIR_ERR_LIMIT,
                          "%s: %s: scratch of %zu bytes", call->desc->name,

@@ -19,6 +19,7 @@ typedef struct run {
   tir_error *error;
 } run;
 
+// Entry 0, which no value has, included.
 static size_t table_count(const tir_ir_graph *graph) {
   return graph->values.count;
 }
@@ -48,6 +49,7 @@ static bool is_removed(const tir_ir_graph *graph, tir_ir_node n) {
   return (graph->nodes.data[n.id].flags & TIR_NODE_REMOVED) != 0;
 }
 
+// Of values nobody reads the entry stays 0.
 static void find_last_uses(run *r) {
   const tir_ir_graph *graph = r->graph;
   const uint32_t n_nodes = tir_ir_n_nodes(graph);
@@ -58,6 +60,7 @@ static void find_last_uses(run *r) {
     // reads it before.
     for (uint32_t i = 0; i < tir_ir_n_in(graph, n); i++) {
       uint32_t *last = &r->last_use[tir_ir_in(graph, n, i).id];
+      // UINT32_MAX is for good.
       if (*last != UINT32_MAX) *last = id;
     }
     if (tir_ir_op(graph, n) == TIR_OP_ASSIGN)
@@ -92,6 +95,8 @@ typedef struct buffers {
   size_t n;              // operands there is room for
 } buffers;
 
+// Sized for the node with most operands, so that evaluating allocates nothing
+// but results.
 static tir_status make_buffers(const tir_ir_graph *graph, buffers *b,
                                tir_error *error) {
   const uint32_t n_nodes = tir_ir_n_nodes(graph);
@@ -114,6 +119,7 @@ static void free_buffers(const tir_ir_graph *graph, buffers *b) {
   tir_base_free(graph->context, b->tensors, b->n * sizeof *b->tensors, 8);
 }
 
+// They go into the table at once, so that a failure frees them with it.
 // New tensors for the outputs of a node.
 static tir_status make_outputs(run *r, tir_ir_node n, tir_ir_type *types,
                                void **data) {
@@ -132,12 +138,15 @@ static tir_status eval_node(run *r, tir_ir_node n, const buffers *b) {
   const tir_op_desc *desc = tir_ir_desc(graph, n);
   tir_ir_type out[TIR_MAX_OUTPUTS];
   void *out_data[TIR_MAX_OUTPUTS] = {0};
+  // Only a gradient call has more results than an op may.
   if (tir_ir_n_out(graph, n) > TIR_MAX_OUTPUTS)
     return tir_reference_gradient(&(tir_reference_call){.error = r->error});
   TIR_TRY(make_outputs(r, n, out, out_data));
   for (uint32_t i = 0; i < tir_ir_n_in(graph, n); i++) {
     const tir_ir_value v = tir_ir_in(graph, n, i);
     tir_ir_type_of(graph, v, &b->in[i]);
+    // What gives its shape alone shows no data, so an op that reads it after
+    // all is found out.
     const bool hidden = tir_ir_op_shape_only(desc, i);
     b->in_data[i] = hidden ? NULL : r->tensors[v.id]->data;
   }
@@ -170,6 +179,7 @@ static tir_status eval_control(run *r, tir_ir_node n, const buffers *b) {
       graph, n, b->tensors, &r->tensors[tir_ir_out(graph, n, 0).id], r->error);
 }
 
+// By reference: nothing writes to it before the run is over.
 static void bind(run *r, tir_ir_node n, tir_tensor *tensor) {
   r->tensors[tir_ir_out(r->graph, n, 0).id] = tir_tensor_retain(tensor);
 }
@@ -179,6 +189,7 @@ static tir_status run_node(run *r, tir_ir_node n, const buffers *b) {
   const tir_ir_graph *graph = r->graph;
   const tir_op op = tir_ir_op(graph, n);
   if (op == TIR_OP_INPUT) return TIR_OK;
+  // Params are given in the order of their nodes.
   if (op == TIR_OP_PARAM) {
     bind(r, n, r->params[r->n_params++]);
     r->param_of[tir_ir_out(graph, n, 0).id] = (uint32_t)r->n_params;
@@ -195,6 +206,7 @@ static tir_status run_node(run *r, tir_ir_node n, const buffers *b) {
   return eval_node(r, n, b);
 }
 
+// Operands read for the last time, and results nobody will read.
 static void release_dead(run *r, tir_ir_node n) {
   const tir_ir_graph *graph = r->graph;
   for (uint32_t i = 0; i < tir_ir_n_in(graph, n); i++) {
@@ -220,6 +232,7 @@ static tir_status run_nodes(run *r) {
     const tir_ir_node n = {id};
     if (is_removed(graph, n)) continue;
     status = run_node(r, n, &b);
+    // A lack of memory is not about the node.
     if (status == TIR_OK)
       release_dead(r, n);
     else if (status != TIR_ERR_MEMORY)
@@ -251,6 +264,7 @@ static void write_params(const run *r) {
     if (is_removed(graph, n) || tir_ir_op(graph, n) != TIR_OP_ASSIGN) continue;
     const uint32_t number = r->param_of[tir_ir_in(graph, n, 0).id];
     const tir_tensor *from = r->tensors[tir_ir_out(graph, n, 0).id];
+    // Verified: the target of an assign is a param.
     tir_tensor *to = r->params[number - 1];
     if (to->size_bytes != 0) memcpy(to->data, from->data, to->size_bytes);
   }
@@ -260,6 +274,7 @@ tir_status tir_reference_graph(const tir_ir_graph *graph,
                                tir_tensor *const *inputs,
                                tir_tensor *const *params, tir_tensor **outputs,
                                tir_error *error) {
+  // Before anything can fail: the caller may release them all.
   for (size_t i = 0; i < graph->outputs.count; i++) outputs[i] = NULL;
   run r = {.graph = graph, .params = params, .error = error};
   tir_status status = make_tables(&r);
@@ -271,6 +286,7 @@ tir_status tir_reference_graph(const tir_ir_graph *graph,
   }
   if (status == TIR_OK) status = copy_outputs(&r, outputs);
   if (status == TIR_OK) write_params(&r);
+  // All outputs or none.
   for (size_t i = 0; status != TIR_OK && i < graph->outputs.count; i++) {
     tir_tensor_release(outputs[i]);
     outputs[i] = NULL;

@@ -10,6 +10,7 @@ typedef struct split {
   int64_t inner;
 } split;
 
+// There are outer · size · inner elements.
 static tir_status split_at(const tir_reference_call *call, split *out) {
   const tir_attrs_axis *attrs = call->attrs;
   const tir_ir_type *x = &call->in[0];
@@ -22,6 +23,7 @@ static tir_status split_at(const tir_reference_call *call, split *out) {
   return TIR_OK;
 }
 
+// Nothing is written while an index may still be refused.
 static tir_status check_indices(const tir_reference_call *call, size_t i,
                                 int64_t size) {
   const int64_t n = tir_ir_type_numel(&call->in[i]);
@@ -100,8 +102,10 @@ tir_status tir_reference_scatter_add(const tir_reference_call *call) {
   return TIR_OK;
 }
 
+// indices [...] → [..., depth].
 tir_status tir_reference_one_hot(const tir_reference_call *call) {
   const tir_attrs_one_hot *attrs = call->attrs;
+  // With depth 0 every index is out of range.
   TIR_TRY(check_indices(call, 0, attrs->depth));
   const int64_t n = tir_ir_type_numel(&call->in[0]);
   for (int64_t j = 0; j < n; j++) {

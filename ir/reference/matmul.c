@@ -1,4 +1,7 @@
 // Reference: matrix product over the last two axes; leading axes broadcast.
+//
+// out[…, r, c] = Σ_p a[…, r, p] · b[…, p, c], with axes swapped where the
+// attributes say so.
 
 #include "ir/reference/element.h"
 
@@ -30,6 +33,7 @@ tir_status tir_reference_matmul(const tir_reference_call *call) {
     tir_reference_coords(out, e, at);
     const int64_t row = at[out->rank - 2];
     const int64_t column = at[out->rank - 1];
+    // The product of two f32 is exact in double: only sums round.
     double sum = 0;
     uint64_t int_sum = 0;
     for (int64_t p = 0; p < k; p++) {

@@ -6,6 +6,7 @@
 
 #include "ir/reference/element.h"
 
+// The same elements in the same row-major order: only the shape differs.
 tir_status tir_reference_reshape(const tir_reference_call *call) {
   return tir_reference_copy_whole(call, 0);
 }
@@ -37,12 +38,14 @@ tir_status tir_reference_transpose(const tir_reference_call *call) {
     int64_t to[TIR_MAX_RANK];
     int64_t from[TIR_MAX_RANK];
     tir_reference_coords(out, e, to);
+    // Coordinate a of the result is coordinate perm[a] of the operand.
     for (int a = 0; a < in->rank; a++) from[perm[a]] = to[a];
     tir_reference_copy(call, 0, tir_reference_element(in, from), e);
   }
   return TIR_OK;
 }
 
+// Element e comes from where broadcasting finds it.
 static tir_status broadcast(const tir_reference_call *call) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
   for (int64_t e = 0; e < n; e++)
@@ -59,6 +62,7 @@ tir_status tir_reference_broadcast_like(const tir_reference_call *call) {
   return broadcast(call);
 }
 
+// Part after part; `offset` is where the present one begins on the axis.
 tir_status tir_reference_concat(const tir_reference_call *call) {
   const tir_attrs_axis *attrs = call->attrs;
   const tir_ir_type *out = &call->out[0];
@@ -72,6 +76,7 @@ tir_status tir_reference_concat(const tir_reference_call *call) {
     for (int64_t e = 0; e < n; e++) {
       int64_t coords[TIR_MAX_RANK];
       tir_reference_coords(&call->in[i], e, coords);
+      // From the part to the whole.
       coords[axis] += offset;
       tir_reference_copy(call, i, e, tir_reference_element(out, coords));
     }
@@ -91,6 +96,7 @@ tir_status tir_reference_concat_part(const tir_reference_call *call) {
   TIR_TRY(
       tir_reference_read_axis(whole, attrs->axis, &unused, &axis, call->error));
   int64_t offset = 0;
+  // Part i is operand i + 1, of which only the size is read.
   for (int64_t i = 0; i < attrs->index; i++)
     offset += call->in[i + 1].dims[axis];
   const int64_t n = tir_ir_type_numel(out);
@@ -110,6 +116,7 @@ static int64_t clamp_start(int64_t start, int64_t dim) {
 }
 
 // Coordinates in the sliced shape to coordinates in the whole one.
+// start + step · coordinate on each axis named, the others unchanged.
 static void unslice_coords(const tir_attrs_slice *attrs,
                            const tir_ir_type *whole,
                            int64_t coords[TIR_MAX_RANK]) {
@@ -120,6 +127,7 @@ static void unslice_coords(const tir_attrs_slice *attrs,
   }
 }
 
+// How far a slice goes is in the result's shape already.
 tir_status tir_reference_slice(const tir_reference_call *call) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
   for (int64_t e = 0; e < n; e++) {
@@ -135,6 +143,7 @@ tir_status tir_reference_slice(const tir_reference_call *call) {
 tir_status tir_reference_unslice(const tir_reference_call *call) {
   const tir_ir_type *out = &call->out[0];
   const int64_t n_out = tir_ir_type_numel(out);
+  // Zeros everywhere: steps leave gaps.
   for (int64_t e = 0; e < n_out; e++) tir_reference_put_int(call, 0, e, 0);
   const int64_t n = tir_ir_type_numel(&call->in[0]);
   for (int64_t e = 0; e < n; e++) {
@@ -148,6 +157,7 @@ tir_status tir_reference_unslice(const tir_reference_call *call) {
 
 // x, value: `value` everywhere but where x lies.
 tir_status tir_reference_pad(const tir_reference_call *call) {
+  // Axes behind the lists are not padded.
   const tir_attrs_pad *attrs = call->attrs;
   const tir_ir_type *out = &call->out[0];
   const int64_t n_out = tir_ir_type_numel(out);
@@ -163,6 +173,7 @@ tir_status tir_reference_pad(const tir_reference_call *call) {
   return TIR_OK;
 }
 
+// Mirrored along each named axis: c becomes dim − 1 − c.
 tir_status tir_reference_flip(const tir_reference_call *call) {
   const tir_attrs_axes *attrs = call->attrs;
   const tir_ir_type *in = &call->in[0];
@@ -187,6 +198,7 @@ static tir_status triangle(const tir_reference_call *call, bool is_upper) {
   for (int64_t e = 0; e < n; e++) {
     int64_t coords[TIR_MAX_RANK];
     tir_reference_coords(in, e, coords);
+    // How far above the main diagonal the element lies.
     const int64_t place = coords[in->rank - 1] - coords[in->rank - 2];
     if (is_upper ? place >= attrs->diagonal : place <= attrs->diagonal)
       tir_reference_copy(call, 0, e, e);

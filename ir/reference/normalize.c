@@ -18,6 +18,8 @@ static long double mean_of(const tir_reference_call *call,
   return sum / (long double)axes->count;
 }
 
+// (x − mean)/√(variance + epsilon). Not centred, the mean is 0 and the variance
+// the mean square.
 static tir_status normalize(const tir_reference_call *call, bool is_centered) {
   const tir_attrs_axes *attrs = call->attrs;
   const tir_ir_type *in = &call->in[0];

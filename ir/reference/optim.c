@@ -5,6 +5,7 @@
 
 #include "ir/reference/element.h"
 
+// w ← w − lr·g.
 // w, g, lr → w
 tir_status tir_reference_sgd(const tir_reference_call *call) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
@@ -16,6 +17,7 @@ tir_status tir_reference_sgd(const tir_reference_call *call) {
   return TIR_OK;
 }
 
+// v ← mu·v + g, w ← w − lr·v.
 // w, v, g, lr, mu → w, v
 tir_status tir_reference_momentum(const tir_reference_call *call) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
@@ -30,6 +32,8 @@ tir_status tir_reference_momentum(const tir_reference_call *call) {
   return TIR_OK;
 }
 
+// m ← β1·m + (1 − β1)·g, v ← β2·v + (1 − β2)·g², and w ← w − lr·m'/(√v' + ε)
+// with m' = m/(1 − β1^step), v' = v/(1 − β2^step).
 // w, m, v, g, lr, beta1, beta2, epsilon, step → w, m, v; `step` counts from 1.
 tir_status tir_reference_adam(const tir_reference_call *call) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
@@ -53,6 +57,7 @@ tir_status tir_reference_adam(const tir_reference_call *call) {
   return TIR_OK;
 }
 
+// v ← mu·v + g, w ← w − lr·(g + mu·v): one step ahead.
 // w, v, g, lr, mu → w, v
 tir_status tir_reference_nesterov(const tir_reference_call *call) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
@@ -68,6 +73,7 @@ tir_status tir_reference_nesterov(const tir_reference_call *call) {
   return TIR_OK;
 }
 
+// As adam, and w − lr·decay·w besides: decay never enters m and v.
 // w, m, v, g, lr, beta1, beta2, epsilon, decay, step → w, m, v
 tir_status tir_reference_adamw(const tir_reference_call *call) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
@@ -93,6 +99,7 @@ tir_status tir_reference_adamw(const tir_reference_call *call) {
   return TIR_OK;
 }
 
+// v ← alpha·v + (1 − alpha)·g², w ← w − lr·g/(√v + ε).
 // w, v, g, lr, alpha, epsilon → w, v
 tir_status tir_reference_rmsprop(const tir_reference_call *call) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
@@ -110,6 +117,7 @@ tir_status tir_reference_rmsprop(const tir_reference_call *call) {
   return TIR_OK;
 }
 
+// v ← v + g², w ← w − lr·g/(√v + ε).
 // w, v, g, lr, epsilon → w, v
 tir_status tir_reference_adagrad(const tir_reference_call *call) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
@@ -125,6 +133,8 @@ tir_status tir_reference_adagrad(const tir_reference_call *call) {
   return TIR_OK;
 }
 
+// v ← rho·v + (1 − rho)·g², d = g·√(u + ε)/√(v + ε), w ← w − lr·d, u ← rho·u +
+// (1 − rho)·d².
 // w, v, u, g, lr, rho, epsilon → w, v, u
 tir_status tir_reference_adadelta(const tir_reference_call *call) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
@@ -143,6 +153,7 @@ tir_status tir_reference_adadelta(const tir_reference_call *call) {
   return TIR_OK;
 }
 
+// c = β1·m + (1 − β1)·g, w ← w − lr·(sign c + decay·w), m ← β2·m + (1 − β2)·g.
 // w, m, g, lr, beta1, beta2, decay → w, m
 tir_status tir_reference_lion(const tir_reference_call *call) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);

@@ -10,6 +10,8 @@
 
 #include "ir/reference/element.h"
 
+// Ten rounds: two 32-bit words times constants, the halves crossed over and
+// mixed with a key that steps by constants of its own.
 void tir_reference_philox(const uint32_t counter[4], const uint32_t key[2],
                           uint32_t out[4]) {
   uint32_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
@@ -26,6 +28,8 @@ void tir_reference_philox(const uint32_t counter[4], const uint32_t key[2],
   for (int i = 0; i < 4; i++) out[i] = c[i];
 }
 
+// The finish of splitmix64: keys of nearby seeds and streams have nothing in
+// common.
 void tir_reference_random_key(uint64_t seed, uint64_t stream,
                               uint32_t out_key[2]) {
   uint64_t z = seed ^ (stream * 0x9E3779B97F4A7C15u);
@@ -51,6 +55,8 @@ static source open_source(const tir_reference_call *call) {
   return s;
 }
 
+// The counter is the block's number and the step: no two steps of a stream
+// share a block.
 static void block(const source *s, int64_t number, uint32_t out[4]) {
   const uint64_t b = (uint64_t)number;
   const uint32_t counter[4] = {(uint32_t)b, (uint32_t)(b >> 32),
@@ -63,6 +69,8 @@ static double bits53(uint32_t high, uint32_t low) {
   return (double)(high >> 5) * 0x1p26 + (double)(low >> 6);
 }
 
+// Multiples of 2^-53 (f32: 2^-24) in [0, 1). A block of four words makes two
+// f64 or four f32.
 tir_status tir_reference_random_uniform(const tir_reference_call *call) {
   const source s = open_source(call);
   const bool is_f64 = call->out[0].dtype == TIR_DTYPE_F64;
@@ -82,6 +90,8 @@ tir_status tir_reference_random_uniform(const tir_reference_call *call) {
   return TIR_OK;
 }
 
+// Box and Muller: √(−2 ln u1) · cos or sin of 2π·u2, one pair of numbers for
+// each pair of results. u1 is never 0, so the logarithm is finite.
 tir_status tir_reference_random_normal(const tir_reference_call *call) {
   const source s = open_source(call);
   const bool is_f64 = call->out[0].dtype == TIR_DTYPE_F64;

@@ -13,6 +13,7 @@ static tir_status axes_of(const tir_reference_call *call,
   return tir_reference_read_axes(&call->in[0], &attrs->axes, out, call->error);
 }
 
+// The group's terms in order, in double.
 static double sum_group(const tir_reference_call *call,
                         const tir_reference_axes *axes, int64_t group) {
   tir_reference_sum sum = {0, false};
@@ -23,6 +24,8 @@ static double sum_group(const tir_reference_call *call,
   return sum.value;
 }
 
+// One result per group; integers wrap in 64 bits, of which storing keeps the
+// low ones.
 static tir_status sum_all(const tir_reference_call *call,
                           const tir_reference_axes *axes) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
@@ -52,6 +55,7 @@ tir_status tir_reference_reduce_to(const tir_reference_call *call) {
   const tir_ir_type *like = &call->in[1];
   const int missing = x->rank - like->rank;
   tir_reference_axes axes = {.count = 1};
+  // Where x has 1 too this sums a single term, which changes nothing.
   for (int a = 0; a < x->rank; a++) {
     axes.reduced[a] = a < missing || like->dims[a - missing] == 1;
     if (axes.reduced[a]) axes.count *= x->dims[a];
@@ -106,6 +110,8 @@ static bool displaces(const tir_reference_call *call, int64_t b, int64_t a,
   const double y = tir_reference_get(call, 0, b);
   if (isnan(x)) return false;
   if (isnan(y)) return true;
+  // Zeros of different sign: for a minimum +0 gives way to −0, for a maximum −0
+  // to +0.
   if (x == y)
     return signed_zeros && !signbit(x) != !signbit(y) && !signbit(x) == is_min;
   return is_min ? y < x : y > x;
@@ -123,8 +129,10 @@ static tir_status reduce_extreme(const tir_reference_call *call, bool is_min) {
   TIR_TRY(axes_of(call, &axes));
   const tir_ir_type *in = &call->in[0];
   const int64_t n = tir_ir_type_numel(&call->out[0]);
+  // An empty result asks for no extreme.
   if (n > 0 && axes.count == 0) return no_extreme(call, is_min);
   for (int64_t g = 0; g < n; g++) {
+    // A position, not a value: bytes are copied, so a NaN keeps its own.
     int64_t best = tir_reference_member(in, &axes, g, 0);
     for (int64_t r = 1; r < axes.count; r++) {
       const int64_t e = tir_reference_member(in, &axes, g, r);
@@ -144,6 +152,7 @@ tir_status tir_reference_reduce_min(const tir_reference_call *call) {
 }
 
 // Position of the first NaN, else of the first maximum (minimum).
+// Zeros are equal here, so that the first one counts.
 static tir_status position(const tir_reference_call *call, bool is_min) {
   const tir_attrs_argmax *attrs = call->attrs;
   const tir_ir_type *in = &call->in[0];
@@ -183,7 +192,9 @@ static double norm_group(const tir_reference_call *call,
     if (isnan(x)) return x;
     if (x > largest) largest = x;
   }
+  // Nothing to scale by, and the answer is known.
   if (largest == 0 || isinf(largest)) return largest;
+  // 2^exponent <= largest < 2^(exponent + 1): scaled, all are below 2.
   const int exponent = ilogb(largest);
   double sum = 0;
   for (int64_t r = 0; r < axes->count; r++) {
@@ -196,6 +207,7 @@ static double norm_group(const tir_reference_call *call,
   return scalbn(sqrt(sum), exponent);
 }
 
+// √Σx² of each group.
 tir_status tir_reference_norm(const tir_reference_call *call) {
   tir_reference_axes axes;
   TIR_TRY(axes_of(call, &axes));

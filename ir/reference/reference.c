@@ -1,4 +1,7 @@
 // Reference: one call by op id.
+//
+// The table comes from ops.def: an op without a function is a link error that
+// names it.
 
 #include "ir/reference/reference.h"
 

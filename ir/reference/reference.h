@@ -23,7 +23,8 @@ typedef struct tir_reference_call {
 
 typedef tir_status (*tir_reference_fn)(const tir_reference_call *call);
 
-// One function per op: tir_reference_<name>; NULL for structure ops.
+// One function per op: tir_reference_<name>. Those of ports, gradient
+// calls and control nodes only fail: tir_reference_graph sees to these.
 #define TIR_OP(ID, name) \
   tir_status tir_reference_##name(const tir_reference_call *call);
 #include "ir/ops.def"

@@ -1,5 +1,8 @@
 // The public tir_reference_run: checks and binds inputs, follows the sizes of
 // symbolic dims, binds parameters by name under a lease, evaluates.
+//
+// No pass runs: the graph is evaluated as it was published, so that what
+// programs give has something to be compared with.
 
 #include <inttypes.h>
 #include <string.h>
@@ -9,6 +12,7 @@
 #include "ir/reference/reference.h"
 #include "tapeir/program.h"
 
+// Zeroed to the end: no dim of a tensor has a name.
 static void type_of_tensor(const tir_tensor *tensor, tir_ir_type *out) {
   memset(out, 0, sizeof *out);
   out->dtype = tensor->dtype;
@@ -16,10 +20,12 @@ static void type_of_tensor(const tir_tensor *tensor, tir_ir_type *out) {
   for (int a = 0; a < tensor->rank; a++) out->dims[a] = tensor->dims[a];
 }
 
+// Symbols do not count: a tensor has none.
 static bool same_type(const tir_ir_type *a, const tir_ir_type *b) {
   return a->dtype == b->dtype && tir_ir_same_shape(a, b);
 }
 
+// DTYPE if that differs, else SHAPE.
 static tir_status wrong_type(const char *what, const char *name,
                              const tir_ir_type *have, const tir_ir_type *want,
                              tir_error *error) {
@@ -42,6 +48,7 @@ static tir_status resize(tir_ir_graph *graph, tir_tensor *const *inputs,
     tir_ir_type type;
     tir_ir_type_of(graph, graph->inputs.data[i], &type);
     for (int a = 0; a < type.rank && a < inputs[i]->rank; a++) {
+      // Ranks that differ are left for check_inputs to refuse.
       if (type.symbols[a] == 0 || type.dims[a] == inputs[i]->dims[a]) continue;
       const char *name =
           tir_base_strings_text(&graph->strings, type.symbols[a]);
@@ -53,6 +60,7 @@ static tir_status resize(tir_ir_graph *graph, tir_tensor *const *inputs,
   return tir_ir_infer_graph(graph, error);
 }
 
+// Only then is a copy of the graph worth making.
 static bool needs_resize(const tir_ir_graph *graph, tir_tensor *const *inputs) {
   for (size_t i = 0; i < graph->inputs.count; i++) {
     tir_ir_type type;
@@ -64,6 +72,7 @@ static bool needs_resize(const tir_ir_graph *graph, tir_tensor *const *inputs) {
   return false;
 }
 
+// Sizes are fixed by now, those of symbolic dims too.
 static tir_status check_inputs(const tir_ir_graph *graph,
                                tir_tensor *const *inputs, tir_error *error) {
   for (size_t i = 0; i < graph->inputs.count; i++) {
@@ -82,6 +91,7 @@ static tir_status check_inputs(const tir_ir_graph *graph,
 // Parameters of the module in the order of the graph's param nodes.
 static tir_status bind_params(const tir_graph *graph, tir_module *module,
                               tir_ir_param **bound, tir_error *error) {
+  // Of the published graph; in the resized copy they have the same ids.
   const tir_ir_graph *ir = graph->ir;
   for (size_t i = 0; i < graph->params.count; i++) {
     const tir_ir_value v = tir_ir_out(ir, graph->params.data[i], 0);
@@ -138,6 +148,7 @@ static tir_status run_leased(const tir_graph *graph, const tir_ir_graph *ir,
                              tir_tensor **outputs, tir_error *error) {
   tir_context *context = ir->context;
   const size_t n = graph->params.count;
+  // One more, so that it is never of no bytes.
   const size_t bytes = (n + 1) * sizeof(void *);
   tir_status status = TIR_OK;
   tir_ir_param **bound = tir_base_alloc_zero(context, bytes, 8);
@@ -149,6 +160,7 @@ static tir_status run_leased(const tir_graph *graph, const tir_ir_graph *ir,
   status = bind_params(graph, module, bound, error);
   if (status != TIR_OK) goto cleanup;
   for (size_t i = 0; i < n; i++) tensors[i] = bound[i]->tensor;
+  // Versions step only when all of it went well.
   status = tir_reference_graph(ir, inputs, tensors, outputs, error);
   if (status == TIR_OK) (void)count_assigns(graph, bound);
 
@@ -162,12 +174,14 @@ static tir_status run_sized(const tir_graph *graph, const tir_ir_graph *ir,
                             tir_module *module, tir_tensor *const *inputs,
                             tir_tensor **outputs, tir_error *error) {
   TIR_TRY(check_inputs(ir, inputs, error));
+  // Readers share a module; a run that assigns needs it alone.
   const bool writes = count_assigns(graph, NULL) != 0;
+  // Without params there is no state to protect.
   const bool leases = module && graph->params.count != 0;
   if (leases) TIR_TRY(tir_ir_module_acquire(module, writes, error));
   const tir_status status =
       run_leased(graph, ir, module, inputs, outputs, error);
-  if (leases) tir_ir_module_end_lease(module, writes);
+  if (leases) tir_ir_module_end_lease(module);
   return status;
 }
 
@@ -200,6 +214,7 @@ tir_status tir_reference_run(const tir_graph *graph, tir_module *module,
   if (!graph)
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "reference run: graph is NULL");
+  // Before anything can fail: the caller may release them all.
   for (size_t i = 0; outputs && i < n_outputs; i++) outputs[i] = NULL;
   TIR_TRY(check_counts(graph, inputs, n_inputs, outputs, n_outputs, error));
   if (!needs_resize(graph->ir, inputs))

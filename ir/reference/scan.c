@@ -1,4 +1,6 @@
 // Reference: running sums, element by element in the order of the scan.
+//
+// Exclusive gives what stood before the element; reverse goes from the end.
 
 #include "ir/reference/element.h"
 
@@ -16,6 +18,7 @@ tir_status tir_reference_cumsum(const tir_reference_call *call) {
     for (int64_t k = 0; k < axes.count; k++) {
       const int64_t r = attrs->reverse ? axes.count - 1 - k : k;
       const int64_t e = tir_reference_member(in, &axes, g, r);
+      // Both kinds of sum are there; one of them stays unused.
       const double before = sum.value;
       const uint64_t wrapped_before = wrapped;
       if (tir_reference_is_float(call)) {

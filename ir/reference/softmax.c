@@ -31,6 +31,7 @@ static double sum_exp(const tir_reference_call *call,
   return sum;
 }
 
+// With m the largest: e^(x − m)/Σ e^(x − m), or x − m − log Σ e^(x − m).
 static tir_status each(const tir_reference_call *call, bool is_log) {
   const tir_attrs_axis *attrs = call->attrs;
   const tir_ir_type *in = &call->in[0];
@@ -55,6 +56,8 @@ tir_status tir_reference_softmax(const tir_reference_call *call) {
   return each(call, false);
 }
 
+// By subtracting a logarithm, not as the logarithm of the softmax, which may
+// have become 0.
 tir_status tir_reference_log_softmax(const tir_reference_call *call) {
   return each(call, true);
 }
@@ -94,6 +97,7 @@ tir_status tir_reference_cross_entropy(const tir_reference_call *call) {
       const int64_t e = tir_reference_member(logits, &axes, g, r);
       const double x = tir_reference_get(call, 0, e) - largest;
       tir_reference_put(call, 1, e, exp(x) / sum);
+      // −log(e^x / Σ) with x less the largest on both sides.
       if (r == target) tir_reference_put(call, 0, g, log(sum) - x);
     }
   }

@@ -10,6 +10,8 @@
 typedef double (*float_fn)(double x);
 typedef uint64_t (*int_fn)(int64_t x);
 
+// Floats by way of double, integers by way of int64 and back by their low bits.
+// An op without an integer form gives NULL.
 static tir_status map(const tir_reference_call *call, float_fn on_float,
                       int_fn on_int) {
   const int64_t n = tir_ir_type_numel(&call->out[0]);
@@ -28,6 +30,7 @@ static tir_status map(const tir_reference_call *call, float_fn on_float,
 }
 
 static double float_neg(double x) { return -x; }
+// In unsigned, where the smallest number maps to itself.
 static uint64_t int_neg(int64_t x) { return 0 - (uint64_t)x; }
 
 tir_status tir_reference_neg(const tir_reference_call *call) {
@@ -161,6 +164,7 @@ tir_status tir_reference_gelu_tanh(const tir_reference_call *call) {
 static double int_to_odd_double(int64_t x) {
   uint64_t magnitude = int_abs(x);
   int shift = 0;
+  // Until 53 bits are left, all a double keeps.
   while ((magnitude >> shift) >= ((uint64_t)1 << 53)) shift++;
   const uint64_t lost = magnitude & (((uint64_t)1 << shift) - 1);
   magnitude >>= shift;

@@ -12,6 +12,7 @@ tir_status tir_reference_check_range(const tir_reference_call *call) {
   int axis = 0;
   TIR_TRY(tir_reference_read_axis(&call->in[1], attrs->axis, &unused, &axis,
                                   call->error));
+  // A third operand gives the size in place of the attribute.
   const int64_t taken = call->n_in == 3 ? call->in[2].dims[axis] : attrs->size;
   const int64_t last = call->in[1].dims[axis] - taken;
   const int64_t n = tir_ir_type_numel(&call->in[0]);
@@ -57,6 +58,7 @@ tir_status tir_reference_slice_at(const tir_reference_call *call) {
 }
 
 // base, value, start.
+// `base` with `value` in place of a window.
 tir_status tir_reference_update_slice(const tir_reference_call *call) {
   const tir_attrs_axis *attrs = call->attrs;
   const tir_ir_type *out = &call->out[0], *value = &call->in[1];

@@ -1,5 +1,9 @@
 // Batches: an order of rows for each epoch, made from seed and epoch alone, so
 // that a place in the walk is two numbers.
+//
+// Nothing is read here: rows are numbers, and fetching them is the caller's.
+// One array of n_rows numbers is all the memory, taken when the walk is
+// created.
 #include <inttypes.h>
 #include <string.h>
 
@@ -17,6 +21,7 @@ struct tir_batches {
   int64_t *rows;
 };
 
+// Without a complete batch drop_last would give none at all, epoch after epoch.
 static tir_status check_options(const tir_batches_options *o,
                                 tir_error *error) {
   if (o->n_rows < 1 || o->batch < 1)
@@ -38,7 +43,9 @@ static tir_status check_options(const tir_batches_options *o,
   return TIR_OK;
 }
 
-// Fisher and Yates from the last row down. Stream 0, step = epoch.
+// Fisher and Yates from the last row down. Stream 0, step = epoch. Row i is
+// swapped with one of 0 … i, drawn as number i of the epoch, so that every
+// order is as likely as any other.
 static void order_epoch(tir_batches *b) {
   const int64_t n = b->options.n_rows;
   for (int64_t i = 0; i < n; i++) b->rows[i] = i;
@@ -96,6 +103,8 @@ static int64_t used_rows(const tir_batches *b) {
   return b->options.drop_last ? n - n % b->options.batch : n;
 }
 
+// 0 marks the end of an epoch; the next call begins the next one. The rows that
+// were handed out stand until another epoch begins.
 int64_t tir_batches_next(tir_batches *b, const int64_t **out_rows) {
   if (out_rows) *out_rows = NULL;
   const int64_t left = used_rows(b) - b->at.row;
@@ -116,6 +125,8 @@ int64_t tir_batches_per_epoch(const tir_batches *b) {
 
 tir_batches_position tir_batches_tell(const tir_batches *b) { return b->at; }
 
+// Places that tell can give: the beginning of a batch, or the end of an epoch.
+// The bound on the epoch keeps it from ever overflowing.
 tir_status tir_batches_seek(tir_batches *b, tir_batches_position position,
                             tir_error *error) {
   const bool fits =
@@ -131,6 +142,7 @@ tir_status tir_batches_seek(tir_batches *b, tir_batches_position position,
   return TIR_OK;
 }
 
+// The rows are trusted: they are those of tir_batches_next.
 void tir_gather_rows(void *to, const void *from, size_t row_bytes,
                      const int64_t *rows, int64_t n) {
   if (row_bytes == 0) return;

@@ -1,5 +1,6 @@
 // Initial values. Every element is a function of the seed, the stream and its
-// number, so that nothing depends on the order in which they are made.
+// number, so that nothing depends on the order in which they are made. All is
+// computed in double and rounded to the tensor's dtype at the end.
 #include "tapeir/init.h"
 
 #include <inttypes.h>
@@ -14,6 +15,7 @@
 // about once in 10^85 elements.
 enum { MAX_DRAWS = 64 };
 
+// What fills a tensor: element e becomes offset + scale · draw(e).
 typedef struct fill {
   const char *call;
   double offset, scale;  // of the element that `draw` makes
@@ -21,6 +23,7 @@ typedef struct fill {
   double (*draw)(const struct fill *f, int64_t e);
 } fill;
 
+// In [0, 1), 53 bits.
 static double uniform(const fill *f, int64_t e) {
   const tir_ir_philox p = tir_ir_philox_open(f->seed, f->stream, 0);
   return tir_ir_philox_uniform(&p, e);
@@ -31,7 +34,8 @@ static double normal(const fill *f, int64_t e) {
   return tir_ir_philox_normal(&p, e);
 }
 
-// Draw number k is that of step k.
+// Draw number k is that of step k. Cut at two deviations: a draw outside is
+// drawn again.
 static double truncated(const fill *f, int64_t e) {
   double x = 0;
   for (uint64_t k = 0; k < MAX_DRAWS; k++) {
@@ -48,6 +52,7 @@ static double nothing(const fill *f, int64_t e) {
   return 0;
 }
 
+// `call` names the caller's function in messages.
 static tir_status check_float(const char *call, const tir_tensor *tensor,
                               tir_error *error) {
   if (!tensor)
@@ -57,6 +62,7 @@ static tir_status check_float(const char *call, const tir_tensor *tensor,
                        call, tir_dtype_name(tensor->dtype));
 }
 
+// The numbers were judged by the caller. A frozen tensor is refused as a whole.
 static tir_status run(const fill *f, tir_tensor *tensor, tir_error *error) {
   void *data = NULL;
   TIR_TRY(tir_tensor_write_begin(tensor, &data, error));
@@ -86,6 +92,7 @@ tir_status tir_init_uniform(tir_tensor *tensor, double low, double high,
   return run(&f, tensor, error);
 }
 
+// A deviation of 0 gives the mean everywhere.
 static tir_status fill_normal(const fill *f, tir_tensor *tensor,
                               tir_error *error) {
   TIR_TRY(check_float(f->call, tensor, error));
@@ -128,7 +135,8 @@ static tir_status check_matrix(const char *call, const tir_tensor *tensor,
                        tensor->rank);
 }
 
-// In doubles, where no product overflows.
+// In doubles, where no product overflows. A matrix is [in, out]; above rank 2
+// it is [out, in, window …].
 static void fans(const tir_tensor *tensor, double *out_in, double *out_out) {
   double window = 1;
   for (int i = 2; i < tensor->rank; i++) window *= (double)tensor->dims[i];
@@ -137,7 +145,8 @@ static void fans(const tir_tensor *tensor, double *out_in, double *out_out) {
   *out_out = window * (double)tensor->dims[is_matrix ? 1 : 0];
 }
 
-// Elements of `draw` with the deviation gain·√(2 / fan).
+// Elements of `draw` with the deviation gain·√(2 / fan). A uniform draw in
+// ±√3·σ has the deviation σ.
 static tir_status by_fan(fill f, tir_tensor *tensor, double gain, double fan,
                          tir_error *error) {
   if (!isfinite(gain) || gain < 0)
@@ -153,6 +162,7 @@ static tir_status by_fan(fill f, tir_tensor *tensor, double gain, double fan,
   return run(&f, tensor, error);
 }
 
+// fan is the sum of both, so that σ² = 2 / (in + out).
 static tir_status xavier(fill f, tir_tensor *tensor, double gain,
                          tir_error *error) {
   double in, out;
@@ -161,6 +171,7 @@ static tir_status xavier(fill f, tir_tensor *tensor, double gain,
   return by_fan(f, tensor, gain, in + out, error);
 }
 
+// σ² = 2 / in: a relu lets half of the variance through.
 static tir_status he(fill f, tir_tensor *tensor, tir_error *error) {
   double in, out;
   TIR_TRY(check_matrix(f.call, tensor, error));
@@ -203,7 +214,8 @@ static double dot(const double *a, const double *b, size_t n) {
 }
 
 // Gram and Schmidt, twice, which is enough: `count` vectors of n elements, one
-// after the other. Of normal numbers the directions are uniform.
+// after the other. Of normal numbers the directions are uniform. The second
+// pass removes what rounding left of the first.
 static void orthonormalise(double *vectors, size_t count, size_t n) {
   for (size_t k = 0; k < count; k++) {
     double *v = vectors + k * n;
@@ -218,6 +230,9 @@ static void orthonormalise(double *vectors, size_t count, size_t n) {
   }
 }
 
+// The tensor as a matrix of dims[0] rows: its rows, or its columns if they are
+// fewer, are orthonormal, times gain. Columns are worked on transposed, so that
+// each vector lies in one piece.
 tir_status tir_init_orthogonal(tir_tensor *tensor, double gain, uint64_t seed,
                                uint64_t stream, tir_error *error) {
   const fill f = {"init_orthogonal", 0, 1, seed, stream, normal};

@@ -1,4 +1,7 @@
 // Counting what a classifier gets right.
+//
+// counts[t · n_classes + f] is the number of rows of class t that were found to
+// be of class f: one row per true class. The memory is the caller's.
 #include <inttypes.h>
 #include <math.h>
 
@@ -9,11 +12,14 @@ static bool is_class(tir_dtype dtype) {
   return dtype == TIR_DTYPE_I32 || dtype == TIR_DTYPE_I64;
 }
 
+// The pointers must be aligned as their dtype wants.
 static int64_t class_at(const void *data, tir_dtype dtype, int64_t i) {
   return dtype == TIR_DTYPE_I32 ? ((const int32_t *)data)[i]
                                 : ((const int64_t *)data)[i];
 }
 
+// Before anything is counted, so that a bad class leaves the counts as they
+// were.
 static tir_status check_classes(const char *what, const void *data,
                                 tir_dtype dtype, int64_t n, int64_t n_classes,
                                 tir_error *error) {
@@ -52,10 +58,12 @@ tir_status tir_confusion_add(int64_t *counts, int64_t n_classes,
   return TIR_OK;
 }
 
+// NaN where there is nothing to divide by: 0 would look like a bad score.
 static double ratio(int64_t part, int64_t all) {
   return all ? (double)part / (double)all : NAN;
 }
 
+// Those on the diagonal, of all.
 double tir_confusion_accuracy(const int64_t *counts, int64_t n_classes) {
   int64_t right = 0, all = 0;
   for (int64_t i = 0; i < n_classes; i++) {
@@ -65,6 +73,7 @@ double tir_confusion_accuracy(const int64_t *counts, int64_t n_classes) {
   return ratio(right, all);
 }
 
+// Of the rows found to be of the class, how many are.
 double tir_confusion_precision(const int64_t *counts, int64_t n_classes,
                                int64_t of_class) {
   if (of_class < 0 || of_class >= n_classes) return NAN;
@@ -74,6 +83,7 @@ double tir_confusion_precision(const int64_t *counts, int64_t n_classes,
   return ratio(counts[of_class * n_classes + of_class], all);
 }
 
+// Of the rows that are of the class, how many were found.
 double tir_confusion_recall(const int64_t *counts, int64_t n_classes,
                             int64_t of_class) {
   if (of_class < 0 || of_class >= n_classes) return NAN;

@@ -1,4 +1,7 @@
 // Elements of Philox streams, one by one.
+//
+// The cipher itself is that of the reference evaluator; here its blocks become
+// elements, by the rules of docs/numerics.md.
 #include "ir/training/philox.h"
 
 #include <math.h>
@@ -12,6 +15,7 @@ tir_ir_philox tir_ir_philox_open(uint64_t seed, uint64_t stream,
   return p;
 }
 
+// The number of the block is the counter, so that any element costs one block.
 static void block(const tir_ir_philox *p, int64_t number, uint32_t out[4]) {
   const uint64_t b = (uint64_t)number;
   const uint32_t counter[4] = {(uint32_t)b, (uint32_t)(b >> 32),
@@ -30,6 +34,8 @@ double tir_ir_philox_uniform(const tir_ir_philox *p, int64_t e) {
   return bits53(w[2 * (e % 2)], w[2 * (e % 2) + 1]) * 0x1p-53;
 }
 
+// Box and Muller: two elements share a block, one takes the cosine, one the
+// sine. The 1 added keeps u1 above 0, where the logarithm is finite.
 double tir_ir_philox_normal(const tir_ir_philox *p, int64_t e) {
   uint32_t w[4];
   block(p, e / 2, w);
@@ -43,6 +49,7 @@ double tir_ir_philox_normal(const tir_ir_philox *p, int64_t e) {
 // 64 bits are taken modulo n unless they are of the incomplete last round of
 // n; then the next step's are, which happens less than every second time.
 uint64_t tir_ir_philox_below(const tir_ir_philox *p, int64_t e, uint64_t n) {
+  // 2^64 mod n: how many values of the last round are too many.
   const uint64_t spare = (UINT64_MAX % n + 1) % n;
   tir_ir_philox at = *p;
   for (;;) {

@@ -125,6 +125,8 @@ TEST_F(Messages, OfBranches) {
   EXPECT_EQ(Said(), "cond: pred f32[2] is not a scalar");
   tir_cond(t, tir_value{}, same, same, nullptr, &x, 1, &out, 1);
   EXPECT_EQ(Said(), "cond: pred 0 is not a value: an all-zero handle");
+  tir_cond(t, yes, same, same, nullptr, &x, 1, nullptr, 1);
+  EXPECT_EQ(Said(), "cond: out is NULL");
 }
 
 TEST_F(Messages, OfConditions) {

@@ -210,6 +210,22 @@ TEST_F(SpecialPoints, LogsumexpOfInfinities) {
   EXPECT_EQ(Read(f(t, Vec({1e30f, 1e30f}))), (Floats{1e30f}));
 }
 
+TEST_F(SpecialPoints, LogsumexpOfAScalar) {
+  EXPECT_EQ(Read(tir_logsumexp(t, Scalar(3), nullptr, 0, false)), (Floats{3}));
+  tir_logsumexp(t, tir_scalar(t, TIR_DTYPE_I32, 3), nullptr, 0, false);
+  EXPECT_NE(Error().find("logsumexp: wrong dtype: x"), std::string::npos);
+}
+
+// Their slopes are those of the lines they come close to.
+TEST_F(SpecialPoints, ActivationsAtInfinity) {
+  for (const auto f : {tir_silu, tir_gelu, tir_gelu_tanh}) {
+    const tir_value x = Vec({-kInf, -1e30f, 1e30f, kInf});
+    EXPECT_EQ(Gradient(f, x), (Floats{0, 0, 1, 1}));
+    EXPECT_EQ(SecondGradient(f, x), (Floats{0, 0, 0, 0}));
+    EXPECT_TRUE(std::isnan(Gradient(f, Vec({kNan}))[0]));
+  }
+}
+
 TEST_F(SpecialPoints, BceOfExtremeLogits) {
   const auto loss = [&](Floats logits, Floats target) {
     return Read(tir_bce_with_logits(t, Vec(logits), Vec(target)))[0];

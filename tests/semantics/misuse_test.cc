@@ -201,6 +201,47 @@ TEST_F(Misuse, LiveValueInACapture) {
   tir_module_destroy(m);
 }
 
+// A step that nobody ended goes with its capture or tape.
+TEST_F(Misuse, CaptureEndsWithAStepOpen) {
+  tir_module *m;
+  tir_error error;
+  ASSERT_EQ(tir_module_create(c, &m, &error), TIR_OK);
+  tir_capture_begin(t, m, "g");
+  tir_step_begin(t);
+  tir_output(t, "y", tir_neg(t, tir_input(t, "x", TIR_DTYPE_F32, nullptr, 0)));
+  EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_ERR_STATE);
+  EXPECT_STREQ(error.message,
+               "capture_end: 1 scopes begun in the capture are still open");
+  EXPECT_EQ(Read(tir_neg(t, Vec({1}))), (Floats{-1}));
+  tir_tape *other;
+  ASSERT_EQ(tir_tape_create(c, nullptr, &other, &error), TIR_OK);
+  tir_capture_begin(other, m, "h");
+  tir_step_begin(other);
+  tir_tape_destroy(other);
+  tir_module_destroy(m);
+}
+
+// A size that became a C number is fixed from then on, and its values are
+// like those that never had a symbol.
+TEST_F(Misuse, ASymbolReadAsANumberIsAFixedSize) {
+  tir_module *m;
+  tir_error error;
+  ASSERT_EQ(tir_module_create(c, &m, &error), TIR_OK);
+  const int64_t dims[] = {3};
+  const char *const names[] = {"batch"};
+  tir_capture_begin(t, m, "g");
+  const tir_value x = tir_input_symbolic(t, "x", TIR_DTYPE_F32, dims, names, 1);
+  tir_attach_grad(t, x, TIR_GRAD_WRITE);
+  tir_record_begin(t, true);
+  const tir_value y = tir_square(t, x);
+  tir_mode_end(t);
+  EXPECT_EQ(tir_value_dim(t, y, 0), 3);
+  tir_backward(t, y);
+  tir_output(t, "g", tir_grad_of(t, x));
+  EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_OK) << error.message;
+  tir_module_destroy(m);
+}
+
 TEST_F(Misuse, ReadingInACapture) {
   tir_module *m;
   tir_error error;

@@ -239,6 +239,27 @@ TEST_F(Variables, TakeLeavesZeros) {
   EXPECT_EQ(Grad(x), (Floats{0}));
 }
 
+// Rows taken from a half, and a half that was broadcast: both gradients are
+// sums, which halves have none of.
+TEST_F(Variables, HalvesThatWereGatheredOrBroadcastHaveGradients) {
+  const int64_t dims[] = {3, 2};
+  const tir_value x = tir_cast(t, Vec({1, 2}), TIR_DTYPE_BF16);
+  const tir_value rows =
+      tir_value_from_data(t, TIR_DTYPE_I64, std::vector<int64_t>{3}.data(), 1,
+                          std::vector<int64_t>{1, 0, 1}.data());
+  tir_attach_grad(t, x, TIR_GRAD_WRITE);
+  tir_record_begin(t, true);
+  const tir_value a = tir_cast(t, tir_gather(t, x, rows, 0), TIR_DTYPE_F32);
+  const tir_value b =
+      tir_cast(t, tir_broadcast_to(t, x, dims, 2), TIR_DTYPE_F32);
+  const tir_value y = tir_add(t, tir_sum(t, a, nullptr, 0, false),
+                              tir_sum(t, b, nullptr, 0, false));
+  tir_mode_end(t);
+  tir_backward(t, y);
+  EXPECT_EQ(Read(tir_cast(t, tir_grad_of(t, x), TIR_DTYPE_F32)),
+            (Floats{1 + 3, 2 + 3}));
+}
+
 TEST_F(Variables, HalvesSumInF32AndRoundOnce) {
   const tir_value x = tir_cast(t, Vec({1, 2}), TIR_DTYPE_F16);
   tir_attach_grad(t, x, TIR_GRAD_ADD);

@@ -66,6 +66,7 @@ inline bool EndsWell(pid_t child) {
       return WIFEXITED(status) && WEXITSTATUS(status) == 0;
     usleep(1000);
   }
+  fprintf(stderr, "the child does not end\n");
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   return false;

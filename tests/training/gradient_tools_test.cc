@@ -63,6 +63,20 @@ TEST_F(GradientTools, ClipByGlobalNormUsesOneFactor) {
   EXPECT_NEAR(Grad(w[2])[0], 4, 1e-6);
 }
 
+// No limit: only the norm is wanted.
+TEST_F(GradientTools, AnInfiniteLimitChangesNothing) {
+  const tir_value w[] = {Variable({0, 0}, {3, 4}), Variable({0}, {0})};
+  const tir_value norm =
+      tir_clip_grads_by_global_norm(t, w, 2, Number(INFINITY));
+  EXPECT_EQ(Read(norm)[0], 5);
+  tir_clip_grads_by_norm(t, w, 2, Number(INFINITY));
+  EXPECT_EQ(Grad(w[0]), (Doubles{3, 4}));
+  EXPECT_EQ(Grad(w[1]), (Doubles{0}));
+  const tir_value bad[] = {Variable({0}, {NAN}), Variable({0}, {1})};
+  tir_clip_grads_by_global_norm(t, bad, 2, Number(INFINITY));
+  EXPECT_TRUE(std::isnan(Grad(bad[1])[0]));
+}
+
 TEST_F(GradientTools, GlobalNormDoesNotOverflow) {
   const tir_value w[] = {Variable({0}, {3e30}), Variable({0}, {4e30})};
   const tir_value norm = tir_clip_grads_by_global_norm(t, w, 2, Number(5));

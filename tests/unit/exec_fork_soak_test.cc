@@ -1,5 +1,8 @@
-// Children of a process with threads go on: thousands of them.
-// Labels: blas
+// Children of a process with threads go on: thousands of them. Not under the
+// address sanitizer: fork shuts the threads of OpenBLAS down, the next run
+// starts them again, and a child forked in the middle of that inherits the
+// sanitizer's own locks, held by a thread that it does not have.
+// Labels: optimised blas
 #include "tests/support/fork_checks.h"
 
 class ForkSoak : public testing::TestWithParam<bool> {};

@@ -217,6 +217,33 @@ TEST_F(Module, TextRoundTrip) {
   EXPECT_EQ(tir_module_param_kind(module.get(), 1), TIR_PARAM_STATE);
 }
 
+// The word that begins a section may also name a graph, a dim or a body's
+// value, while the sections of earlier graphs are looked for behind them.
+TEST_F(Module, DataIsAlsoAName) {
+  const std::string hex = "  " + std::string(64, '0') + "\n  " +
+                          std::string(64, '0') + "\n  " + std::string(32, '0') +
+                          "\n";
+  const std::string text =
+      "graph @first(%x: f32[2], %xs: f32[4]) {\n"
+      "  %0 = constant {data = \"big\"} : u8[80]\n"
+      "  %1, %2, %3 = scan %x, %xs {body = (%a: f32[2], %b: f32[]) {\n"
+      "    %0 = constant {data = \"inner\"} : u8[80]\n"
+      "    %1 = cast %0 {dtype = f32} : f32[80]\n"
+      "    return %a, %1\n"
+      "  }, n_carry = 1, n_xs = 1} : f32[2], f32[4, 80], f32[4, 2]\n"
+      "  return %0, %2\n"
+      "}\n\n"
+      "graph @data(%data: f32[data=4]) {\n"
+      "  return %data \"data\"\n"
+      "}\n"
+      "data \"big\" u8[80] hex\n" +
+      hex + "data \"inner\" u8[80] hex\n" + hex;
+  const ModulePtr module = ParseModule(context_, text);
+  ASSERT_NE(module, nullptr);
+  EXPECT_EQ(tir_module_n_graphs(module.get()), 2u);
+  EXPECT_NE(tir_module_graph(module.get(), "data"), nullptr);
+}
+
 TEST_F(Module, BigParamsAreHex) {
   std::vector<float> data(65, 1.0f);
   ASSERT_EQ(AddParam("w", data), TIR_OK);
@@ -236,9 +263,9 @@ TEST_F(Module, ManyReadersOrOneWriter) {
   EXPECT_EQ(tir_ir_module_acquire(m_, true, &error_), TIR_ERR_BUSY);
   EXPECT_EQ(Get("w"), (std::vector<float>{1}));
   EXPECT_EQ(AddParam("v", {1}), TIR_ERR_BUSY);
-  tir_ir_module_end_lease(m_, false);
+  tir_ir_module_end_lease(m_);
   EXPECT_EQ(tir_ir_module_acquire(m_, true, &error_), TIR_ERR_BUSY);
-  tir_ir_module_end_lease(m_, false);
+  tir_ir_module_end_lease(m_);
   ASSERT_EQ(tir_ir_module_acquire(m_, true, &error_), TIR_OK);
   EXPECT_EQ(tir_ir_module_acquire(m_, true, &error_), TIR_ERR_BUSY);
   EXPECT_EQ(tir_ir_module_acquire(m_, false, &error_), TIR_ERR_BUSY);
@@ -249,9 +276,11 @@ TEST_F(Module, ManyReadersOrOneWriter) {
   EXPECT_EQ(tir_module_get_param(m_, "w", &tensor, &error_), TIR_ERR_BUSY);
   char *text = nullptr;
   EXPECT_EQ(tir_module_to_text(m_, &text, &error_), TIR_ERR_BUSY);
-  tir_ir_module_end_lease(m_, false);  // a writer that wrote nothing
+  EXPECT_EQ(tir_module_set_metadata(m_, "k", "v", &error_), TIR_ERR_BUSY);
+  EXPECT_EQ(tir_module_set_metadata(m_, "k", nullptr, &error_), TIR_ERR_BUSY);
+  tir_ir_module_end_lease(m_);  // a writer that wrote nothing
   ASSERT_EQ(tir_ir_module_acquire(m_, true, &error_), TIR_OK);
-  tir_ir_module_end_lease(m_, true);
+  tir_ir_module_end_lease(m_);
   EXPECT_EQ(Get("w"), (std::vector<float>{1}));
 }
 
@@ -259,7 +288,7 @@ TEST_F(Module, TornStateIsRefused) {
   ASSERT_EQ(AddParam("w", {1}), TIR_OK);
   ASSERT_EQ(tir_ir_module_acquire(m_, true, &error_), TIR_OK);
   tir_ir_module_set_torn(m_);
-  tir_ir_module_end_lease(m_, true);
+  tir_ir_module_end_lease(m_);
   for (int i = 0; i < 3; i++) {
     tir_tensor *tensor = nullptr;
     EXPECT_EQ(tir_module_get_param(m_, "w", &tensor, &error_), TIR_ERR_TORN);
@@ -286,13 +315,13 @@ TEST_F(Module, LeasesAreAtomic) {
         } else {
           EXPECT_EQ(plain, before);
         }
-        tir_ir_module_end_lease(m_, writes);
+        tir_ir_module_end_lease(m_);
       }
     });
   for (std::thread &thread : threads) thread.join();
   EXPECT_EQ(plain, written[0] + written[1] + written[2] + written[3]);
   EXPECT_EQ(tir_ir_module_acquire(m_, true, nullptr), TIR_OK);
-  tir_ir_module_end_lease(m_, true);
+  tir_ir_module_end_lease(m_);
 }
 
 // --- life ------------------------------------------------------------------

@@ -174,11 +174,11 @@ TEST_F(ReferenceRun, TakesALease) {
   const auto two = Make({1}, {2});
   ASSERT_EQ(tir_ir_module_acquire(module_.get(), false, &error_), TIR_OK);
   EXPECT_EQ(Run({two.get()}, 5), TIR_ERR_BUSY);
-  tir_ir_module_end_lease(module_.get(), false);
+  tir_ir_module_end_lease(module_.get());
   EXPECT_EQ(Run({two.get()}, 5), TIR_OK) << error_.message;
   // And gave its own back.
   EXPECT_EQ(tir_ir_module_acquire(module_.get(), true, &error_), TIR_OK);
-  tir_ir_module_end_lease(module_.get(), true);
+  tir_ir_module_end_lease(module_.get());
 }
 
 TEST_F(ReferenceRun, NeedsTheParameters) {

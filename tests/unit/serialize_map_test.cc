@@ -94,6 +94,29 @@ TEST_F(SerializeMap, DamagedParamIsFoundOnRequestAndBySave) {
   EXPECT_NE(std::string(error_.message).find("is damaged"), std::string::npos);
 }
 
+// A copy of damaged data would pass for sound in another module, or file.
+TEST_F(SerializeMap, DamagedParamIsNotHandedOn) {
+  Damage(64 + 64 + 8);
+  const Owned<tir_module> from = Map();
+  ASSERT_NE(from, nullptr) << error_.message;
+  int n_bad = 0;
+  for (const char *name : {"v", "w"}) {
+    tir_tensor *tensor = nullptr;
+    n_bad += tir_module_get_param(from.get(), name, &tensor, &error_) ==
+             TIR_ERR_FORMAT;
+    tir_tensor_release(tensor);
+  }
+  EXPECT_EQ(n_bad, 1);
+  size_t n = 1;
+  path_ = dir_.File("sound.tir");
+  WriteFile(path_, bytes_);
+  const Owned<tir_module> to = Map();
+  EXPECT_EQ(tir_module_copy_params(to.get(), from.get(), "", &n, &error_),
+            TIR_ERR_FORMAT);
+  EXPECT_NE(std::string(error_.message).find("is damaged"), std::string::npos);
+  EXPECT_EQ(n, 0u);
+}
+
 TEST_F(SerializeMap, DamagedConstantAndGraphAreFoundAtOnce) {
   Damage(1);
   EXPECT_EQ(Map(), nullptr);

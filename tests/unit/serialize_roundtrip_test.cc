@@ -195,7 +195,7 @@ TEST(SerializeRoundTrip, SavingDuringAWriteIsBusy) {
   ASSERT_EQ(tir_ir_module_acquire(module.get(), true, &error), TIR_OK);
   EXPECT_EQ(tir_module_save(module.get(), dir.File("m.tir").c_str(), &error),
             TIR_ERR_BUSY);
-  tir_ir_module_end_lease(module.get(), true);
+  tir_ir_module_end_lease(module.get());
   tir_ir_module_set_torn(module.get());
   EXPECT_EQ(tir_module_save(module.get(), dir.File("m.tir").c_str(), &error),
             TIR_ERR_TORN);
