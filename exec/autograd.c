@@ -16,12 +16,16 @@ typedef struct request {
   tir_live_frame *frame;
   const char *call;  // "backward" or "grad"
   size_t n_heads;
+  // One result of the call for each.
   size_t n_wrt;
   // Operands of the call: heads, head gradients, wrt.
   TIR_VEC(uint32_t) operands;
+  // retain: the histories stay usable. create: the gradients have a history
+  // themselves, which implies retain.
   bool retain, create;
 } request;
 
+// Always false, so that callers can return it.
 static bool no_memory(request *r) {
   tir_ir_keep_error(r->tape, r->call, TIR_ERR_MEMORY,
                     "out of memory for a gradient call");
@@ -71,6 +75,7 @@ static uint32_t head_of(request *r, tir_value value, size_t i) {
   return tir_ir_use_head(r->tape, value, r->call, "head").id;
 }
 
+// What the tape noted when it recorded the head's node.
 static const char *why_text(const request *r, uint32_t head) {
   switch (r->frame->values.data[head].why) {
     case TIR_WHY_LEAF:
@@ -89,6 +94,7 @@ static const char *why_text(const request *r, uint32_t head) {
   }
 }
 
+// A variable is a head of its own: its gradient is the head gradient.
 static bool has_history(const request *r, uint32_t value) {
   const tir_ir_graph *g = r->frame->graph;
   if (r->frame->values.data[value].variable) return true;
@@ -127,6 +133,7 @@ static bool add_head_gradients(request *r, const tir_value *gradients) {
   for (size_t i = 0; i < r->n_heads; i++) {
     const uint32_t head = r->operands.data[i];
     tir_value gradient = gradients ? gradients[i] : (tir_value){0};
+    // An all-zero handle in the list asks for ones as well.
     if (!gradient.owner) gradient = ones_like(r, head);
     char name[TIR_QUOTED_MAX + 1];
     if (!usable(r, gradient, "head gradient", i)) return false;
@@ -146,11 +153,15 @@ static bool add_head_gradients(request *r, const tir_value *gradients) {
     }
     if (!push(r, v.id)) return false;
   }
+  // In a capture no hook has made room for the ones recorded here, and the walk
+  // looks values up in the side tables.
   return tir_live_frame_sync(r->frame) || no_memory(r);
 }
 
 // --- the history between ---------------------------------------------------
 
+// Collects the nodes and variables that the heads reach. A history that an
+// earlier call gave up is refused, because its residuals may be gone.
 static bool walk(request *r) {
   uint32_t released;
   tir_error error;
@@ -162,6 +173,8 @@ static bool walk(request *r) {
   }
   if (!released) return true;
   char text[NODE_TEXT_MAX], name[TIR_QUOTED_MAX + 1];
+  // Name the head if its own node is gone, else the op in which it meets the
+  // earlier call.
   for (size_t i = 0; i < r->n_heads; i++) {
     const uint32_t head = r->operands.data[i];
     if (r->frame->graph->values.data[head].node != released) continue;
@@ -184,6 +197,9 @@ static bool check_rules(request *r) {
   const tir_ir_graph *g = frame->graph;
   for (size_t i = 2 * r->n_heads; i < r->operands.count; i++)
     frame->values.data[r->operands.data[i]].wrt_epoch = frame->epoch;
+  // The walk lists nodes in the order of a stack. Going through their range of
+  // ids instead is topological, so `cone` (depends on a wrt) of an operand's
+  // node is known before its consumers ask.
   uint32_t low = UINT32_MAX, high = 0;
   for (size_t i = 0; i < frame->reached.count; i++) {
     const uint32_t id = frame->reached.data[i];
@@ -205,6 +221,7 @@ static bool check_rules(request *r) {
     }
     if (!depends) continue;
     frame->nodes.data[id].cone = frame->epoch;
+    // An earlier call becomes ordinary nodes, each with its own rule.
     if (tir_ir_op(g, n) == TIR_OP_GRADIENT) continue;
     const char *why = tir_ir_op_no_gradient(tir_ir_desc(g, n), g->context,
                                             tir_ir_attrs(g, n));
@@ -249,6 +266,7 @@ static void release_history(request *r, uint32_t call) {
 static uint32_t record_call(request *r) {
   tir_tape *tape = r->tape;
   tir_ir_graph *g = tape->graph;
+  // Every result has the type of its variable.
   const size_t bytes = r->n_wrt * sizeof(tir_ir_type);
   tir_ir_type *types =
       tir_base_alloc(tape->context, bytes, _Alignof(tir_ir_type));
@@ -272,6 +290,7 @@ static uint32_t record_call(request *r) {
     return 0;
   }
   tir_ir_node_data *data = tir_ir_node_at(g, node);
+  // Only a call through which a second derivative can flow is history.
   if (r->create && operand_needs_grad(r)) {
     data->flags |= TIR_NODE_HISTORY;
     for (uint32_t i = 0; i < data->n_out; i++)
@@ -279,11 +298,14 @@ static uint32_t record_call(request *r) {
   }
   const uint32_t first = data->out_first;
   release_history(r, node.id);
+  // From here on the live tape counts the operands, and may run the node.
   if (tape->hooks) tape->hooks->recorded(tape, node);
   if (!tir_live_frame_sync(r->frame)) no_memory(r);
   return tape->error.status == TIR_OK ? first : 0;
 }
 
+// What backward and grad share: arguments, heads, their gradients, the walk.
+// When it refuses, ones for the heads are all that was recorded.
 static bool begin(request *r, const tir_value *heads,
                   const tir_value *gradients, size_t n_gradients,
                   const tir_backward_options *options) {
@@ -348,6 +370,8 @@ static void refuse_unreached(request *r) {
   r->tape->error.n_more = tir_base_list_n_more(&list);
 }
 
+// The walk left pairs of variable and version met; the versions are the
+// operands.
 static bool add_variables(request *r) {
   const tir_live_frame *frame = r->frame;
   for (size_t i = 0; i < frame->wrt.count; i += 2)
@@ -398,6 +422,7 @@ static void update_slots(request *r, uint32_t first_output) {
   // must have an owner before the slots take them.
   for (size_t i = 0; i < r->n_wrt && r->frame->is_live; i++)
     tir_live_own(r->tape, first_output + (uint32_t)i);
+  // The sums are part of a history only for a higher derivative.
   r->tape->mode.recording = r->create;
   tir_live_frame *frame = r->frame;
   frame->n_backwards++;
@@ -437,6 +462,7 @@ void tir_backward(tir_tape *tape, tir_value head) {
 
 // --- grad ------------------------------------------------------------------
 
+// Lists all that are not reached before it refuses them together.
 static bool add_wrt(request *r, const tir_value *wrt, bool allow_unused) {
   char operand[TIR_QUOTED_MAX + 32], name[TIR_QUOTED_MAX + 1];
   tir_base_list list;
@@ -445,6 +471,7 @@ static bool add_wrt(request *r, const tir_value *wrt, bool allow_unused) {
     snprintf(operand, sizeof operand, "wrt %zu", i);
     const uint32_t v = tir_ir_use(r->tape, wrt[i], r->call, operand).id;
     if (!v || !push(r, v)) return false;
+    // The walk marked every value that it met with its epoch.
     if (r->frame->values.data[v].visit_epoch == r->frame->epoch || allow_unused)
       continue;
     snprintf(operand, sizeof operand, "%zu%s", i, name_of(r->tape, v, name));
@@ -477,6 +504,7 @@ void tir_grad(tir_tape *tape, const tir_value *heads, size_t n_heads,
   if (begin(&r, heads, head_gradients, n_head_gradients, options) &&
       add_wrt(&r, wrt, options && options->allow_unused) && check_rules(&r))
     first = record_call(&r);
+  // Filled in any case: a failure leaves handles that name this call.
   for (size_t i = 0; i < n_wrt; i++)
     out_grads[i] =
         first ? tir_ir_handle(tape, (tir_ir_value){first + (uint32_t)i})

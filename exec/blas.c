@@ -70,6 +70,8 @@ static bool find_symbol(void *handle, const char *name, void *out_function) {
 
 static bool find_symbols(blas_symbols *table) {
   memset(table, 0, sizeof *table);
+  // RTLD_LOCAL: the host may have a cblas of its own, and neither may stand in
+  // for the other.
   // The library may start threads as it comes: with every signal blocked, so
   // that the host's handlers run on the host's threads.
   sigset_t all, before;
@@ -105,6 +107,8 @@ static void note_fork(void) {
   n_guards = 0;
 }
 
+// The lock is held while the library is opened: whoever asks meanwhile waits
+// for the outcome instead of opening it again.
 bool tir_exec_blas_load(void) {
   tir_exec_lock_take(&lock);
   note_fork();
@@ -191,6 +195,8 @@ static CBLAS_TRANSPOSE flag(bool transpose) {
   return transpose ? CblasTrans : CblasNoTrans;
 }
 
+// Both with alpha 1 and beta 0: c is written and never read, so what stands in
+// fresh memory, NaN included, does no harm.
 void tir_exec_blas_sgemm(const tir_exec_gemm_call *q) {
   const bool serial = atomic_load(&variant) == TIR_BLAS_SERIAL;
   enter_call(serial);

@@ -1,10 +1,14 @@
 // Running bodies.
+// Lays a compiled body out in the scratch memory of its control step, resolves
+// its pointers there, and passes a failure inside on as one of the step. What
+// its ports are bound to, and how often it runs, is up to kernels/control.c.
 #include "exec/body.h"
 
 #include <stdio.h>
 
 #include "ir/base/checked.h"
 
+// A part of count × size bytes, aligned to 64. False if the sum overflows.
 static bool add_part(size_t *total, size_t count, size_t size, size_t *out_at) {
   size_t bytes = 0;
   *out_at = *total;
@@ -17,6 +21,7 @@ bool tir_exec_body_lay_out(const tir_program *program, tir_exec_body *out) {
   tir_exec_body_layout *l = &out->layout;
   size_t ptr = 0, total = 0;
   out->program = program;
+  // The pointer table comes first, so its offset is 0 and has no field.
   const bool fits =
       add_part(&total, program->n_pointers, sizeof(void *), &ptr) &&
       add_part(&total, program->n_inputs, sizeof(void *), &l->inputs) &&
@@ -39,9 +44,12 @@ void tir_exec_body_begin(const tir_exec_body *body, void *memory,
       .arena = base + l->arena,
       .scratch = base + l->scratch,
   };
+  // These entries depend on the memory alone and hold for all trips.
   tir_exec_resolve_internal(body->program, out_run->arena, out_run->ptr);
 }
 
+// The message is built as that of a run would be, op before and node behind,
+// and copied into the fault, which is flat text.
 static void tell(const tir_exec_body_run *run, const tir_exec_failure *failure,
                  const char *where, int64_t trip, tir_exec_fault *fault) {
   const tir_ir_graph *graph = run->program->graph;
@@ -68,6 +76,7 @@ tir_status tir_exec_body_go(const tir_exec_body_run *run,
       .inputs = run->inputs,
       .outputs = run->outputs,
   };
+  // Ports may be bound anew for every trip.
   tir_exec_resolve_external(run->program, &binding, run->ptr);
   tir_exec_failure failure;
   const tir_status status =

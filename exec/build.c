@@ -25,6 +25,8 @@ typedef struct building {
 } building;
 
 // Where a value of the tape stands in the graph being built.
+// Its code is the one key.c gave it: odd for externals, even for what the slice
+// makes.
 static uint32_t value_of(const building *b, uint32_t v) {
   const uint32_t local = b->live->root.values.data[v].local;
   return local & 1 ? b->externals[local >> 1] : b->internals[local >> 1];
@@ -44,6 +46,8 @@ static tir_status add_external(building *b, size_t i) {
     attrs = &state;
   } else if (external->kind == TIR_LIVE_CONSTANT) {
     op = TIR_OP_CONSTANT;
+    // The key holds the bits of shaped literals, so a plan may be compiled for
+    // them.
     attrs = tir_ir_attrs(b->from, tir_ir_producer(b->from, v));
   }
   tir_ir_node node;
@@ -87,6 +91,7 @@ static tir_status add_node(building *b, size_t i) {
     const uint32_t index = b->live->root.values.data[out].assign;
     b->operands.data[0] = value_of(b, b->slice->assigns.data[index - 1].root);
   }
+  // Gradient calls have as many results as variables.
   tir_ir_type types[TIR_MAX_OUTPUTS], *out_types = types;
   const size_t bytes = data.n_out * sizeof *out_types;
   if (data.n_out > TIR_MAX_OUTPUTS) {
@@ -112,6 +117,7 @@ static tir_status add_node(building *b, size_t i) {
     tir_base_free(context, out_types, bytes, _Alignof(tir_ir_type));
   TIR_TRY(status);
   tir_ir_node_data *made = tir_ir_node_at(b->to, node);
+  // With the flags of its values they tell the expansion what is history.
   made->flags = data.flags;
   made->origin = (uint32_t)i + 1;
   // Not the site: a plan outlives the trace it was made from. Errors look the
@@ -153,6 +159,9 @@ static tir_status build_graph(building *b) {
     const uint32_t v = value_of(b, b->slice->survivors.data[i]);
     TIR_TRY(tir_ir_add_output(b->to, (tir_ir_value){v}, name, b->error));
   }
+  // The expansion numbers values anew; `map` leads from the old ids to the new
+  // ones. Only after it may values be replaced by memory: rules must find the
+  // ops that were recorded, not inputs.
   const size_t n_map = b->to->values.count;
   uint32_t *map = NULL;
   tir_status status = tir_pass_expand_gradients(b->to, &map, b->error);
@@ -186,6 +195,7 @@ tir_status tir_live_build(tir_live *live, tir_program **out_program,
   *out_program = NULL;
   tir_context *context = live->root.graph->context;
   tir_live_slice *slice = &live->slice;
+  // One more than there are, so that no table is empty.
   size_t n_values = 1;
   for (size_t i = 0; i < slice->nodes.count; i++)
     n_values += live->root.graph->nodes.data[slice->nodes.data[i]].n_out;
@@ -209,12 +219,14 @@ tir_status tir_live_build(tir_live *live, tir_program **out_program,
         .check_nan = (live->options.flags & TIR_TAPE_NAN_HUNT) != 0,
     };
     tir_ir_graph *graph = b.to;
+    // Compiling takes the graph over, also when it fails.
     b.to = NULL;
     status = tir_exec_compile(context, graph, &options, out_program, error);
   }
   if (status == TIR_OK) {
     status = check_bound(live, *out_program, error);
     if (status == TIR_OK && (*out_program)->is_split)
+      // Here rather than in each run that finds this plan in the cache.
       status = tir_exec_start_threads(context, error);
     if (status != TIR_OK) {
       tir_exec_program_release(*out_program);

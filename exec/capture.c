@@ -1,5 +1,9 @@
 // Captures: op calls go to a graph of their own until the capture ends; then
 // gradients are expanded and the graph is published in its module.
+//
+// Meanwhile the recorder's hooks are off: nothing is counted, run or collected.
+// Autograd has a frame of its own for the graph, and parameters are references
+// by name instead of leaves over memory.
 #include <string.h>
 
 #include "exec/live.h"
@@ -12,8 +16,10 @@
 
 typedef struct tir_capture {
   tir_module *module;
+  // Owned until it is published.
   tir_ir_graph *graph;
   tir_live_frame frame;
+  // What the recorder goes back to when the capture ends.
   tir_ir_target saved;
   size_t saved_scopes;        // tape->capture_scopes of before
   TIR_VEC(tir_value) params;  // handle by parameter number, all-zero: none
@@ -29,6 +35,8 @@ static tir_capture *capture_of(const tir_tape *tape) {
 // {seed, step} as a state of the module, made on first use.
 static tir_value random_state(tir_tape *tape) {
   tir_capture *capture = capture_of(tape);
+  // The tape's seed counts only here: a later capture into the module goes on
+  // with what its state holds.
   if (tir_module_find_param(capture->module, RANDOM_STATE) < 0) {
     const int64_t dims[] = {2};
     const int64_t data[] = {(int64_t)tape->seed, 0};
@@ -50,6 +58,8 @@ static tir_value random_state(tir_tape *tape) {
 static void advance_random(tir_tape *tape) {
   if (!tape->n_random) return;
   const int64_t dims[] = {2};
+  // One step on, however many numbers were drawn: their ordinals tell them
+  // apart.
   const int64_t data[] = {0, 1};
   tir_tensor *one = NULL;
   tir_error error;
@@ -121,11 +131,13 @@ void tir_capture_begin(tir_tape *tape, tir_module *module, const char *name) {
     tir_ir_keep_error(tape, call, status, "%s", error.message);
     return;
   }
+  // Nothing of the tape has changed before all that can fail has succeeded.
   capture->module = tir_ir_module_retain(module);
   capture->saved = tir_ir_target_begin(tape, capture->graph);
   capture->saved_scopes = tape->capture_scopes;
   capture->saved_random = tape->random_state;
   tape->capture = capture;
+  // Scopes begun from here on must end inside the capture.
   tape->capture_scopes = tape->scopes.count;
   tape->random_state = random_state;
   tir_live_of(tape)->frame = &capture->frame;
@@ -139,6 +151,8 @@ static tir_status finish_graph(tir_tape *tape, tir_ir_graph *graph,
   for (uint32_t id = 1; id <= tir_ir_n_nodes(graph); id++)
     graph->nodes.data[id].origin = id;
   tir_pass_ctx ctx = {.context = tape->context, .error = error};
+  // Dead are also nodes that were recorded and then used for no output or
+  // effect.
   TIR_TRY(tir_pass_run(&ctx, "gradient,eliminate-dead", NULL, graph));
   // Marks of the recording mean nothing in a published graph.
   for (uint32_t id = 1; id <= tir_ir_n_nodes(graph); id++)
@@ -179,6 +193,7 @@ tir_status tir_capture_end(tir_tape *tape, tir_graph **out_graph,
                       tape->scopes.count - tape->capture_scopes);
   if (tape->error.status == TIR_OK) advance_random(tape);
   tir_ir_graph *graph = capture->graph;
+  // end_target gives the capture's reference up.
   tir_module *module = tir_ir_module_retain(capture->module);
   tape->capture_scopes = 0;
   end_target(tape);
@@ -186,6 +201,7 @@ tir_status tir_capture_end(tir_tape *tape, tir_graph **out_graph,
   if (status == TIR_OK) status = finish_graph(tape, graph, error);
   tir_graph *published = NULL;
   if (status == TIR_OK)
+    // Takes the graph over, also when it refuses it.
     status = tir_ir_module_add_graph(module, graph, &published, error);
   else
     tir_ir_graph_destroy(graph);
@@ -265,6 +281,7 @@ tir_value tir_constant(tir_tape *tape, tir_tensor *tensor) {
   if (!tensor)
     return tir_ir_keep_error(tape, call, TIR_ERR_ARGUMENT, "tensor is NULL");
   if (!tape->capture) return tir_value_from_tensor(tape, tensor);
+  // The caller may write to the tensor later.
   // The graph is immutable, so it gets its own copy.
   tir_tensor *copy;
   uint32_t index;
@@ -299,6 +316,7 @@ static tir_value capture_param(tir_tape *tape, size_t index,
                                const tir_ir_param *param, const char *name) {
   tir_capture *capture = capture_of(tape);
   const tir_value none = {0};
+  // Numbers are the module's, and most of its parameters may not be used here.
   while (capture->params.count <= index)
     if (!TIR_VEC_PUSH(tape->context, &capture->params, none))
       return tir_ir_keep_error(tape, "param", TIR_ERR_MEMORY,
@@ -347,6 +365,7 @@ static tir_value live_param(tir_tape *tape, tir_module *module, size_t index,
   if (!buffer)
     return tir_ir_keep_error(tape, "param", TIR_ERR_MEMORY,
                              "out of memory for a parameter");
+  // The module is borrowed: live->modules holds it as long as the tape lives.
   buffer->module = module;
   buffer->param = (uint32_t)index;
   tir_ir_type type;
@@ -354,6 +373,7 @@ static tir_value live_param(tir_tape *tape, tir_module *module, size_t index,
   const tir_value handle =
       tir_set_name(tape, tir_live_leaf(tape, &type, buffer), name);
   const uint32_t v = tir_ir_peek(tape, handle).id;
+  // The leaf took the buffer over even where it failed.
   if (!v) return handle;
   live->root.values.data[v].param_module = (uint32_t)number + 1;
   live->root.values.data[v].param = (uint32_t)index;
@@ -387,6 +407,7 @@ tir_value tir_param(tir_tape *tape, tir_module *module, const char *name) {
                              tir_base_quote(name, quoted));
   if (!tape->capture)
     return live_param(tape, module, (size_t)index, param, name);
+  // A graph refers to parameters by name, within its own module.
   if (capture_of(tape)->module != module)
     return tir_ir_keep_error(tape, call, TIR_ERR_ARGUMENT,
                              "%s is a parameter of another module than the "

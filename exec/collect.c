@@ -31,6 +31,7 @@ static void sweep_node(tir_live *live, uint32_t id, size_t *n_dead) {
     ++*n_dead;
     return;
   }
+  // An effect that is still to run has no need of readers.
   const bool effect = node->state == TIR_LIVE_PENDING &&
                       (tir_ir_desc(root->graph, n)->traits & TIR_TRAIT_EFFECT);
   if (effect || is_wanted(root, n)) return;
@@ -122,6 +123,7 @@ static bool keep_node(collector *c, const tir_live_frame *root, uint32_t id) {
       .operands = (uint32_t)c->operands.count,
       .attrs = (uint32_t)c->attrs.count,
   };
+  // A constant stays what it is: its attributes are its data.
   const bool leaf = kept.live.state != TIR_LIVE_PENDING && !kept.live.history &&
                     kept.data.op != TIR_OP_CONSTANT;
   if (leaf) {
@@ -153,6 +155,7 @@ static bool keep_node(collector *c, const tir_live_frame *root, uint32_t id) {
 }
 
 // Copies everything out that stays, so that the second half cannot fail.
+// The maps start as all zeros: 0 is what a dropped id leads to.
 static bool prepare(collector *c, const tir_live_frame *root) {
   const tir_ir_graph *g = root->graph;
   const size_t n_nodes = g->nodes.count - c->first_node;
@@ -178,6 +181,7 @@ static uint32_t map_value(const collector *c, uint32_t v) {
   return v < c->first_value ? v : c->value_map.data[v - c->first_value];
 }
 
+// 0 for a node that was dropped.
 static uint32_t map_node(const collector *c, uint32_t n) {
   return n < c->first_node ? n : c->node_map.data[n - c->first_node];
 }
@@ -185,6 +189,7 @@ static uint32_t map_node(const collector *c, uint32_t n) {
 // Bodies are added in the order of their nodes. A call that failed may have
 // left some without a node: a full collection finds them.
 static size_t find_first_body(const collector *c, const tir_ir_graph *g) {
+  // Everything moves, so all bodies do.
   if (c->first_node == 1) return 0;
   for (size_t id = c->first_node; id < g->nodes.count && g->bodies.count;
        id++) {
@@ -286,6 +291,7 @@ static bool restore_nodes(collector *c, tir_live_frame *root,
 }
 
 static bool restore(collector *c, tir_live_frame *root) {
+  // What stands behind the kept bodies at the end belonged to dropped nodes.
   size_t n_bodies = c->first_body;
   const bool ok = restore_nodes(c, root, &n_bodies);
   drop_bodies(root->graph, n_bodies);
@@ -296,6 +302,7 @@ static bool restore(collector *c, tir_live_frame *root) {
 static void remap_handles(const collector *c, tir_tape *tape) {
   for (size_t i = 1; i < tape->slots.count; i++) {
     tir_ir_slot *slot = &tape->slots.data[i];
+    // Target 1 is the live graph; a slot of a capture holds ids of another one.
     if (!(slot->generation & 1) || slot->target != 1) continue;
     slot->value = map_value(c, slot->value);
     slot->head = map_value(c, slot->head);
@@ -343,6 +350,7 @@ static void remap(const collector *c, tir_live *live) {
   remap_scopes(c, live->tape);
   for (size_t i = 0; i < root->variables.count; i++) {
     tir_live_variable *v = &root->variables.data[i];
+    // Free entries hold 0, which stands before any range and maps to itself.
     v->value = map_value(c, v->value);
     v->grad = map_value(c, v->grad);
   }
@@ -363,6 +371,7 @@ static void remap(const collector *c, tir_live *live) {
 static void compact(tir_live *live, uint32_t first_node, size_t first_dim) {
   tir_live_frame *root = &live->root;
   collector *c = live->collector;
+  // The range goes from a scope's first node to the end, or it is everything.
   c->first_node = first_node;
   c->first_value = root->graph->nodes.data[first_node].out_first;
   c->first_dim = first_dim;
@@ -393,6 +402,9 @@ void tir_live_collect(tir_live *live, uint32_t first_node, size_t first_dim) {
   if (live->running || live->frame != &live->root) return;
   sweep(live, first_node, first_dim);
   const tir_ir_graph *g = live->root.graph;
+  // The next one waits until the graph has doubled, so that full sweeps cost a
+  // constant per node recorded. What the scope's sweep covered from node 1 on
+  // was full already.
   if (g->nodes.count > 2 * live->collected_nodes + FULL_COLLECT_NODES) {
     if (first_node > 1) sweep(live, 1, 0);
     live->collected_nodes = g->nodes.count;

@@ -22,6 +22,8 @@ static tir_status run_passes(tir_program *program, const char *pipeline,
   };
   if (tir_ir_has_calls(program->graph))
     TIR_TRY(tir_pass_run(&ctx, "gradient", NULL, program->graph));
+  // A call of tir_compile defaults to full. The live tape asks for basic: there
+  // rounding must not depend on where values are read.
   TIR_TRY(
       tir_pass_run(&ctx, pipeline ? pipeline : "full", NULL, program->graph));
   // A pipeline may end with nodes only marked as removed.
@@ -29,6 +31,7 @@ static tir_status run_passes(tir_program *program, const char *pipeline,
 }
 
 // `count` elements from the program's arena; never NULL for count 0.
+// NULL when memory ran out or the size overflows.
 static void *arena_array(tir_program *program, size_t count, size_t elem_size) {
   size_t bytes = 0;
   if (!tir_base_size_mul(count + 1, elem_size, &bytes)) return NULL;
@@ -41,6 +44,7 @@ static size_t value_bytes(const tir_ir_graph *graph, tir_ir_value value) {
   return tir_ir_type_bytes(&type);
 }
 
+// Numbers params in order and notes which of them a run writes.
 static tir_status list_params(tir_program *program, tir_error *error) {
   const tir_ir_graph *graph = program->graph;
   for (tir_ir_node n = tir_ir_first(graph); tir_ir_node_valid(n);
@@ -57,6 +61,7 @@ static tir_status list_params(tir_program *program, tir_error *error) {
   uint32_t count = 0;
   for (tir_ir_node n = tir_ir_first(graph); tir_ir_node_valid(n);
        n = tir_ir_next(graph, n)) {
+    // Nodes are in topological order: a target is listed before its assign.
     if (tir_ir_op(graph, n) == TIR_OP_PARAM) {
       program->params[count++] = n;
     } else if (tir_ir_op(graph, n) == TIR_OP_ASSIGN) {
@@ -104,6 +109,7 @@ static tir_status list_ports(tir_program *program, tir_error *error) {
     const tir_ir_value value = graph->inputs.data[i];
     program->inputs[i] = tir_ir_producer(graph, value);
     program->input_bytes[i] = value_bytes(graph, value);
+    // Lowering finds the inputs that a step or a copy reads.
     program->input_read[i] = false;
   }
   for (uint32_t i = 0; i < program->n_outputs; i++)
@@ -128,6 +134,7 @@ static tir_status fill_report(tir_program *program, tir_error *error) {
   *report = (tir_memory_report){0};
   bool fits = add_part(&report->arena_bytes, program->arena_bytes) &&
               add_part(&report->scratch_bytes, program->scratch_bytes);
+  // Every output has memory of its own, used unless the caller binds some.
   uint64_t outputs_at = report->arena_bytes;
   fits = fits && add_part(&outputs_at, report->scratch_bytes);
   for (uint32_t i = 0; i < program->n_outputs && fits; i++) {
@@ -145,6 +152,8 @@ static tir_status fill_report(tir_program *program, tir_error *error) {
     report->param_bytes += value_bytes(
         program->graph, tir_ir_out(program->graph, program->params[i], 0));
   for (size_t i = 0; i < program->bodies.count; i++)
+    // Arena and scratch of bodies are in the scratch of their step; what their
+    // constants take comes on top.
     fits = fits && add_part(&report->constant_bytes,
                             program->bodies.data[i]->report.constant_bytes);
   report->lower_bound_bytes = program->plan.lower_bound_bytes;
@@ -152,6 +161,7 @@ static tir_status fill_report(tir_program *program, tir_error *error) {
   const tir_plan *plan = &program->plan;
   for (size_t v = 1; v < plan->n_places; v++) {
     report->n_values += plan->places[v].kind != TIR_PLACE_NONE;
+    // A view has the data of its root.
     if (plan->places[v].kind == TIR_PLACE_CONSTANT && !plan->places[v].is_view)
       fits = fits &&
              add_part(&report->constant_bytes,
@@ -168,6 +178,7 @@ static tir_status check_limit(const tir_program *program, uint64_t max_bytes,
                               tir_error *error) {
   if (max_bytes == 0 || max_bytes > program->context->max_bytes)
     max_bytes = program->context->max_bytes;
+  // Constants are no part of an instance's block, but the program makes them.
   const uint64_t needed =
       program->report.block_bytes + program->report.constant_bytes;
   if (needed <= max_bytes) return TIR_OK;
@@ -219,6 +230,7 @@ tir_status tir_exec_compile(tir_context *context, tir_ir_graph *graph,
     tir_ir_graph_destroy(graph);
     return tir_base_fail_memory(error, sizeof *program);
   }
+  // From here on a release frees whatever has been made so far.
   program->context = tir_base_context_retain(context);
   atomic_init(&program->n_refs, 1);
   program->graph = graph;
@@ -235,6 +247,7 @@ tir_status tir_exec_compile(tir_context *context, tir_ir_graph *graph,
   return TIR_OK;
 }
 
+// Whoever retains holds a reference already, so relaxed order is enough.
 tir_program *tir_exec_program_retain(tir_program *program) {
   atomic_fetch_add_explicit(&program->n_refs, 1, memory_order_relaxed);
   return program;
@@ -243,6 +256,8 @@ tir_program *tir_exec_program_retain(tir_program *program) {
 // Instances hold their program, so the last of them may end it.
 void tir_exec_program_release(tir_program *program) {
   if (!program) return;
+  // Acquire and release: the last one sees what all others did with the
+  // program.
   if (atomic_fetch_sub_explicit(&program->n_refs, 1, memory_order_acq_rel) != 1)
     return;
   for (uint32_t i = 0; i < program->n_constants; i++)
@@ -309,7 +324,10 @@ tir_status tir_compile(tir_context *context, const tir_graph *graph,
   TIR_TRY(check_options(options, error));
 
   tir_ir_graph *copy = NULL;
+  // The published graph is shared and never changes; passes work on a copy.
   TIR_TRY(tir_ir_graph_copy(graph->ir, &copy, error));
+  // Sizes first, of the whole graph: one that does not fit is refused whatever
+  // outputs are picked.
   tir_status status = set_sizes(copy, options, error);
   if (status == TIR_OK && options->outputs)
     status = tir_exec_select_outputs(copy, options->outputs, options->n_outputs,
@@ -327,6 +345,7 @@ tir_status tir_compile(tir_context *context, const tir_graph *graph,
   };
   tir_program *program = NULL;
   TIR_TRY(tir_exec_compile(context, copy, &exec_options, &program, error));
+  // Only here: plans of a tape are asked for runs, never for their values.
   status = tir_exec_list_values(program, error);
   if (status != TIR_OK) {
     tir_exec_program_release(program);

@@ -18,9 +18,12 @@ static bool has_avx512_level(void) {
          __builtin_cpu_supports("avx512vl");
 }
 
+// Asks the CPU and, for the wide registers, the system: what either lacks does
+// not count.
 int tir_exec_cpu_best(void) {
   __builtin_cpu_init();
   if (!has_avx2_level()) return TIR_CPU_BASELINE;
+  // Levels are a chain: AVX-512 kernels use AVX2 as well.
   return has_avx512_level() ? TIR_CPU_AVX512 : TIR_CPU_AVX2;
 }
 
@@ -30,6 +33,7 @@ int tir_exec_cpu_best(void) { return TIR_CPU_BASELINE; }
 
 #endif
 
+// A level asked for is a wish: never more than there is.
 int tir_exec_cpu_clamp(int level) {
   const int best = tir_exec_cpu_best();
   if (level < TIR_CPU_BASELINE) return TIR_CPU_BASELINE;

@@ -41,6 +41,7 @@ static bool is_variable(const differentiation *d, tir_ir_node n) {
   return op == TIR_OP_INPUT || op == TIR_OP_PARAM;
 }
 
+// The float input or parameter of that name joins the variables.
 static tir_status find_wrt(differentiation *d, const char *name) {
   char quoted[TIR_QUOTED_MAX];
   for (tir_ir_node n = tir_ir_first(d->graph); tir_ir_node_valid(n);
@@ -61,6 +62,7 @@ static tir_status find_wrt(differentiation *d, const char *name) {
                        tir_base_quote(name, quoted));
 }
 
+// Without names: all there are. Others than floats are passed over.
 static tir_status find_all_wrt(differentiation *d) {
   for (tir_ir_node n = tir_ir_first(d->graph); tir_ir_node_valid(n);
        n = tir_ir_next(d->graph, n)) {
@@ -83,6 +85,7 @@ static void mark_history(differentiation *d) {
   for (tir_ir_node n = tir_ir_first(g); tir_ir_node_valid(n);
        n = tir_ir_next(g, n)) {
     const tir_op op = tir_ir_op(g, n);
+    // These end a history, also one that this call makes.
     if (op == TIR_OP_STOP_GRADIENT || op == TIR_OP_CUT) continue;
     bool reached = false;
     for (uint32_t i = 0; i < tir_ir_n_in(g, n) && !reached; i++)
@@ -111,6 +114,7 @@ static const char *join(char buffer[NAME_MAX_BYTES], const char *name,
   return buffer;
 }
 
+// The output's own name, else that of its value.
 static const char *output_name(const differentiation *d, size_t index) {
   const tir_ir_output *output = &d->graph->outputs.data[index];
   const char *name = tir_base_strings_text(&d->graph->strings, output->name);
@@ -120,6 +124,7 @@ static const char *output_name(const differentiation *d, size_t index) {
 
 // --- heads -----------------------------------------------------------------
 
+// Outputs that no variable reaches, such as counts and indices, are no heads.
 static tir_status find_heads(differentiation *d) {
   for (size_t i = 0; i < d->graph->outputs.count; i++) {
     const tir_ir_value v =
@@ -133,6 +138,7 @@ static tir_status find_heads(differentiation *d) {
                        "differentiate: no output depends on a variable");
 }
 
+// Shaped like the head at run time: its dims may be symbolic.
 static tir_status add_ones(differentiation *d, uint32_t head) {
   const tir_value ones =
       tir_ones_like(d->tape, tir_ir_handle(d->tape, (tir_ir_value){head}));
@@ -140,6 +146,8 @@ static tir_status add_ones(differentiation *d, uint32_t head) {
   return push(d, &d->operands, tir_ir_peek(d->tape, ones).id);
 }
 
+// The caller gives the head's gradient: an input "NAME.head" of the output's
+// type.
 static tir_status add_head_input(differentiation *d, uint32_t head,
                                  uint32_t output) {
   char name[NAME_MAX_BYTES];
@@ -157,6 +165,8 @@ static tir_status add_head_input(differentiation *d, uint32_t head,
 // --- ops without a rule ----------------------------------------------------
 
 // Names every op between heads and variables that has no rule, each once.
+// reached[v]: a gradient arrives at value v. From the last node to the first,
+// so that it is known for the results of a node before the node is looked at.
 static void list_without_rule(const differentiation *d, bool *reached,
                               tir_base_list *list) {
   const tir_ir_graph *g = d->graph;
@@ -208,6 +218,8 @@ static tir_status check_rules(differentiation *d) {
 
 // --- the call --------------------------------------------------------------
 
+// Heads and their gradients are listed already; variables follow. The results
+// become outputs "NAME.grad".
 static tir_status add_call(differentiation *d, size_t n_heads) {
   for (size_t i = 0; i < d->wrt.count; i++)
     TIR_TRY(push(d, &d->operands, d->wrt.data[i]));
@@ -237,7 +249,10 @@ static tir_status differentiate(differentiation *d, const char *const *wrt,
   }
   mark_history(d);
   TIR_TRY(find_heads(d));
+  // So far only heads are listed.
   const size_t n_heads = d->operands.count;
+  // Before anything is added, so that every op without a rule is told at once;
+  // the pass would stop at the first.
   TIR_TRY(check_rules(d));
   for (size_t i = 0; i < n_heads; i++) {
     const uint32_t head = d->operands.data[i];
@@ -271,10 +286,12 @@ tir_status tir_graph_differentiate(const tir_graph *graph,
   TIR_VEC_FREE(d.context, &d.operands);
   TIR_VEC_FREE(d.context, &d.wrt);
   TIR_VEC_FREE(d.context, &d.head_of);
+  // It only borrows the graph.
   tir_ir_recorder_destroy(d.tape);
   if (status != TIR_OK) {
     tir_ir_graph_destroy(d.graph);
     return status;
   }
+  // Takes the graph over, also when it refuses it.
   return tir_ir_graph_publish(d.graph, NULL, out_graph, error);
 }

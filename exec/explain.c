@@ -5,6 +5,7 @@
 #include "exec/live.h"
 
 // Keys are compared word by word; where two part is the answer.
+// The number of words before that.
 static size_t common_prefix(const uint64_t *a, size_t n_a, const uint64_t *b,
                             size_t n_b) {
   const size_t n = n_a < n_b ? n_a : n_b;
@@ -17,6 +18,8 @@ static size_t common_prefix(const uint64_t *a, size_t n_a, const uint64_t *b,
 static void describe(tir_live *live, size_t word) {
   const tir_live_slice *slice = &live->slice;
   const tir_ir_graph *g = live->root.graph;
+  // Starts rise: the last one not behind the word begins the node it belongs
+  // to.
   size_t i = slice->key_starts.count;
   while (i > 0 && slice->key_starts.data[i - 1] > word) i--;
   const size_t n = sizeof live->miss;
@@ -29,6 +32,8 @@ static void describe(tir_live *live, size_t word) {
   const uint32_t id = slice->nodes.data[i - 1];
   const char *site = g->nodes.data[id].site;
   const size_t at = word - slice->key_starts.data[i - 1];
+  // Exact for ops without bodies. A body has as many words as it needs, and
+  // those past this number are told as operands.
   const size_t words =
       tir_ir_op_desc((tir_op)g->nodes.data[id].op)->attrs_size / 8;
   snprintf(live->miss, n,
@@ -43,6 +48,8 @@ static void describe(tir_live *live, size_t word) {
 }
 
 // Only on a miss, which costs a compile anyway.
+// Keys list nodes in recorded order, so the nearest plan is the one that agrees
+// longest, and where it ends is where the traces part.
 void tir_live_explain(tir_live *live) {
   const tir_live_slice *slice = &live->slice;
   if (!live->cache.n_plans) {
@@ -59,6 +66,7 @@ void tir_live_explain(tir_live *live) {
   describe(live, best);
 }
 
+// As snprintf: what the whole text takes, though the buffer holds less.
 size_t tir_tape_explain_miss(const tir_tape *tape, char *buffer, size_t size) {
   if (!tape) return 0;
   const char *text = tir_live_of(tape)->miss;
@@ -80,6 +88,7 @@ void tir_tape_stats(const tir_tape *tape, tir_tape_statistics *out_stats) {
   out_stats->n_plan_evictions = live->cache.n_evictions;
   out_stats->plan_bytes = live->cache.bytes;
   out_stats->arena_bytes = live->arena_alloc + live->scratch_alloc;
+  // Tensors read by reference are their owner's and not counted.
   out_stats->survivor_bytes = live->pool.bytes_in_use;
   out_stats->tape_bytes =
       tir_ir_graph_bytes(root->graph) + live->cache.bytes + live->arena_alloc +

@@ -49,6 +49,7 @@ static bool comes_before(const entry *a, const entry *b) {
   return a->node < b->node;
 }
 
+// Two sorted runs into one; of equal entries that of the first run comes first.
 static void merge(const entry *from, size_t begin, size_t middle, size_t end,
                   entry *to) {
   size_t a = begin, b = middle;
@@ -82,11 +83,14 @@ static bool sort(explainer *x, entries *list) {
 
 // --- tables ----------------------------------------------------------------
 
+// n zeros; false when memory ran out.
 #define MAKE_TABLE(x, vec, n)                                              \
   (TIR_VEC_RESERVE((x)->context, (vec), (n)) &&                            \
    (memset((vec)->data, 0, (n) * sizeof *(vec)->data), (vec)->count = (n), \
     true))
 
+// Origins are node numbers of the graph as it was recorded, so they are bounded
+// by nothing here: the largest is looked for.
 static bool make_tables(explainer *x) {
   const tir_plan *plan = &x->program->plan;
   const size_t n_nodes = x->graph->nodes.count;
@@ -117,6 +121,7 @@ static void fill_tables(explainer *x) {
     if (node->flags & TIR_NODE_BACKWARD)
       x->sum.knows_backward = true;
     else
+      // Of several nodes with one origin the last gives the name.
       x->forward_of.data[node->origin] = n.id;
   }
   x->forward_of.data[0] = 0;  // stands for "unknown"
@@ -124,6 +129,7 @@ static void fill_tables(explainer *x) {
 
 // --- the peak --------------------------------------------------------------
 
+// Takes bytes of the arena for itself.
 static bool is_stored(const tir_place *place) {
   return place->kind == TIR_PLACE_ARENA && !place->is_view;
 }
@@ -138,6 +144,8 @@ static bool lifetime(const tir_place *place, uint32_t *out_first) {
   return is_stored(place) && *out_first <= place->last;
 }
 
+// Unsigned sums may wrap in between and come out right: what is taken off was
+// added before.
 // `live` is an array of differences first.
 static void add_up(explainer *x) {
   const tir_plan *plan = &x->program->plan;
@@ -158,12 +166,14 @@ static void add_up(explainer *x) {
   size_t peak = 0;
   for (size_t i = 1; i < n_steps; i++) {
     live[i] += live[i - 1];
+    // The first of equal peaks is told.
     if (live[i] > live[peak]) peak = i;
   }
   x->sum.peak_step = peak;
   x->sum.peak_bytes = live[peak];
 }
 
+// Lists what is alive at the peak.
 static bool find_peak(explainer *x) {
   const tir_plan *plan = &x->program->plan;
   add_up(x);
@@ -196,6 +206,7 @@ static uint32_t kept_by(const explainer *x, tir_ir_node n, uint32_t i) {
                                                                  : place->root;
 }
 
+// Lists each pair of a kept value and a backward node that reads it.
 static bool find_readers(explainer *x) {
   for (tir_ir_node n = tir_ir_first(x->graph); tir_ir_node_valid(n);
        n = tir_ir_next(x->graph, n)) {
@@ -216,6 +227,7 @@ static bool find_readers(explainer *x) {
     const entry *e = &x->readers.data[i];
     const entry *last = n_kept ? &x->readers.data[n_kept - 1] : NULL;
     if (last && last->value == e->value && last->node == e->node) continue;
+    // Sorted by size, then value: all readers of a value stand together.
     if (!last || last->value != e->value) {
       x->sum.n_kept++;
       x->sum.kept_bytes += e->size_bytes;
@@ -255,6 +267,8 @@ static void fill_summary(explainer *x) {
   x->sum.n_reads = x->readers.count;
 }
 
+// A forward node and the backward nodes made for it have one origin, which
+// tells whose gradient a reader computes.
 static tir_memory_item item_of(const explainer *x, tir_memory_role role,
                                const entry *e) {
   tir_memory_item item = {.role = role, .site = maker(x, e->value)->site};
@@ -275,6 +289,8 @@ static tir_memory_item item_of(const explainer *x, tir_memory_role role,
   return item;
 }
 
+// LIVE items first, then each KEPT one with its READ ones; ends when `each`
+// returns false.
 static void tell(const explainer *x, tir_memory_item_fn each, void *user) {
   bool more = true;
   for (size_t i = 0; i < x->peak.count && more; i++) {
@@ -303,6 +319,8 @@ tir_status tir_explain_memory(const tir_program *program,
                          "explain_memory: program is NULL");
   explainer x = {
       .program = program, .graph = program->graph, .context = program->context};
+  // Reading a program takes memory too, of the context, and gives all of it
+  // back.
   bool ok = make_tables(&x);
   if (ok) fill_tables(&x);
   ok = ok && find_peak(&x) && find_readers(&x);

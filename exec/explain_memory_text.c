@@ -1,4 +1,7 @@
 // tir_explain_memory as lines of text.
+//
+// The report is made twice: for its summary, which is the first line, and for
+// its items. The program cannot change in between.
 #include <string.h>
 
 #include "exec/program.h"
@@ -7,8 +10,10 @@
 
 typedef struct printer {
   const tir_program *program;
+  // Of the first report.
   tir_memory_summary sum;
   tir_ir_text text;
+  // The heading of the kept part is there.
   bool said_kept;
 } printer;
 
@@ -33,6 +38,7 @@ static void add_site(printer *p, const char *site) {
 static void add_value(printer *p, const tir_memory_item *item) {
   char type_text[TIR_TYPE_TEXT_MAX];
   tir_ir_type type;
+  // Reports number values from 0, the graph from 1.
   tir_ir_type_of(p->program->graph,
                  (tir_ir_value){(uint32_t)item->value.value + 1}, &type);
   tir_ir_text_add(&p->text, "  %llu bytes in steps %u..%u: %s ",
@@ -58,6 +64,8 @@ static void add_reader(printer *p, const tir_memory_item *item) {
   tir_ir_text_word(&p->text, "\n");
 }
 
+// Once, before the first item that is kept, or at the end if none is: the text
+// always says how much it is.
 static void begin_kept(printer *p) {
   if (p->said_kept) return;
   p->said_kept = true;
@@ -72,6 +80,7 @@ static void begin_kept(printer *p) {
                     p->sum.n_kept == 1 ? "" : "s");
 }
 
+// Items come in an order that is that of the lines.
 static bool add_item(void *user, const tir_memory_item *item) {
   printer *p = user;
   if (item->role != TIR_MEMORY_LIVE) begin_kept(p);
@@ -90,6 +99,7 @@ tir_status tir_explain_memory_text(const tir_program *program, char **out_text,
                          !program ? "program" : "out_text");
   printer p = {.program = program};
   TIR_TRY(tir_explain_memory(program, NULL, NULL, &p.sum, error));
+  // The text remembers that memory ran out; finishing it tells.
   tir_ir_text_init(&p.text, program->context);
   tir_ir_text_add(
       &p.text,

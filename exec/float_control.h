@@ -15,6 +15,7 @@ typedef struct tir_exec_float_control {
 
 enum {
   TIR_MXCSR_DEFAULT = 0x1f80,  // round to nearest, all exceptions masked
+  // 64-bit mantissa, round to nearest, all exceptions masked.
   TIR_X87_DEFAULT = 0x037f,
 };
 
@@ -31,6 +32,9 @@ static inline tir_exec_float_control tir_exec_float_enter(void) {
   return saved;
 }
 
+// The MXCSR is put back in any case, since it holds the exception flags that
+// kernels have raised. Loading an x87 control word is slow, so that is done
+// only where it changes something.
 static inline void tir_exec_float_leave(const tir_exec_float_control *saved) {
   _mm_setcsr(saved->mxcsr);
   if (saved->x87 != TIR_X87_DEFAULT)

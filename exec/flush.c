@@ -8,6 +8,9 @@
 
 // --- memory shared by the plans of a tape ----------------------------------
 
+// The old block goes only when the new one is there, so a failure changes
+// nothing. Its contents are not kept: nothing in arena or scratch outlives a
+// run.
 static tir_status grow_block(tir_live *live, void **block, size_t *size,
                              size_t *alloc, size_t need, tir_error *error) {
   if (need <= *size && *block) return TIR_OK;
@@ -39,6 +42,7 @@ static tir_status prepare_memory(tir_live *live, tir_cached_plan *plan,
 
 // --- plans -----------------------------------------------------------------
 
+// Owned by the cache, and valid until the next plan is added to it.
 static tir_status find_plan(tir_live *live, tir_cached_plan **out_plan,
                             tir_error *error) {
   const tir_live_slice *slice = &live->slice;
@@ -67,9 +71,11 @@ static void *data_of(const tir_live *live, uint32_t v) {
   tir_ir_graph *g = live->root.graph;
   const tir_ir_node n = {g->values.data[v].node};
   if (tir_ir_op(g, n) != TIR_OP_CONSTANT) return NULL;
+  // The bits come first in the attributes, and only scalar literals are bound.
   return &g->attrs.data[tir_ir_node_at(g, n)->attrs];
 }
 
+// Lists the module whose memory the run touches, once.
 static bool note_module(tir_live *live, const tir_pool_buffer *buffer) {
   if (!buffer || !buffer->module) return true;
   for (size_t i = 0; i < live->slice.modules.count; i++)
@@ -78,6 +84,7 @@ static bool note_module(tir_live *live, const tir_pool_buffer *buffer) {
                       buffer->module);
 }
 
+// In the order in which the key numbered the bindings.
 static tir_status bind_externals(tir_live *live, tir_error *error) {
   tir_live_slice *slice = &live->slice;
   tir_context *context = live->tape->context;
@@ -117,6 +124,8 @@ static tir_status bind_outputs(tir_live *live, tir_error *error) {
     const size_t bytes = tir_ir_type_bytes(&type);
     tir_pool_buffer *buffer = tir_pool_take(&live->pool, bytes);
     if (!buffer) return tir_base_fail_memory(error, bytes);
+    // In the value at once: whatever fails from here on, fail_slice finds it
+    // there.
     root->values.data[v].buffer = buffer;
     slice->outputs.data[slice->outputs.count++] = buffer->data;
   }
@@ -135,6 +144,7 @@ static bool writes_module(const tir_live *live, const tir_module *module) {
   return false;
 }
 
+// All leases or none.
 static tir_status acquire_modules(tir_live *live, tir_error *error) {
   tir_live_slice *slice = &live->slice;
   for (size_t i = 0; i < slice->modules.count; i++) {
@@ -149,6 +159,8 @@ static tir_status acquire_modules(tir_live *live, tir_error *error) {
   return TIR_OK;
 }
 
+// Before new versions take memory over: which modules are written is read from
+// the roots' buffers.
 static void end_leases(tir_live *live, bool torn) {
   for (size_t i = 0; i < live->slice.modules.count; i++) {
     tir_module *module = live->slice.modules.data[i];
@@ -229,6 +241,7 @@ static void fail_slice(tir_live *live) {
   tir_live_frame *root = &live->root;
   const tir_ir_graph *g = root->graph;
   for (size_t i = 0; i < live->slice.nodes.count; i++) {
+    // What ran earlier keeps its data.
     if (!live->slice.runs.data[i]) continue;
     const tir_ir_node n = {live->slice.nodes.data[i]};
     for (uint32_t k = 0; k < tir_ir_n_out(g, n); k++) {
@@ -266,6 +279,7 @@ static tir_status report(tir_live *live, const tir_program *program,
   return tir_exec_report_failure(program, status, failure, name, site, error);
 }
 
+// All that can fail for want of memory or a lease comes before the first step.
 static tir_status execute(tir_live *live, tir_cached_plan *plan,
                           tir_error *error) {
   tir_live_slice *slice = &live->slice;
@@ -291,6 +305,9 @@ static tir_status execute(tir_live *live, tir_cached_plan *plan,
   return status;
 }
 
+// Settling comes before the key: it counts the slice as run, and what survives
+// and which memory may be overwritten, both part of the key, follow from the
+// counts.
 tir_status tir_live_run(tir_live *live, const uint32_t *asked, size_t n_asked,
                         tir_error *error) {
   if (live->running)
@@ -323,6 +340,7 @@ tir_status tir_live_run(tir_live *live, const uint32_t *asked, size_t n_asked,
   return status;
 }
 
+// Effects need not be asked for: every run takes them all.
 tir_status tir_live_flush(tir_live *live, tir_error *error) {
   const tir_ir_graph *g = live->root.graph;
   const uint32_t n = tir_ir_n_nodes(g);

@@ -25,6 +25,8 @@ void tir_live_frame_free(tir_live_frame *frame) {
 }
 
 // Side tables follow the graph; new entries are zero.
+// In a capture no hook tells of new nodes: whoever looks something up there
+// calls this first.
 bool tir_live_frame_sync(tir_live_frame *frame) {
   tir_context *context = frame->graph->context;
   const size_t n_values = frame->graph->values.count;
@@ -53,6 +55,7 @@ bool tir_live_frame_sync(tir_live_frame *frame) {
 
 // A value met on the walk: is it a variable, and does it go on from here?
 // Older versions of a variable still are that variable.
+// False when memory ran out.
 static bool visit(tir_live_frame *frame, uint32_t value) {
   const tir_ir_graph *g = frame->graph;
   tir_live_value *v = &frame->values.data[value];
@@ -68,6 +71,7 @@ static bool visit(tir_live_frame *frame, uint32_t value) {
   }
   const uint32_t producer = g->values.data[value].node;
   tir_live_node *node = &frame->nodes.data[producer];
+  // Leaves, and what was recorded without history, end the walk.
   if (!(g->nodes.data[producer].flags & TIR_NODE_HISTORY)) return true;
   if (node->mark == frame->epoch) return true;
   node->mark = frame->epoch;
@@ -88,6 +92,7 @@ tir_status tir_live_walk_history(tir_live_frame *frame, const uint32_t *heads,
   for (size_t i = 0; i < n_heads && ok; i++) ok = visit(frame, heads[i]);
   while (ok && frame->stack.count) {
     const tir_ir_node n = {frame->stack.data[--frame->stack.count]};
+    // The walk goes on: refusing is up to the caller.
     if (frame->nodes.data[n.id].released_by && !*out_released)
       *out_released = n.id;
     const uint32_t n_in = tir_ir_n_in(frame->graph, n);

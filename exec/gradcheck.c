@@ -2,10 +2,11 @@
 //
 //   D(h) = (f(x + h) - f(x - h)) / 2h,   d = (4 D(h/2) - D(h)) / 3
 //
-// One Richardson step, so the error falls with h^4. Everything goes through a
-// live tape, recorded anew for each evaluation: what users run is what is
-// checked. The second order checks the function (sum of c_i * grad_i) in the
-// same way, with fixed weights c_i that hide no sign.
+// D(h) = f' + h^2 f'''/6 + O(h^4), and this one Richardson step cancels the h^2
+// term, so the error falls with h^4. Everything goes through a live tape,
+// recorded anew for each evaluation: what users run is what is checked. The
+// second order checks the function (sum of c_i * grad_i) in the same way, with
+// fixed weights c_i that hide no sign.
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -24,6 +25,7 @@ typedef struct gradcheck {
   double step, relative, absolute;
   tir_tape *tape;
   tir_tensor **points;  // copies of the inputs, which the check may move
+  // Of the recording at hand; `grads` is the second half of their block.
   tir_value *values;
   tir_value *grads;
   tir_status failed;  // of weights, while recording
@@ -46,6 +48,7 @@ static tir_value weighted(gradcheck *c, size_t input, tir_value grad) {
   if (c->failed != TIR_OK) return (tir_value){0};
   double *w = weights->data;
   for (int64_t i = 0; i < weights->numel; i++) {
+    // Multiples of the golden ratio, modulo 1, spread evenly over [0, 1).
     const double turn =
         0.6180339887498949 * (double)(i + 1) + 0.37 * (double)input;
     w[i] = 0.5 + (turn - floor(turn));
@@ -56,6 +59,7 @@ static tir_value weighted(gradcheck *c, size_t input, tir_value grad) {
 }
 
 // Sum of the weighted gradients of fn at c->values.
+// An input that fn does not use adds zeros.
 static tir_value gradient_sum(gradcheck *c, tir_value head) {
   const tir_backward_options options = {
       .create_graph = true,
@@ -153,6 +157,8 @@ static tir_status central(gradcheck *c, double *x, double h, double *out_d) {
 // h balances truncation, which falls with h, against rounding, which grows.
 static tir_status difference(gradcheck *c, double *x, double *out_d) {
   const double scale = fabs(*x) > 1 ? fabs(*x) : 1;
+  // Of a central difference they are about h^2 and eps / h, which meet at
+  // eps^(1/3).
   const double h = c->step > 0 ? c->step : cbrt(DBL_EPSILON) * scale;
   double whole = 0, half = 0;
   TIR_TRY(central(c, x, h, &whole));
@@ -179,6 +185,7 @@ static tir_status compare(gradcheck *c, size_t input, double gradient,
       (long long)element, gradient, expected);
 }
 
+// Four evaluations for each element, until the first one that is off.
 static tir_status check_all(gradcheck *c, tir_tensor **gradients) {
   TIR_TRY(differentiate(c, gradients));
   for (size_t i = 0; i < c->n_inputs; i++) {

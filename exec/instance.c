@@ -70,6 +70,8 @@ static tir_status list_missing(const tir_instance *instance, tir_error *error) {
   return list.status;
 }
 
+// By name: the module may have more parameters, and in another order. The
+// tensor gets a reference of its own, so its memory stays where the table says.
 static tir_status bind_param(tir_instance *instance, uint32_t i,
                              tir_error *error) {
   const tir_program *program = instance->program;
@@ -99,6 +101,7 @@ static tir_status bind_param(tir_instance *instance, uint32_t i,
         "instance: parameter %s is %s in the graph, %s in the module", quoted,
         tir_ir_type_text(&type, wanted), tir_ir_type_text(&has, found));
   }
+  // What is trained and what is state is part of what the graph was made for.
   const tir_attrs_param *attrs = tir_ir_attrs(graph, program->params[i]);
   if (attrs->kind != (int64_t)param->kind)
     return tir_base_fail(
@@ -108,12 +111,15 @@ static tir_status bind_param(tir_instance *instance, uint32_t i,
         quoted, attrs->kind == TIR_PARAM_STATE ? "state" : "trainable",
         param->kind == TIR_PARAM_STATE ? "state" : "trainable");
   instance->tensors[i] = tir_tensor_retain(param->tensor);
+  // The module only ever gains parameters, so the number stays right where a
+  // pointer would not.
   instance->params[i] = (uint32_t)(param - instance->module->params.data);
   instance->ptr[program->first_external + program->n_inputs + i] =
       param->tensor->data;
   return TIR_OK;
 }
 
+// Tensors not bound yet are NULL, so this may follow any failure.
 static void release_params(tir_instance *instance) {
   for (uint32_t i = 0; i < instance->program->n_params; i++)
     tir_tensor_release(instance->tensors[i]);
@@ -146,6 +152,7 @@ static tir_status create(tir_program *program, tir_module *module,
       .must_resolve = true,
   };
   memset(tables + layout.ptr, 0, layout.size - layout.ptr);
+  // The arena is the first part of the block.
   tir_exec_resolve_internal(program, block, instance->ptr);
   for (uint32_t i = 0; i < program->n_inputs; i++) {
     // An input of no bytes needs no memory, but kernels expect an address.
@@ -163,6 +170,7 @@ static tir_status create(tir_program *program, tir_module *module,
       return status;
     }
   }
+  // Threads are started here, not by a run, which must not allocate.
   if (program->is_split) {
     const tir_status status = tir_exec_start_threads(program->context, error);
     if (status != TIR_OK) {
@@ -176,6 +184,7 @@ static tir_status create(tir_program *program, tir_module *module,
   return TIR_OK;
 }
 
+// One allocation, which goes back if anything fails.
 tir_status tir_instance_create(tir_program *program, tir_module *module,
                                tir_instance **out_instance, tir_error *error) {
   if (out_instance) *out_instance = NULL;
@@ -193,6 +202,7 @@ tir_status tir_instance_create(tir_program *program, tir_module *module,
   return status;
 }
 
+// The block stays the caller's and must last until the instance is destroyed.
 tir_status tir_instance_create_in(tir_program *program, tir_module *module,
                                   void *block, size_t block_bytes,
                                   tir_instance **out_instance,
@@ -242,6 +252,7 @@ static tir_status check_bind(const char *what, size_t index, tir_ir_value value,
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "bind: %s %zu %s has %zu bytes, given %zu", what,
                          index, quoted, expected, size);
+  // That of an element is enough: the caller's memory need not suit vectors.
   const size_t align = tir_dtype_size(tir_ir_dtype_of(graph, value));
   if ((uintptr_t)data % align != 0)
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
@@ -269,6 +280,7 @@ tir_status tir_instance_bind_input(tir_instance *instance, size_t index,
   if (!data && size_bytes > 0)
     return tir_base_fail(error, TIR_ERR_ARGUMENT, "bind: data is NULL");
   void **entry = &instance->ptr[program->first_external + index];
+  // Only the first binding fills a gap; an input that no step reads is none.
   if (!*entry && program->input_read[index]) instance->n_unbound--;
   // Programs only read inputs: nothing is ever planned into their memory
   // unless the caller donated it, which only a tape does.
@@ -287,6 +299,7 @@ tir_status tir_instance_bind_output(tir_instance *instance, size_t index,
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "bind: output %zu does not exist, the program has %u",
                          index, program->n_outputs);
+  // NULL gives the output its own memory back, which always fits.
   if (data) {
     const tir_ir_output *output = &program->graph->outputs.data[index];
     TIR_TRY(check_bind(
@@ -301,6 +314,7 @@ tir_status tir_instance_bind_output(tir_instance *instance, size_t index,
   return TIR_OK;
 }
 
+// Meant for set-up: looks at one name after the other.
 int64_t tir_instance_find_input(const tir_instance *instance,
                                 const char *name) {
   if (!instance || !name) return -1;
@@ -330,6 +344,7 @@ const void *tir_instance_output(const tir_instance *instance, size_t index) {
 
 // --- running ---------------------------------------------------------------
 
+// All of them in one message.
 static tir_status list_unbound(const tir_instance *instance, tir_error *error) {
   const tir_program *program = instance->program;
   tir_base_list list;
@@ -350,6 +365,7 @@ static tir_status list_unbound(const tir_instance *instance, tir_error *error) {
   return list.status;
 }
 
+// Cheap on purpose: it stands before every run.
 static tir_status check_run(const tir_instance *instance,
                             const tir_run_options *options, tir_error *error) {
   if (options)
@@ -364,6 +380,8 @@ static tir_status check_run(const tir_instance *instance,
 }
 
 // Places inside of bound memory (views) follow their bases.
+// The table is its own binding: copying the bases over themselves changes
+// nothing, and the entries behind them are computed anew.
 static void resolve_offsets(tir_instance *instance) {
   const tir_program *program = instance->program;
   void **bases = instance->ptr + program->first_external;
@@ -390,6 +408,7 @@ tir_status tir_run(tir_instance *instance, const tir_run_options *options,
     return tir_base_fail(error, TIR_ERR_ARGUMENT, "run: instance is NULL");
   TIR_TRY(check_run(instance, options, error));
   const tir_program *program = instance->program;
+  // Without parameters there is no module to share.
   const bool leased = program->n_params > 0;
   if (leased)
     TIR_TRY(
@@ -400,6 +419,7 @@ tir_status tir_run(tir_instance *instance, const tir_run_options *options,
   const tir_status status = tir_exec_run_steps(
       program, instance->ptr, instance->block + program->report.arena_bytes,
       options, &failure);
+  // A torn state changed too, though not as it should have.
   const bool wrote =
       program->writes_state && (status == TIR_OK || failure.torn);
   if (wrote) count_versions(instance);
@@ -407,5 +427,6 @@ tir_status tir_run(tir_instance *instance, const tir_run_options *options,
     tir_ir_module_set_torn(instance->module);
   if (leased) tir_ir_module_end_lease(instance->module);
   if (status == TIR_OK) return TIR_OK;
+  // After the lease has ended: making a message takes time.
   return tir_exec_report_failure(program, status, &failure, NULL, NULL, error);
 }

@@ -1,4 +1,9 @@
 // Plan cache: hash table of compiled slices with a use-ordered list.
+//
+// A run looks one plan up, so a hit must be cheap: one hash of the key, one
+// comparison, and a plan that is the newest already is not moved. Hashes only
+// choose the bucket; keys are compared in full, so a collision costs time and
+// never a wrong plan.
 #include "exec/plan_cache.h"
 
 #include <string.h>
@@ -10,6 +15,7 @@ void tir_plan_cache_init(tir_plan_cache *cache, tir_context *context,
   *cache = (tir_plan_cache){.context = context, .max_bytes = max_bytes};
 }
 
+// The list by last use, newest to oldest, holds every plan of the table.
 static void unlink_use(tir_plan_cache *cache, tir_cached_plan *plan) {
   if (plan->newer)
     plan->newer->older = plan->older;
@@ -32,6 +38,7 @@ static void link_newest(tir_plan_cache *cache, tir_cached_plan *plan) {
   cache->newest = plan;
 }
 
+// Also one that is only half made.
 static void free_plan(tir_plan_cache *cache, tir_cached_plan *plan) {
   tir_context *context = cache->context;
   if (plan->program)
@@ -46,6 +53,8 @@ static void free_plan(tir_plan_cache *cache, tir_cached_plan *plan) {
 
 static void evict_oldest(tir_plan_cache *cache) {
   tir_cached_plan *plan = cache->oldest;
+  // Buckets are singly linked and about one plan long, so the place is
+  // searched.
   tir_cached_plan **at = &cache->buckets[plan->hash % cache->n_buckets];
   while (*at != plan) at = &(*at)->next_in_bucket;
   *at = plan->next_in_bucket;
@@ -83,6 +92,7 @@ tir_cached_plan *tir_plan_cache_find(tir_plan_cache *cache, const uint64_t *key,
 // Doubles the table when it is full; failing to is no failure.
 static bool make_room(tir_plan_cache *cache) {
   if (cache->n_plans < cache->n_buckets) return true;
+  // At most one plan a bucket on average.
   const size_t n = cache->n_buckets ? cache->n_buckets * 2 : 64;
   tir_cached_plan **buckets =
       tir_base_alloc_zero(cache->context, n * sizeof *buckets, sizeof *buckets);
@@ -137,8 +147,11 @@ tir_status tir_plan_cache_add(tir_plan_cache *cache, const uint64_t *key,
     return tir_base_fail_memory(error, bytes);
   }
   memcpy(plan->key, key, bytes);
+  // The slice's key is scratch that the next run overwrites, hence the copy.
   plan->hash = tir_base_hash(key, bytes);
   plan->bytes = plan_cost(plan);
+  // A plan above the bound by itself stays all the same, alone: its run needs
+  // it.
   while (cache->oldest && cache->bytes + plan->bytes > cache->max_bytes) {
     evict_oldest(cache);
     cache->n_evictions++;

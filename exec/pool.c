@@ -22,6 +22,7 @@ static uint32_t class_of(size_t bytes, size_t *out_size) {
     }
     base *= 2;
   }
+  // Larger than anything that can be allocated.
   *out_size = 0;
   return 0;
 }
@@ -60,6 +61,7 @@ tir_pool_buffer *tir_pool_take(tir_pool *pool, size_t bytes) {
   size_t size;
   const uint32_t size_class = class_of(bytes, &size);
   if (!size_class || size_class > TIR_POOL_N_CLASSES) return NULL;
+  // The one released last, whose memory is most likely still in a cache.
   tir_pool_buffer *buffer = pool->free[size_class - 1];
   if (buffer) {
     pool->free[size_class - 1] = buffer->next;
@@ -82,6 +84,7 @@ tir_pool_buffer *tir_pool_take(tir_pool *pool, size_t bytes) {
   return buffer;
 }
 
+// Not counted in bytes_held: the memory is the tensor's.
 tir_pool_buffer *tir_pool_wrap(tir_pool *pool, tir_tensor *tensor,
                                bool freeze) {
   tir_pool_buffer *buffer = new_header(pool);
@@ -104,6 +107,7 @@ void tir_pool_release(tir_pool *pool, tir_pool_buffer *buffer) {
     free_buffer(pool, buffer);
     return;
   }
+  // Pooled memory is kept until the pool ends; it never goes back before.
   pool->bytes_in_use -= buffer->alloc_bytes;
   buffer->next = pool->free[buffer->size_class - 1];
   pool->free[buffer->size_class - 1] = buffer;

@@ -15,6 +15,7 @@ static size_t find_output(const tir_ir_graph *graph, const char *name) {
   return i;
 }
 
+// Copies the outputs named, in the order of the names.
 static tir_status pick(const tir_ir_graph *graph, const char *const *names,
                        size_t n_names, tir_ir_output *out, tir_error *error) {
   char quoted[TIR_QUOTED_MAX];
@@ -29,6 +30,7 @@ static tir_status pick(const tir_ir_graph *graph, const char *const *names,
                            tir_base_quote(names[i], quoted));
     out[i] = graph->outputs.data[at];
     for (size_t k = 0; k < i; k++)
+      // Names are interned: equal ids are equal names.
       if (out[k].name == out[i].name)
         return tir_base_fail(error, TIR_ERR_ARGUMENT,
                              "compile: output %s is listed twice",
@@ -56,6 +58,7 @@ tir_status tir_exec_select_outputs(tir_ir_graph *graph,
   return status;
 }
 
+// The removed nodes leave with the compaction that ends the passes.
 tir_status tir_exec_drop_effects(tir_ir_graph *graph, tir_error *error) {
   for (tir_ir_node n = tir_ir_first(graph); tir_ir_node_valid(n);
        n = tir_ir_next(graph, n)) {

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ir/base/utf8.h"
 #include "ir/custom.h"
-#include "ir/utf8.h"
 
 // The counts were checked by tir_ir_attrs_check: both lists hold as many.
 void tir_ir_custom_attrs(const tir_attrs_custom *from, tir_custom_attrs *to) {
@@ -47,7 +47,7 @@ void tir_ir_custom_say(const tir_custom_op *op, const char *message,
   memcpy(text + start, message, size);
   // From the first byte that is no UTF-8 on nothing is kept, be it a character
   // cut by the end of the buffer or a text in another encoding.
-  while (size > 0 && !tir_ir_is_utf8(text + start, size)) size--;
+  while (size > 0 && !tir_base_is_utf8(text + start, size)) size--;
   text[start + size] = '\0';
   for (size_t i = start; text[i]; i++)
     if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) text[i] = ' ';

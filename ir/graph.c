@@ -8,9 +8,9 @@
 
 #include <string.h>
 
+#include "ir/base/utf8.h"
 #include "ir/body.h"
 #include "ir/infer.h"
-#include "ir/utf8.h"
 
 enum {
   // Rank sizes and rank symbols.
@@ -340,7 +340,7 @@ tir_status tir_ir_set_value_name(tir_ir_graph *g, tir_ir_value value,
   if (size > 0 && memchr(name, '\0', size))
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "name of %zu bytes has a zero byte in it", size);
-  if (!tir_ir_is_utf8(name, size))
+  if (!tir_base_is_utf8(name, size))
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "name of %zu bytes is not UTF-8", size);
   if (!tir_base_strings_intern(&g->strings, name, size, &id))

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
+#include "ir/base/utf8.h"
 #include "ir/module_names.h"
-#include "ir/utf8.h"
 
 enum { WRITER = -1 };
 
@@ -121,7 +121,7 @@ tir_status tir_ir_module_check_name(const char *what, const char *name,
                          "module: %s name is too long: %zu bytes, expected "
                          "at most %d",
                          what, size, TIR_MAX_NAME);
-  if (memchr(name, '\0', size) || !tir_ir_is_utf8(name, size))
+  if (memchr(name, '\0', size) || !tir_base_is_utf8(name, size))
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "module: %s name of %zu bytes is not UTF-8", what,
                          size);

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "ir/base/hash.h"
+#include "ir/base/utf8.h"
 #include "ir/module.h"
 #include "ir/module_names.h"
-#include "ir/utf8.h"
 
 // --- parameters ------------------------------------------------------------
 
@@ -227,7 +227,7 @@ static tir_status set_metadata(tir_module *module, const char *key,
   }
   const size_t size = strlen(value);
   char quoted[TIR_QUOTED_MAX];
-  if (!tir_ir_is_utf8(value, size))
+  if (!tir_base_is_utf8(value, size))
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "module: metadata %s is not UTF-8",
                          tir_base_quote(key, quoted));

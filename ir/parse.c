@@ -34,13 +34,6 @@ static void parser_end(tir_ir_parser *p) {
 
 // --- items of a module -----------------------------------------------------
 
-// Errors found behind a token belong to the line where the item began.
-static tir_status at_line(const tir_ir_parser *p, int32_t line,
-                          tir_status status) {
-  if (status != TIR_OK && p->error) p->error->line = line;
-  return status;
-}
-
 // The kind is always written: there is no default to forget.
 static tir_status parse_kind(tir_ir_parser *p, tir_param_kind *out_kind) {
   TIR_TRY(tir_ir_lex_punct(&p->lex, '{', "before the kind"));
@@ -74,7 +67,7 @@ static tir_status parse_param(tir_ir_parser *p, tir_module *module) {
   const tir_status status = tir_ir_module_add_tensor(
       module, p->string.data, p->string.count, kind, tensor, &index, p->error);
   if (status != TIR_OK) tir_tensor_release(tensor);
-  return at_line(p, line, status);
+  return tir_ir_parse_at_line(p, line, status);
 }
 
 // metadata "key" "value"
@@ -92,14 +85,14 @@ static tir_status parse_metadata(tir_ir_parser *p, tir_module *module) {
   tir_status status = tir_ir_parse_string(p, "the value");
   char quoted[TIR_QUOTED_MAX];
   if (status == TIR_OK && tir_module_get_metadata(module, key))
-    status = at_line(
+    status = tir_ir_parse_at_line(
         p, line,
         tir_base_fail(p->error, TIR_ERR_FORMAT, "metadata %s is given twice",
                       tir_base_quote(key, quoted)));
   else if (status == TIR_OK)
-    status =
-        at_line(p, line,
-                tir_module_set_metadata(module, key, p->string.data, p->error));
+    status = tir_ir_parse_at_line(
+        p, line,
+        tir_module_set_metadata(module, key, p->string.data, p->error));
   tir_base_free(p->context, key, bytes, 1);
   return status;
 }
@@ -115,7 +108,8 @@ static tir_status parse_graph(tir_ir_parser *p, tir_module *module) {
       tir_ir_module_add_graph(module, ir, &graph, p->error);
   // Line 0 of `lines` is where the graph begins, for errors of no node.
   const uint32_t node = status != TIR_OK && p->error ? p->error->node : 0;
-  return at_line(p, p->lines.data[node < p->lines.count ? node : 0], status);
+  return tir_ir_parse_at_line(
+      p, p->lines.data[node < p->lines.count ? node : 0], status);
 }
 
 // In any order: a graph may stand before the data it uses. Each item is added

@@ -60,6 +60,13 @@ tir_status tir_ir_parse_data(tir_ir_parser *p);
 tir_status tir_ir_parse_find_data(tir_ir_parser *p, const char *name,
                                   size_t size, tir_tensor **out_tensor);
 
+// What is found only behind an item belongs to the line where it began.
+static inline tir_status tir_ir_parse_at_line(const tir_ir_parser *p,
+                                              int32_t line, tir_status status) {
+  if (status != TIR_OK && p->error) p->error->line = line;
+  return status;
+}
+
 // parse_type.c. Symbols are interned in the graph; without one they are an
 // error.
 tir_status tir_ir_parse_type(tir_ir_parser *p, tir_ir_type *out_type);

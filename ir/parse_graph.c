@@ -79,12 +79,6 @@ static tir_status parse_trailing_name(tir_ir_parser *p, uint32_t *name) {
   return TIR_OK;
 }
 
-static tir_status at_line(const tir_ir_parser *p, int32_t line,
-                          tir_status status) {
-  if (status != TIR_OK && p->error) p->error->line = line;
-  return status;
-}
-
 // Lines stand by node id, for what is found only when the graph is whole.
 static tir_status keep_line(tir_ir_parser *p, int32_t line) {
   if (TIR_VEC_PUSH(p->context, &p->lines, line)) return TIR_OK;
@@ -95,7 +89,7 @@ static tir_status keep_line(tir_ir_parser *p, int32_t line) {
 static tir_status give_name(const tir_ir_parser *p, tir_ir_value value,
                             uint32_t name, int32_t line) {
   const char *text = tir_base_strings_text(&p->graph->strings, name);
-  return at_line(
+  return tir_ir_parse_at_line(
       p, line,
       tir_ir_set_value_name(p->graph, value, text, strlen(text), p->error));
 }
@@ -120,10 +114,11 @@ static tir_status parse_port(tir_ir_parser *p) {
   const tir_attrs_param attrs = {.kind = is_state ? TIR_PARAM_STATE
                                                   : TIR_PARAM_TRAINABLE};
   tir_ir_node node;
-  TIR_TRY(at_line(p, line,
-                  tir_ir_append_checked(
-                      p->graph, is_param ? TIR_OP_PARAM : TIR_OP_INPUT, NULL, 0,
-                      is_param ? &attrs : NULL, &type, 1, &node, p->error)));
+  TIR_TRY(tir_ir_parse_at_line(
+      p, line,
+      tir_ir_append_checked(p->graph, is_param ? TIR_OP_PARAM : TIR_OP_INPUT,
+                            NULL, 0, is_param ? &attrs : NULL, &type, 1, &node,
+                            p->error)));
   // One for each node appended, or lines and ids would part.
   TIR_TRY(keep_line(p, line));
   const tir_ir_value value = tir_ir_out(p->graph, node, 0);
@@ -214,11 +209,12 @@ static tir_status parse_types(tir_ir_parser *p, const tir_op_desc *desc,
     TIR_TRY(tir_ir_lex_try(&p->lex, ',', &more));
   }
   if (p->types.count == p->results.count) return TIR_OK;
-  return at_line(p, line,
-                 tir_base_fail(p->error, TIR_ERR_FORMAT,
-                               "%s: fewer types than results: %zu, expected "
-                               "%zu",
-                               desc->name, p->types.count, p->results.count));
+  return tir_ir_parse_at_line(
+      p, line,
+      tir_base_fail(p->error, TIR_ERR_FORMAT,
+                    "%s: fewer types than results: %zu, expected "
+                    "%zu",
+                    desc->name, p->types.count, p->results.count));
 }
 
 // The value of a constant reads by its type, which stands behind it. So the
@@ -247,7 +243,7 @@ static tir_status check_type(const tir_ir_parser *p, const tir_op_desc *desc,
   tir_ir_type_of(p->graph, value, &type);
   char is[TIR_TYPE_TEXT_MAX], says[TIR_TYPE_TEXT_MAX];
   if (type.dtype != written->dtype || !tir_ir_same_shape(&type, written))
-    return at_line(
+    return tir_ir_parse_at_line(
         p, line,
         tir_base_fail(
             p->error,
@@ -259,7 +255,7 @@ static tir_status check_type(const tir_ir_parser *p, const tir_op_desc *desc,
     if (symbol == 0 || symbol == type.symbols[axis]) continue;
     const tir_base_strings *strings = &p->graph->strings;
     char a[TIR_QUOTED_MAX], b[TIR_QUOTED_MAX];
-    return at_line(
+    return tir_ir_parse_at_line(
         p, line,
         tir_base_fail(
             p->error, TIR_ERR_SHAPE,
@@ -277,10 +273,11 @@ static tir_status add_node(tir_ir_parser *p, tir_op op, const void *attrs,
                            int32_t line) {
   const tir_op_desc *desc = tir_ir_op_desc(op);
   tir_ir_node node;
-  TIR_TRY(at_line(p, line,
-                  tir_ir_append_checked(p->graph, op, p->operands.data,
-                                        p->operands.count, attrs, p->types.data,
-                                        p->types.count, &node, p->error)));
+  TIR_TRY(tir_ir_parse_at_line(
+      p, line,
+      tir_ir_append_checked(p->graph, op, p->operands.data, p->operands.count,
+                            attrs, p->types.data, p->types.count, &node,
+                            p->error)));
   TIR_TRY(keep_line(p, line));
   for (uint32_t i = 0; i < p->results.count; i++) {
     const tir_ir_value value = tir_ir_out(p->graph, node, i);
@@ -404,7 +401,8 @@ static tir_status freeze_inner(tir_ir_parser *p, tir_ir_body **out_body) {
   p->graph = NULL;
   const tir_status status = tir_ir_body_create(graph, out_body, p->error);
   const uint32_t node = status != TIR_OK && p->error ? p->error->node : 0;
-  return at_line(p, p->lines.data[node < p->lines.count ? node : 0], status);
+  return tir_ir_parse_at_line(
+      p, p->lines.data[node < p->lines.count ? node : 0], status);
 }
 
 tir_status tir_ir_parse_body(tir_ir_parser *p, const char *name,

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ir/text.h"
+
 void tir_ir_lex_begin(tir_ir_lexer *l, const char *text, size_t size,
                       tir_error *error) {
   *l = (tir_ir_lexer){
@@ -154,13 +156,6 @@ tir_status tir_ir_lex_punct(tir_ir_lexer *l, char c, const char *where) {
 
 // --- bytes -----------------------------------------------------------------
 
-static int hex_digit(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // Digits may be broken into lines anywhere between two bytes. What the
 // lexer would make of them does not matter: they are read byte by byte.
 tir_status tir_ir_lex_hex(tir_ir_lexer *l, unsigned char *out_bytes, size_t n) {
@@ -173,8 +168,8 @@ tir_status tir_ir_lex_hex(tir_ir_lexer *l, unsigned char *out_bytes, size_t n) {
   for (size_t i = 0; i < n; i++) {
     skip_blanks(l);
     l->line = l->next_line;
-    const int high = l->at < l->end ? hex_digit(l->at[0]) : -1;
-    const int low = l->end - l->at > 1 ? hex_digit(l->at[1]) : -1;
+    const int high = l->at < l->end ? tir_ir_hex_digit(l->at[0]) : -1;
+    const int low = l->end - l->at > 1 ? tir_ir_hex_digit(l->at[1]) : -1;
     if (high < 0 || low < 0)
       return tir_ir_lex_fail(l, TIR_ERR_FORMAT,
                              "expected two hex digits for byte %zu of %zu", i,

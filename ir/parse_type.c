@@ -6,15 +6,7 @@
 #include <string.h>
 
 #include "ir/parse.h"
-
-// −1 for what is no hex digit; a zero byte would otherwise be found as the end
-// of the list of digits.
-static int hex_digit(char c) {
-  static const char digits[] = "0123456789abcdef";
-  const char lower = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
-  const char *at = lower ? strchr(digits, lower) : NULL;
-  return at ? (int)(at - digits) : -1;
-}
+#include "ir/text.h"
 
 // One escape at text[0] == '\\'. Returns its length, 0 if it is none.
 static size_t read_escape(const char *text, size_t size, char *out) {
@@ -31,8 +23,8 @@ static size_t read_escape(const char *text, size_t size, char *out) {
       *out = '\t';
       return 2;
     case 'x': {
-      const int high = size > 3 ? hex_digit(text[2]) : -1;
-      const int low = size > 3 ? hex_digit(text[3]) : -1;
+      const int high = size > 3 ? tir_ir_hex_digit(text[2]) : -1;
+      const int low = size > 3 ? tir_ir_hex_digit(text[3]) : -1;
       if (high < 0 || low < 0) return 0;
       *out = (char)(unsigned char)(high << 4 | low);
       return 4;

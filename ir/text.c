@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "ir/base/checked.h"
-#include "ir/utf8.h"
+#include "ir/base/utf8.h"
 
 void tir_ir_text_init(tir_ir_text *text, tir_context *context) {
   *text = (tir_ir_text){.context = context};
@@ -87,7 +87,7 @@ static size_t plain_length(const unsigned char *s, size_t room) {
   if (s[0] < 0x80)
     return s[0] >= 0x20 && s[0] != 0x7f && s[0] != '"' && s[0] != '\\';
   if (s[0] == 0xc2 && room > 1 && s[1] < 0xa0) return 0;
-  return tir_ir_utf8_length((const char *)s, room);
+  return tir_base_utf8_length((const char *)s, room);
 }
 
 static void add_escape(tir_ir_text *text, unsigned char byte) {

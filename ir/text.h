@@ -21,6 +21,8 @@ void tir_ir_text_word(tir_ir_text *text, const char *word);
 void tir_ir_text_i64(tir_ir_text *text, int64_t x);
 // Shortest decimal that reads back as the same f32 / f64; a NaN as its bits.
 // The locale makes no difference, here and in reading.
+// Value of a hex digit in either case, −1 for what is none.
+int tir_ir_hex_digit(char c);
 void tir_ir_text_float(tir_ir_text *text, double x, bool is_f32);
 // One element of a tensor: shortest decimal, integer, true or false; NaNs as
 // their bits, "0x7fc00000".

@@ -200,7 +200,7 @@ bool tir_ir_read_i64(const char *text, size_t size, int64_t *out) {
   return true;
 }
 
-static int hex_digit(char c) {
+int tir_ir_hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -213,7 +213,7 @@ static bool read_bits(const char *text, size_t size, tir_dtype dtype,
   if (size < 1 || size > 2 * tir_dtype_size(dtype)) return false;
   uint64_t bits = 0;
   for (size_t i = 0; i < size; i++) {
-    const int digit = hex_digit(text[i]);
+    const int digit = tir_ir_hex_digit(text[i]);
     if (digit < 0) return false;
     bits = bits << 4 | (uint64_t)digit;
   }

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "ir/attr.h"
+#include "ir/base/utf8.h"
 #include "ir/infer.h"
-#include "ir/utf8.h"
 
 enum { PARAM_NAME = 1, INPUT_NAME = 2, OUTPUT_NAME = 4, GOOD_NAME = 8 };
 
@@ -59,7 +59,7 @@ static tir_status check_text(verifier *v, uint32_t id, tir_ir_node n) {
     return fail_at(v, n, "name is too long: %zu bytes, expected at most %d",
                    size, TIR_MAX_NAME);
   char quoted[TIR_QUOTED_MAX];
-  if (!tir_ir_is_utf8(text, size))
+  if (!tir_base_is_utf8(text, size))
     return fail_at(v, n, "name is not UTF-8: %s", tir_base_quote(text, quoted));
   v->names[id] |= GOOD_NAME;
   return TIR_OK;

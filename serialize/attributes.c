@@ -1,4 +1,7 @@
 // Attributes between their C struct and the file.
+//
+// Everything goes by the op's schema: names, kinds and offsets. Bodies are not
+// attributes in a file and are left to encode_graph.c and decode_node.c.
 #include "serialize/attributes.h"
 
 #include <inttypes.h>
@@ -11,7 +14,8 @@
 // --- encoding --------------------------------------------------------------
 
 // The list is copied: protobuf-c wants a pointer that lives until packing, and
-// attribute structs may lie unaligned in the graph.
+// attribute structs may lie unaligned in the graph. The whole array is, so that
+// no count from the graph decides how many bytes.
 static void encode_ints(tir_ser_attrs *out, const tir_ir_ints *ints) {
   int64_t *values = out->values[out->n];
   memcpy(values, ints->v, sizeof ints->v);
@@ -119,6 +123,7 @@ static const char *kind_name(tir_ir_attr_kind kind) {
   return "unknown";
 }
 
+// The member of the message that holds a value of this kind.
 static Tapeir__Attribute__ValueCase case_of(tir_ir_attr_kind kind) {
   switch (kind) {
     case TIR_ATTR_I64:
@@ -189,6 +194,7 @@ static tir_status decode_floats(const tir_op_desc *desc,
   return TIR_OK;
 }
 
+// Letters and lengths are checked where labels are made, as for the API.
 static tir_status decode_label(const tir_op_desc *desc, const tir_ir_attr *attr,
                                const Tapeir__Attribute *message, void *field,
                                tir_error *error) {
@@ -203,6 +209,7 @@ static tir_status decode_label(const tir_op_desc *desc, const tir_ir_attr *attr,
                        sizeof((tir_ir_label *)0)->text - 1);
 }
 
+// Numbers are only copied: whether they make sense is for the op's inference.
 static tir_status decode_one(const tir_op_desc *desc, const tir_ir_attr *attr,
                              const Tapeir__Attribute *message, void *field,
                              tir_error *error) {
@@ -216,6 +223,7 @@ static tir_status decode_one(const tir_op_desc *desc, const tir_ir_attr *attr,
     case TIR_ATTR_F64:
       memcpy(field, &message->real, sizeof message->real);
       return TIR_OK;
+    // Eight bytes of 0 or 1, as the graph stores a truth value.
     case TIR_ATTR_BOOL: {
       const int64_t truth = message->truth != 0;
       memcpy(field, &truth, sizeof truth);
@@ -255,7 +263,9 @@ static tir_status find_attr(const tir_op_desc *desc,
 tir_status tir_ser_attrs_decode(const tir_op_desc *desc,
                                 Tapeir__Attribute *const *list, size_t n,
                                 void *out_attrs, tir_error *error) {
+  // What the file leaves out has its default, as the writer left it out for it.
   tir_ir_attrs_default(desc, out_attrs);
+  // A schema has far fewer than 32 attributes.
   uint32_t seen = 0;  // by index in the schema
   for (size_t i = 0; i < n; i++) {
     size_t index = 0;

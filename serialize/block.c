@@ -1,5 +1,8 @@
 // Memory shared by the tensors of one loaded file: counted, freed or unmapped
 // with the last of them.
+//
+// Each tensor holds one reference and gives it back by its release callback,
+// from whichever thread drops it last.
 #include "serialize/block.h"
 
 #include <sys/mman.h>
@@ -48,6 +51,7 @@ tir_ser_block *tir_ser_block_retain(tir_ser_block *block) {
 
 void tir_ser_block_release(void *user) {
   tir_ser_block *block = user;
+  // Acquire and release: the thread that frees sees what others did before.
   if (!block ||
       atomic_fetch_sub_explicit(&block->n_refs, 1, memory_order_acq_rel) != 1)
     return;

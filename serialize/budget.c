@@ -1,4 +1,8 @@
 // Budget of a load, and the bump allocator protobuf-c unpacks into.
+//
+// What a file claims about sizes is not believed: memory is counted here before
+// it is asked for, and the count is bounded by the limit of the load. Chunks
+// double, so an unpack asks for few, and the largest is kept for the next.
 #include "serialize/budget.h"
 
 #include <inttypes.h>
@@ -14,12 +18,14 @@ struct tir_ser_scratch_chunk {
 };
 
 enum {
+  // Rounded up, so that what follows the header is aligned.
   CHUNK_HEADER = (sizeof(tir_ser_scratch_chunk) + SCRATCH_ALIGN - 1) &
                  ~(size_t)(SCRATCH_ALIGN - 1)
 };
 
 tir_status tir_ser_budget_take(tir_ser_budget *budget, uint64_t size,
                                tir_error *error) {
+  // `used` never exceeds the limit: no difference wraps.
   if (size > budget->limit - budget->used)
     return tir_base_fail(error, TIR_ERR_LIMIT,
                          "loading needs more memory than the limit of "
@@ -65,6 +71,7 @@ static bool add_chunk(tir_ser_scratch *scratch, size_t size) {
   return true;
 }
 
+// protobuf-c's `alloc`. NULL makes the unpack fail; `over_budget` says why.
 static void *scratch_alloc(void *user, size_t size) {
   tir_ser_scratch *scratch = user;
   size_t rounded = 0;

@@ -1,4 +1,7 @@
 // Growing byte buffer with protobuf's wire format on top.
+//
+// Writers do not return errors: running out of memory is remembered, later
+// calls do nothing, and whoever uses the bytes asks once.
 #include "serialize/bytes.h"
 
 #include <string.h>
@@ -13,6 +16,7 @@ void tir_ser_bytes_free(tir_ser_bytes *bytes) {
   TIR_VEC_FREE(bytes->context, &bytes->vec);
 }
 
+// Where `size` more bytes go; the caller counts them when they are there.
 static uint8_t *reserve(tir_ser_bytes *bytes, size_t size) {
   size_t total = 0;
   if (bytes->out_of_memory ||
@@ -35,6 +39,7 @@ void tir_ser_put(tir_ser_bytes *bytes, const void *data, size_t size) {
 // Returns the number of bytes written to `to`.
 static size_t put_varint(uint8_t to[10], uint64_t value) {
   size_t n = 0;
+  // Seven bits at a time, the lowest first.
   for (; value >= 0x80; value >>= 7) to[n++] = (uint8_t)(value | 0x80);
   to[n++] = (uint8_t)value;
   return n;
@@ -46,6 +51,7 @@ void tir_ser_put_varint(tir_ser_bytes *bytes, uint64_t value) {
 }
 
 void tir_ser_put_length(tir_ser_bytes *bytes, uint32_t field, size_t size) {
+  // Wire type 2: a length and so many bytes.
   tir_ser_put_varint(bytes, (uint64_t)field << 3 | 2);
   tir_ser_put_varint(bytes, size);
 }
@@ -76,6 +82,7 @@ ProtobufCBinaryData tir_ser_text(const char *text) {
 const char *tir_ser_quote(const ProtobufCBinaryData *text,
                           char buffer[TIR_QUOTED_MAX]) {
   char copy[TIR_QUOTED_MAX];
+  // A message shows no more of a text than this, so the rest is not copied.
   const size_t size = text->len < sizeof copy - 1 ? text->len : sizeof copy - 1;
   if (size) memcpy(copy, text->data, size);
   copy[size] = '\0';

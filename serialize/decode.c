@@ -2,6 +2,10 @@
 //
 // Fields are walked in place; each part is unpacked on its own into scratch
 // memory and converted, so the peak is the module itself and one part.
+//
+// Order of calls: scan, tensors, then (once the caller has the tensors' data)
+// the module. What is kept for good is counted against the budget before it is
+// made.
 #include "serialize/decode.h"
 
 #include <inttypes.h>
@@ -58,7 +62,8 @@ void tir_ser_decode_place(tir_ser_decoder *decoder, size_t offset) {
     decoder->error->byte_offset = decoder->file_offset + offset;
 }
 
-// The allocator fails for two reasons, and the caller can only mend one.
+// The allocator fails for two reasons, and the caller can only mend one: a
+// limit of the load is not memory that ran out.
 static tir_status no_scratch(tir_ser_decoder *decoder, size_t offset,
                              size_t size) {
   if (!decoder->scratch.over_budget)
@@ -221,6 +226,7 @@ static bool next_field(tir_ser_decoder *decoder, tir_ser_cursor *cursor,
                        tir_status *status) {
   *status = TIR_OK;
   if (cursor->pos == cursor->end) return false;
+  // The pre-scan has read all of these: only the order is new.
   const char *wrong = tir_ser_read_field(cursor, field);
   if (!wrong && field->number < *last)
     wrong = "fields are not in the order of their numbers";
@@ -244,6 +250,7 @@ tir_status tir_ser_decode_tensors(tir_ser_decoder *decoder,
          field.number == TIR_SER_FILE_TENSORS)
     TIR_TRY(decode_tensor(decoder, &field, tensor_bytes, &end));
   TIR_TRY(status);
+  // Nor may the section hold bytes that belong to no tensor.
   if (end != tensor_bytes)
     return tir_ser_decode_fail(decoder, 0, TIR_ERR_FORMAT,
                                "tensors end at %" PRIu64
@@ -296,6 +303,7 @@ static tir_status decode_param(tir_ser_decoder *decoder,
                                "parameter %s: tensor %" PRIu32
                                " belongs to another parameter",
                                tir_base_quote(name, quoted), message->tensor);
+  // The name and its entry in the module's tables.
   uint32_t index = 0;
   TIR_TRY(tir_ser_budget_take(&decoder->budget, message->name.len + 64,
                               decoder->error));
@@ -308,6 +316,7 @@ static tir_status decode_param(tir_ser_decoder *decoder,
   }
   tir_tensor_retain(tensor->tensor);  // one for the module, one for the table
   tensor->is_param = true;
+  // For a mapped tensor, which is compared when someone asks.
   module->params.data[index].checksum = tensor->hash;
   module->params.data[index].unverified = tensor->unverified;
   return TIR_OK;
@@ -344,6 +353,7 @@ static tir_status decode_metadata(tir_ser_decoder *decoder,
 
 // --- the whole -------------------------------------------------------------
 
+// A graph of the module. The module has it from here on, also on an error.
 static tir_status decode_graph(tir_ser_decoder *decoder,
                                const tir_ser_field *field, tir_module *module) {
   tir_ir_graph *graph = NULL;
@@ -377,6 +387,8 @@ static tir_status decode_body(tir_ser_decoder *decoder,
   return status;
 }
 
+// Bodies stand behind the graphs that use them, so they are read in a pass of
+// their own, before the graphs.
 static tir_status decode_bodies(tir_ser_decoder *decoder) {
   tir_ser_cursor cursor = {decoder->bytes, 0, decoder->size};
   tir_ser_field field;
@@ -403,6 +415,7 @@ tir_status tir_ser_decode_module(tir_ser_decoder *decoder, tir_module *module) {
   tir_ser_field field;
   uint32_t last = 0;
   tir_status status = TIR_OK;
+  // Tensors are there, bodies were read, extra fields are skipped.
   while (next_field(decoder, &cursor, &field, &last, &status)) {
     if (field.number == TIR_SER_FILE_PARAMS)
       status = decode_param(decoder, &field, module);

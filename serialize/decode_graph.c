@@ -2,7 +2,8 @@
 //
 // The tables come first, then the nodes, each through tir_ir_append_checked:
 // the loader trusts nothing that the op's own check does not confirm. Inferred
-// types are compared with the stored ones.
+// types are compared with the stored ones. Any error ends the load; the graph
+// and its tables are then freed here, and the message names the graph.
 #include "serialize/decode_graph.h"
 
 #include <inttypes.h>
@@ -35,6 +36,7 @@ tir_status tir_ser_graph_no_memory(tir_ser_graph_decoder *d) {
 
 // --- fields ----------------------------------------------------------------
 
+// Behind all nodes, so that any value may be one.
 static tir_status decode_output(tir_ser_graph_decoder *d,
                                 const tir_ser_field *field) {
   ProtobufCMessage *base = NULL;
@@ -79,6 +81,7 @@ static tir_status decode_field(tir_ser_graph_decoder *d,
 
 static tir_status decode_fields(tir_ser_graph_decoder *d) {
   tir_ser_field field = {.start = d->cursor.pos};
+  // The name was read by create_graph.
   uint32_t last = TIR_SER_GRAPH_NAME;
   while (d->cursor.pos < d->cursor.end) {
     const char *wrong = tir_ser_read_field(&d->cursor, &field);
@@ -127,6 +130,7 @@ static void free_tables(tir_ser_graph_decoder *d) {
   TIR_VEC_FREE(context, &d->sites);
 }
 
+// By its name, once it has one.
 static void name_graph(tir_ser_graph_decoder *d) {
   char prefix[TIR_QUOTED_MAX + 16] = "graph", quoted[TIR_QUOTED_MAX];
   if (d->graph)
@@ -140,6 +144,7 @@ static void name_graph(tir_ser_graph_decoder *d) {
 tir_status tir_ser_decode_graph(tir_ser_decoder *decoder, size_t offset,
                                 size_t size, tir_ir_graph **out_graph) {
   *out_graph = NULL;
+  // A new serial: what tensors know of another graph does not hold here.
   decoder->n_graphs++;
   tir_ser_graph_decoder d = {
       .decoder = decoder,

@@ -5,6 +5,7 @@
 #include "serialize/decode_graph.h"
 #include "serialize/schema.h"
 
+// What the decoder's own tables hold.
 static uint64_t table_bytes(const tir_ser_graph_decoder *d) {
   return d->ops.capacity * sizeof *d->ops.data +
          d->symbols.capacity * sizeof *d->symbols.data +
@@ -20,6 +21,8 @@ static uint64_t table_bytes(const tir_ser_graph_decoder *d) {
        : 0)
 
 static uint64_t growth_bytes(const tir_ser_graph_decoder *d) {
+  // Dims and symbols of all results of a node; chunks of a string table's arena
+  // double up to this size.
   enum { ROOM = 2 * TIR_MAX_RANK * TIR_MAX_OUTPUTS, CHUNK = 1 << 18 };
   const tir_ir_graph *g = d->graph;
   const tir_base_strings *s = &g->strings;
@@ -35,6 +38,7 @@ static uint64_t growth_bytes(const tir_ser_graph_decoder *d) {
          GROWTH(d->types, 1) + GROWTH(d->sites, 1);
 }
 
+// Only what is more than was taken: the need grows, and is given back whole.
 tir_status tir_ser_graph_take(tir_ser_graph_decoder *d, uint64_t extra) {
   const uint64_t need =
       tir_ir_graph_bytes(d->graph) + table_bytes(d) + growth_bytes(d) + extra;

@@ -1,4 +1,7 @@
 // One node: attributes, types, names, through the op's own check.
+//
+// All numbers are looked up with their bounds. An error says which node it was
+// and where in the file it begins.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +43,7 @@ static tir_status decode_constant(tir_ser_graph_decoder *d,
                               " is damaged: its checksum does not match",
                               message->tensor);
   tensor->unverified = false;
+  // Once per graph, however many constants name it.
   if (tensor->graph != d->decoder->n_graphs) {
     uint32_t index = 0;
     TIR_TRY(
@@ -81,6 +85,7 @@ static tir_status decode_bodies(tir_ser_graph_decoder *d,
   for (size_t i = 0; i < desc->n_attrs; i++) {
     if (desc->attrs[i].kind != TIR_ATTR_BODY) continue;
     int64_t number = 0;
+    // Too few: the count below tells, with 0 for what is missing.
     if (n < message->n_bodies)
       TIR_TRY(take_body(d, field, message->bodies[n], &number));
     n++;
@@ -112,7 +117,8 @@ static tir_status decode_attrs(tir_ser_graph_decoder *d,
   return decode_bodies(d, field, desc, message, attrs);
 }
 
-// Types as stored, by number.
+// Types as stored, by number. Most ops have a few results at most; those with
+// any number of them say so by n_outputs 0.
 static tir_status stored_types(tir_ser_graph_decoder *d,
                                const tir_ser_field *field, tir_op op,
                                const Tapeir__Node *message) {

@@ -1,4 +1,8 @@
 // The tables of a graph: ops, dim names, types, places.
+//
+// Entries are numbered from 1 in the order of the file. A node refers to them
+// by number, and the decoder looks the number up in the vectors filled here.
+// Names in the graph are its own: nothing points into the file afterwards.
 #include <inttypes.h>
 #include <string.h>
 
@@ -39,6 +43,7 @@ tir_status tir_ser_decode_symbol(tir_ser_graph_decoder *d,
   if (!name[0])
     return tir_ser_graph_fail(d, field, TIR_ERR_FORMAT, "a dim name is empty");
   uint32_t id = 0;
+  // Dims of one name share one id, also where the file lists the name twice.
   if (!tir_base_strings_intern(&d->graph->strings, name, content.len, &id) ||
       !TIR_VEC_PUSH(d->decoder->context, &d->symbols, id))
     return tir_ser_graph_no_memory(d);

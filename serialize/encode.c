@@ -1,7 +1,8 @@
 // A module to the message File: tensors, params, graphs, metadata.
 //
 // Params and graphs are encoded first, because they are what numbers the
-// tensors; the tensor table goes before them in the file.
+// tensors; the tensor table goes before them in the file. Tensors are not
+// copied: the list borrows them, and who writes the file writes their data.
 #include "serialize/encode.h"
 
 #include "ir/base/checked.h"
@@ -23,6 +24,7 @@ void tir_ser_tensors_free(tir_ser_tensor_list *list) {
   tir_ser_bytes_free(&list->bodies);
 }
 
+// Callback of the table: tensors are told apart by address.
 static bool is_same_tensor(const void *user, uint32_t number,
                            const void *thing) {
   const tir_ser_tensor_list *list = user;
@@ -32,6 +34,8 @@ static bool is_same_tensor(const void *user, uint32_t number,
 tir_status tir_ser_tensors_add(tir_ser_tensor_list *list,
                                const tir_tensor *tensor, bool is_param,
                                uint32_t *out_number, tir_error *error) {
+  // The flag in the key keeps a constant off the entry of a parameter that has
+  // the same storage.
   const uintptr_t key[2] = {(uintptr_t)tensor, is_param};
   const uint64_t hash = tir_base_hash(key, sizeof key);
   *out_number = is_param ? 0
@@ -43,6 +47,7 @@ tir_status tir_ser_tensors_add(tir_ser_tensor_list *list,
       !tir_base_size_add(offset, tensor->size_bytes, &end))
     return tir_base_fail(error, TIR_ERR_LIMIT,
                          "tensors are too large for a file");
+  // Room first: after the table has a number, nothing may fail.
   if (!TIR_VEC_RESERVE(list->context, &list->tensors, 1) ||
       !TIR_VEC_RESERVE(list->context, &list->offsets, 1) ||
       !(*out_number = tir_ser_table_add(&list->table, hash)))
@@ -53,6 +58,7 @@ tir_status tir_ser_tensors_add(tir_ser_tensor_list *list,
   return TIR_OK;
 }
 
+// In the module's order, and each with a tensor of its own.
 static tir_status encode_params(const tir_module *module,
                                 tir_ser_tensor_list *tensors,
                                 tir_ser_bytes *bytes, tir_error *error) {
@@ -70,6 +76,7 @@ static tir_status encode_params(const tir_module *module,
   return TIR_OK;
 }
 
+// Bodies collect in tensors->bodies meanwhile.
 static tir_status encode_graphs(const tir_module *module,
                                 tir_ser_tensor_list *tensors,
                                 tir_ser_bytes *bytes, tir_error *error) {
@@ -89,6 +96,8 @@ static tir_status encode_graphs(const tir_module *module,
   return TIR_OK;
 }
 
+// Last, when all are known. The checksum is the reason that saving reads every
+// byte once before it writes it.
 static void encode_tensors(const tir_ser_tensor_list *list,
                            tir_ser_bytes *bytes) {
   for (size_t i = 0; i < list->tensors.count; i++) {
@@ -120,6 +129,8 @@ static void encode_metadata(const tir_module *module, tir_ser_bytes *bytes) {
 tir_status tir_ser_encode_module(const tir_module *module,
                                  tir_ser_tensor_list *tensors,
                                  tir_ser_bytes *out_bytes, tir_error *error) {
+  // Fields stand in the order of their numbers, which is not the order in which
+  // they become known.
   tir_ser_bytes rest;
   tir_ser_bytes_init(&rest, module->context);
   tir_status status = encode_params(module, tensors, &rest, error);

@@ -1,7 +1,9 @@
 // One graph to its message.
 //
 // Nodes are encoded first, into a buffer of their own, because that is what
-// fills the tables (ops, types, symbols, sites) that stand before them.
+// fills the tables (ops, types, symbols, sites) that stand before them. What
+// the reader would refuse (names too long or not UTF-8, internal ops) is
+// refused here, so that what was saved can be loaded.
 #include <string.h>
 
 #include "ir/base/hash.h"
@@ -28,6 +30,7 @@ typedef struct encoder {
   uint32_t last_type;
   TIR_VEC(uint32_t) numbers;  // operands, then types of the present node
   TIR_VEC(ProtobufCBinaryData) names;
+  // Fields Graph.nodes so far.
   tir_ser_bytes nodes;
   tir_ser_bytes head;  // name and tables; then outputs
 } encoder;
@@ -42,6 +45,7 @@ static bool is_writable(const char *text) {
   return size <= TIR_MAX_NAME && tir_ser_is_text((const uint8_t *)text, size);
 }
 
+// `what` is the kind of thing the name is of.
 static tir_status check_name(encoder *e, const char *what, const char *name) {
   if (is_writable(name)) return TIR_OK;
   char quoted[TIR_QUOTED_MAX];
@@ -117,6 +121,7 @@ static tir_status site_number(encoder *e, const char *site,
 // Values are numbered in the order in which nodes are written, so an operand
 // always has its number already. Trailing empty names are left out.
 static tir_status number_operands(encoder *e, tir_ir_node node) {
+  // Both lists are used for one node after the other, and only grow.
   const uint32_t n_in = tir_ir_n_in(e->graph, node);
   const uint32_t n_out = tir_ir_n_out(e->graph, node);
   e->numbers.count = 0;
@@ -142,6 +147,7 @@ static tir_status number_operands(encoder *e, tir_ir_node node) {
   return TIR_OK;
 }
 
+// Either a tensor, or the bytes of one element that is repeated.
 static tir_status set_constant(encoder *e, tir_ir_node node,
                                Tapeir__Node *message) {
   const tir_attrs_constant *attrs = tir_ir_attrs(e->graph, node);
@@ -170,6 +176,7 @@ static tir_status encode_bodies(encoder *e, tir_ir_node node,
     if (!body || *out_n == MAX_BODIES) continue;
     TIR_TRY(encode(body->graph, e->tensors, TIR_SER_FILE_BODIES,
                    &e->tensors->bodies, e->error));
+    // Bodies inside it have their numbers already, so the count is its own.
     numbers[(*out_n)++] = ++e->tensors->n_bodies;
   }
   return TIR_OK;
@@ -189,6 +196,7 @@ static tir_status encode_node(encoder *e, tir_ir_node node) {
   }
   Tapeir__Node message = TAPEIR__NODE__INIT;
   message.op = *op;
+  // Operands stand before the types in `numbers`.
   message.n_inputs = tir_ir_n_in(e->graph, node);
   message.inputs = e->numbers.data;
   message.n_types = tir_ir_n_out(e->graph, node);
@@ -231,6 +239,7 @@ static tir_status encode_nodes(encoder *e) {
 
 // --- the whole -------------------------------------------------------------
 
+// Strings 1 … n of a table, one field each: the file's numbers are the ids.
 static void put_strings(tir_ser_bytes *bytes, uint32_t field,
                         const tir_base_strings *strings, size_t n) {
   for (uint32_t id = 1; id <= n; id++)
@@ -239,6 +248,7 @@ static void put_strings(tir_ser_bytes *bytes, uint32_t field,
 
 // Symbols get numbers as types are written; they stand before the types.
 static tir_status put_types(encoder *e) {
+  // Types go into a buffer of their own, since their symbols stand before them.
   tir_ser_bytes types;
   tir_ser_bytes_init(&types, e->graph->context);
   uint32_t last_symbol = 0;
@@ -251,6 +261,7 @@ static tir_status put_types(encoder *e) {
     message.dims = type->dims;
     uint32_t numbers[TIR_MAX_RANK] = {0};
     for (int k = 0; k < type->rank; k++) {
+      // 0: a dim without a name. One name makes the list as long as the dims.
       if (!type->symbols[k]) continue;
       const char *name =
           tir_base_strings_text(&e->graph->strings, type->symbols[k]);
@@ -271,6 +282,8 @@ static tir_status put_types(encoder *e) {
   return status;
 }
 
+// Outputs may be of values that a pass replaced: it is the value now in their
+// place that is written.
 static tir_status put_outputs(encoder *e, tir_ser_bytes *tail) {
   const tir_ir_graph *g = e->graph;
   for (size_t i = 0; i < g->outputs.count; i++) {
@@ -300,6 +313,7 @@ static tir_status assemble(encoder *e, tir_ser_bytes *out_bytes) {
   if (tail.out_of_memory || e->head.out_of_memory || e->nodes.out_of_memory)
     status = out_of_memory(e);
   if (status == TIR_OK) {
+    // A sum of sizes in memory: it fits.
     const size_t size = e->head.vec.count + e->nodes.vec.count + tail.vec.count;
     tir_ser_put_length(out_bytes, e->field, size);
     tir_ser_put(out_bytes, e->head.vec.data, e->head.vec.count);

@@ -26,6 +26,7 @@ enum {
   AT_TENSOR_BYTES = 32,
   AT_FILE_BYTES = 40,
   AT_GRAPH_HASH = 48,
+  // Zero, so that a later version can tell that nobody used it.
   AT_RESERVED = 56,
   AT_HEADER_HASH = 120,
 };
@@ -56,6 +57,8 @@ bool tir_ser_header_layout(tir_ser_header *header) {
   return true;
 }
 
+// Sizes are those of the format, not of the C struct: nothing depends on how
+// the compiler lays the struct out.
 static void put(uint8_t *bytes, size_t at, const void *field, size_t size) {
   memcpy(bytes + at, field, size);
 }
@@ -72,6 +75,7 @@ void tir_ser_header_encode(const tir_ser_header *header,
   put(out_bytes, AT_TENSOR_BYTES, &header->tensor_bytes, 8);
   put(out_bytes, AT_FILE_BYTES, &header->file_bytes, 8);
   put(out_bytes, AT_GRAPH_HASH, &header->graph_hash, 8);
+  // Of all that stands before it.
   const uint64_t hash = tir_base_hash(out_bytes, AT_HEADER_HASH);
   put(out_bytes, AT_HEADER_HASH, &hash, 8);
 }
@@ -139,6 +143,7 @@ tir_status tir_ser_header_decode(const uint8_t *bytes, size_t size,
                                  uint64_t file_size, tir_ser_header *out_header,
                                  tir_error *error) {
   *out_header = (tir_ser_header){0};
+  // A file cut within the magic is cut short, not of another kind.
   const size_t n_magic = size < sizeof magic ? size : sizeof magic;
   if (size == 0)
     return tir_ser_fail_at(error, 0, TIR_ERR_FORMAT, "file is empty");

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "ir/utf8.h"
+#include "ir/base/utf8.h"
 #include "serialize/header.h"
 
 tir_status tir_ser_json_fail(const tir_ser_json *json, const char *what) {
@@ -149,7 +149,7 @@ tir_status tir_ser_json_string(tir_ser_json *json, const char **out_text,
   *out_text = start;
   *out_size = (size_t)(to - start);
   *to = '\0';  // at the latest where the quote was
-  if (tir_ir_is_utf8(start, *out_size)) return TIR_OK;
+  if (tir_base_is_utf8(start, *out_size)) return TIR_OK;
   return tir_ser_json_fail(json, "UTF-8 in the string before");
 }
 

@@ -1,4 +1,7 @@
 // Hash table from things to their numbers, linear probing, half full at most.
+//
+// Numbers follow the order of arrival and not the hashes, so what is written
+// with them does not depend on addresses.
 #include "serialize/table.h"
 
 #include <string.h>
@@ -55,6 +58,7 @@ static bool grow(tir_ser_table *table) {
 }
 
 uint32_t tir_ser_table_add(tir_ser_table *table, uint64_t hash) {
+  // Buckets hold 32-bit numbers; their own count stays in range too.
   if (table->hashes.count >= UINT32_MAX / 4) return 0;
   if (2 * (table->hashes.count + 1) > table->n_buckets && !grow(table))
     return 0;

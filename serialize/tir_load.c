@@ -39,6 +39,8 @@ static tir_status check_zeros(const uint8_t *bytes, size_t from, size_t to,
 
 // --- sections --------------------------------------------------------------
 
+// A file shorter than a header is read as far as it goes, so that the check can
+// tell what is wrong with it.
 static tir_status load_header(loading *l) {
   uint8_t bytes[TIR_SER_HEADER_BYTES];
   const uint64_t size = l->source->size;
@@ -52,6 +54,8 @@ static tir_status load_header(loading *l) {
   return TIR_OK;
 }
 
+// The section and the padding behind it, then the checksum before anything is
+// made of a single byte.
 static tir_status load_graph_section(loading *l) {
   // The header was checked: these fit, and the source has as many bytes.
   const size_t size = (size_t)l->header.graph_bytes;
@@ -72,6 +76,8 @@ static tir_status load_graph_section(loading *l) {
   return tir_ser_decode_tensors(&l->decoder, l->header.tensor_bytes);
 }
 
+// The whole file, since a mapping begins at a page. It does not count against
+// the budget: its pages are the system's cache, not memory of the load.
 static tir_status map_tensors(loading *l) {
   const tir_ser_source *s = l->source;
   const size_t size = (size_t)l->header.file_bytes;
@@ -84,6 +90,7 @@ static tir_status map_tensors(loading *l) {
   return tir_base_fail_memory(l->error, sizeof(tir_ser_block));
 }
 
+// One block for all tensors of the file.
 static tir_status read_tensors(loading *l) {
   const size_t size = (size_t)l->header.tensor_bytes;
   TIR_TRY(tir_ser_budget_take(&l->decoder.budget, size, l->error));
@@ -92,6 +99,7 @@ static tir_status read_tensors(loading *l) {
   return tir_ser_source_read(l->source, l->block->section, size, l->error);
 }
 
+// Padding before the tensor is checked too: no byte of a file goes unseen.
 static tir_status check_tensor(loading *l, size_t index, size_t *end) {
   const tir_ser_tensor *tensor = &l->decoder.tensors.data[index];
   const uint8_t *section = l->block->section;
@@ -105,6 +113,7 @@ static tir_status check_tensor(loading *l, size_t index, size_t *end) {
       "tensor %zu is damaged: its checksum does not match", index + 1);
 }
 
+// One reference to the block per tensor.
 static tir_status make_tensors(loading *l) {
   size_t end = 0;
   for (size_t i = 0; i < l->decoder.tensors.count; i++) {
@@ -127,6 +136,7 @@ static tir_status load_all(loading *l, tir_module **out_module) {
   TIR_TRY(load_header(l));
   TIR_TRY(load_graph_section(l));
   TIR_TRY(l->map ? map_tensors(l) : read_tensors(l));
+  // After the last read of it: its size has not changed while it was read.
   TIR_TRY(tir_ser_source_check(l->source, l->error));
   TIR_TRY(make_tensors(l));
   tir_module *module = NULL;
@@ -140,6 +150,7 @@ static tir_status load_all(loading *l, tir_module **out_module) {
   return TIR_OK;
 }
 
+// What goes wrong anywhere below is cleaned up here, once.
 static tir_status load_source(tir_context *context, tir_ser_source *s,
                               const tir_load_options *options,
                               tir_module **out_module, tir_error *error) {

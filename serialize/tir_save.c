@@ -25,6 +25,8 @@ static tir_status check_mapped(const tir_module *module, tir_error *error) {
   return TIR_OK;
 }
 
+// Called by the replacement with the new file open. Everything has its place in
+// the header by now; what lies between is zeros.
 static tir_status write_content(void *user, tir_ser_output *output,
                                 tir_error *error) {
   const saving *s = user;
@@ -42,6 +44,8 @@ static tir_status write_content(void *user, tir_ser_output *output,
   return TIR_OK;
 }
 
+// All sizes are known once the graph section is encoded: no byte is written
+// before the header is final.
 static tir_status lay_out(saving *s, tir_error *error) {
   s->header = (tir_ser_header){
       .major = TIR_SER_MAJOR,
@@ -80,6 +84,7 @@ static tir_status save_held(const tir_ser_io *io, tir_module *module,
 tir_status tir_ser_save(const tir_ser_io *io, tir_module *module,
                         const char *path, tir_error *error) {
   TIR_TRY(tir_ir_module_acquire(module, false, error));
+  // A reader's lease: other readers go on, nobody writes a parameter meanwhile.
   const tir_status status = save_held(io, module, path, error);
   tir_ir_module_end_lease(module);
   if (status != TIR_OK) tir_base_error_prefix(error, "save");

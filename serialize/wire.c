@@ -1,10 +1,13 @@
 // Reading protobuf's wire format. The strict reading: what a correct encoder
 // would not have written is an error, never a guess.
+//
+// A field is its tag (number << 3 | wire type) and its content. Nothing is read
+// past cursor->end, whatever the bytes say.
 #include "serialize/wire.h"
 
 #include <string.h>
 
-#include "ir/utf8.h"
+#include "ir/base/utf8.h"
 
 const char *tir_ser_read_varint(tir_ser_cursor *cursor, uint64_t *out_value) {
   *out_value = 0;
@@ -12,6 +15,7 @@ const char *tir_ser_read_varint(tir_ser_cursor *cursor, uint64_t *out_value) {
   size_t pos = cursor->pos;
   for (unsigned shift = 0; shift < 64; shift += 7) {
     if (pos == cursor->end) return "varint runs past the end";
+    // Seven bits each, the lowest first; the upper bit says that more follow.
     const uint8_t byte = cursor->bytes[pos++];
     // The tenth byte holds bit 63 alone.
     if (shift == 63 && byte > 1) return "varint does not fit 64 bits";
@@ -44,12 +48,14 @@ static const char *read_content(tir_ser_cursor *cursor, tir_ser_field *field) {
       uint64_t size = 0;
       const char *wrong = tir_ser_read_varint(cursor, &size);
       if (wrong) return wrong;
+      // Compared with what is left, so that no sum can wrap.
       if (size > cursor->end - cursor->pos) return "content runs past the end";
       field->offset = cursor->pos;
       field->size = (size_t)size;
       cursor->pos += field->size;
       return NULL;
     }
+    // Start and end of a group, which proto3 no longer has.
     case 3:
     case 4:
       return "group fields are not allowed";
@@ -76,5 +82,5 @@ const char *tir_ser_read_field(tir_ser_cursor *cursor,
 
 bool tir_ser_is_text(const uint8_t *bytes, size_t size) {
   if (size == 0) return true;
-  return !memchr(bytes, 0, size) && tir_ir_is_utf8((const char *)bytes, size);
+  return !memchr(bytes, 0, size) && tir_base_is_utf8((const char *)bytes, size);
 }

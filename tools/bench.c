@@ -5,16 +5,18 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "plan.h"
 
 enum {
+  // A median of fewer says little.
   MIN_RUNS = 5,
   MAX_RUNS = 100000,
+  // Every step keeps that many samples.
   MAX_MONITORED = 31,
   MAX_SHOWN = 30,
 };
+// For whole runs, and again for steps.
 static const int64_t time_budget_ns = 500000000;
 
 typedef struct step_times {
@@ -22,6 +24,7 @@ typedef struct step_times {
   bool backward;
   int64_t samples[MAX_MONITORED];
   int n;
+  // start_ns and last_ns are of the last monitored run.
   int64_t median_ns, start_ns, last_ns;
 } step_times;
 
@@ -37,12 +40,6 @@ typedef struct benching {
   int64_t steps_ns;
 } benching;
 
-static int64_t now_ns(void) {
-  struct timespec now = {0};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static int by_time(const void *a, const void *b) {
   const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
   return (x > y) - (x < y);
@@ -57,6 +54,8 @@ static int run(benching *b, const tir_run_options *options) {
   return TOOL_OK;
 }
 
+// With --runs just so many. Else MIN_RUNS at least, and on until the time is
+// up.
 static int time_runs(benching *b) {
   const size_t wanted = (size_t)b->t->options.runs;
   const size_t most = wanted ? wanted : MAX_RUNS;
@@ -64,17 +63,19 @@ static int time_runs(benching *b) {
   if (!b->runs) return tool_fail("out of memory");
   // The first run touches memory and opens BLAS.
   if (run(b, NULL) != TOOL_OK) return TOOL_FAILED;
-  const int64_t begin_ns = now_ns();
+  const int64_t begin_ns = tool_now_ns();
   while (b->n_runs < most && (wanted || b->n_runs < MIN_RUNS ||
-                              now_ns() - begin_ns < time_budget_ns)) {
-    const int64_t start_ns = now_ns();
+                              tool_now_ns() - begin_ns < time_budget_ns)) {
+    const int64_t start_ns = tool_now_ns();
     if (run(b, NULL) != TOOL_OK) return TOOL_FAILED;
-    b->runs[b->n_runs++] = now_ns() - start_ns;
+    b->runs[b->n_runs++] = tool_now_ns() - start_ns;
   }
+  // Sorted for the median and the minimum.
   qsort(b->runs, b->n_runs, sizeof *b->runs, by_time);
   return TOOL_OK;
 }
 
+// Told after each step of a monitored run.
 static void note_step(void *user, const tir_step_report *report) {
   benching *b = user;
   step_times *s = &b->steps[report->step];
@@ -86,10 +87,13 @@ static void note_step(void *user, const tir_step_report *report) {
   if (s->n < MAX_MONITORED) s->samples[s->n++] = report->duration_ns;
 }
 
+// The comparison reads it only while the one qsort below runs.
 static const benching *sorting;  // for qsort, which takes no context
 
 static int by_median(const void *a, const void *b) {
   const size_t i = *(const size_t *)a, k = *(const size_t *)b;
+  // Falling, and equal times in the order of the steps, so that the same times
+  // always give the same table.
   const int64_t x = sorting->steps[i].median_ns;
   const int64_t y = sorting->steps[k].median_ns;
   if (x != y) return x < y ? 1 : -1;
@@ -102,10 +106,11 @@ static int time_steps(benching *b) {
   b->order = calloc(n + 1, sizeof *b->order);
   if (!b->steps || !b->order) return tool_fail("out of memory");
   const tir_run_options options = {.monitor = note_step, .monitor_user = b};
-  const int64_t begin_ns = now_ns();
+  const int64_t begin_ns = tool_now_ns();
+  // Three runs at least, so that a median means something.
   for (int i = 0; i < MAX_MONITORED; i++) {
     if (run(b, &options) != TOOL_OK) return TOOL_FAILED;
-    if (i >= 2 && now_ns() - begin_ns > time_budget_ns) break;
+    if (i >= 2 && tool_now_ns() - begin_ns > time_budget_ns) break;
   }
   for (size_t i = 0; i < n; i++) {
     step_times *s = &b->steps[i];
@@ -121,12 +126,14 @@ static int time_steps(benching *b) {
 
 // --- telling ---------------------------------------------------------------
 
+// Part of the sum of medians, which is not the median of the sum.
 static double share(const benching *b, size_t step) {
   return b->steps_ns
              ? 100.0 * (double)b->steps[step].median_ns / (double)b->steps_ns
              : 0;
 }
 
+// Units change late, so that rows below each other can be compared.
 static const char *duration(int64_t ns, char buffer[32]) {
   if (ns < 10000)
     snprintf(buffer, 32, "%" PRId64 " ns", ns);
@@ -166,6 +173,8 @@ static void print_table(const benching *b) {
     printf("and %zu more (--json has all)\n", b->plan.n_steps - MAX_SHOWN);
 }
 
+// Steps by falling time, in whole nanoseconds: `tapeir view --profile` reads
+// this back.
 static int print_json(const benching *b) {
   json_t *steps = json_array();
   for (size_t i = 0; i < b->plan.n_steps; i++) {
@@ -197,9 +206,12 @@ static int write_trace(const benching *b) {
   for (size_t i = 0; i < b->plan.n_steps; i++) {
     const step_times *s = &b->steps[i];
     const char *name = tool_plan_step_name(&b->plan, i);
+    // Op and value; a long name is cut.
     char label[512];
     snprintf(label, sizeof label, "%s%s%s", s->op ? s->op : "",
              *name ? " " : "", tool_name(name));
+    tool_cut(label);
+    // Relative: where the clock begins means nothing.
     json_array_append_new(
         events,
         json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:{s:I, s:s}}", "name",
@@ -217,6 +229,7 @@ int tool_bench(tool *t) {
   benching b = {.t = t};
   tool_tensors v = {0};
   tir_error error;
+  // Asked first: a refusal after all the measuring would be late.
   int status = t->options.trace ? tool_may_write(t, t->options.trace) : TOOL_OK;
   if (status == TOOL_OK) status = tool_load_graph(t);
   if (status == TOOL_OK) status = tool_make_room(t->graph, &v);
@@ -227,6 +240,7 @@ int tool_bench(tool *t) {
   if (status == TOOL_OK &&
       tir_instance_create(b.program, t->module, &b.instance, &error))
     status = tool_fail_error("bench", &error);
+  // Read where they stand, so they outlive the instance.
   for (size_t i = 0; i < v.n_in && status == TOOL_OK; i++)
     if (tir_instance_bind_input(b.instance, i, tir_tensor_data(v.in[i]),
                                 tir_tensor_size_bytes(v.in[i]), &error))

@@ -1,5 +1,8 @@
 // tapeir check: does the optimised graph compute what the reference does, and
 // is its gradient the slope of what it computes?
+//
+// Any check that fails makes the exit status 1. What cannot be checked is
+// skipped with the reason and fails nothing.
 #include "check.h"
 
 #include <math.h>
@@ -10,6 +13,7 @@
 void check_report(checking *c, const tir_graph *graph, const char *what,
                   const char *value, bool good, json_t *details,
                   const char *text) {
+  // Counted here, whatever form the report has.
   c->n_bad += !good;
   if (!c->report) {
     printf("%s%-4s%s %s %s %s: %s\n",
@@ -42,35 +46,16 @@ void check_skip(checking *c, const tir_graph *graph, const char *what,
 
 // --- against the reference -------------------------------------------------
 
-double check_element(const tir_tensor *tensor, size_t i) {
-  const void *data = tir_tensor_data(tensor);
-  switch (tir_tensor_dtype(tensor)) {
-    case TIR_DTYPE_F32:
-      return (double)((const float *)data)[i];
-    case TIR_DTYPE_F64:
-      return ((const double *)data)[i];
-    case TIR_DTYPE_I32:
-      return ((const int32_t *)data)[i];
-    case TIR_DTYPE_I64:
-      return (double)((const int64_t *)data)[i];
-    case TIR_DTYPE_I16:
-    case TIR_DTYPE_F16:
-    case TIR_DTYPE_BF16:
-      return ((const uint16_t *)data)[i];
-    default:
-      return ((const uint8_t *)data)[i];
-  }
-}
-
 // Largest difference relative to the largest magnitude of the reference, and
 // where it is.
 static double difference(const tir_tensor *a, const tir_tensor *b,
                          size_t *out_worst) {
   const size_t n = (size_t)tir_tensor_numel(a);
+  // Above 0, so that it can be divided by.
   double worst = 0, largest = 1e-30;
   *out_worst = 0;
   for (size_t i = 0; i < n; i++) {
-    const double x = check_element(a, i), y = check_element(b, i);
+    const double x = tool_element(a, i), y = tool_element(b, i);
     if (isfinite(y)) largest = fmax(largest, fabs(y));
     if (x == y || (isnan(x) && isnan(y))) continue;
     const double off = fabs(x - y);
@@ -83,6 +68,8 @@ static double difference(const tir_tensor *a, const tir_tensor *b,
   return worst / largest;
 }
 
+// Peeled off from the last axis, as row-major order has it. Cut where the
+// buffer ends.
 const char *check_coordinate(const tir_tensor *tensor, size_t at, char *buffer,
                              size_t size) {
   int64_t index[TIR_MAX_RANK];
@@ -100,15 +87,22 @@ const char *check_coordinate(const tir_tensor *tensor, size_t at, char *buffer,
   return buffer;
 }
 
+// Part of the largest element by which results may differ. Of 16-bit types it
+// is one unit of the last place, which rounding may go either way by.
+static double tolerance_of(tir_dtype dtype) {
+  if (dtype == TIR_DTYPE_F16) return 1.0 / 1024;
+  if (dtype == TIR_DTYPE_BF16) return 1.0 / 128;
+  return 1e-4;
+}
+
 static void report_output(checking *c, const tir_graph *graph, const char *what,
                           const char *name, const tir_tensor *is,
                           const tir_tensor *wanted) {
-  // f32 graphs are compared within this part of the largest element.
-  const double tolerance = 1e-4;
   size_t worst;
   char at[128], text[256];
   const double off = difference(is, wanted, &worst);
-  const bool good = off <= tolerance;
+  // Infinite where a NaN or an infinity meets something else.
+  const bool good = off <= tolerance_of(tir_tensor_dtype(wanted));
   check_coordinate(is, worst, at, sizeof at);
   if (good)
     snprintf(text, sizeof text, "differs by %.3g", off);
@@ -116,7 +110,7 @@ static void report_output(checking *c, const tir_graph *graph, const char *what,
     snprintf(text, sizeof text,
              "differs by %.3g: at %s it is %.9g, the "
              "reference has %.9g",
-             off, at, check_element(is, worst), check_element(wanted, worst));
+             off, at, tool_element(is, worst), tool_element(wanted, worst));
   check_report(
       c, graph, what, name, good,
       json_pack("{s:o, s:s}", "difference", tool_json_number(off), "worst", at),
@@ -143,6 +137,8 @@ static int compare_graph(checking *c, const tir_graph *graph,
   tool_tensors v = {0}, r = {0};
   int status = tool_make_room(graph, &v);
   if (status == TOOL_OK) status = tool_make_room(graph, &r);
+  // Both get the same inputs. The reference first, on a copy: the run that
+  // follows may change the state of the module itself.
   if (status == TOOL_OK) status = tool_some_inputs(t, graph, v.in);
   if (status == TOOL_OK) status = run_reference(t, graph, &r, v.in);
   if (status == TOOL_OK) status = tool_run_graph(t, graph, "full", v.in, v.out);
@@ -158,6 +154,7 @@ static int compare_graph(checking *c, const tir_graph *graph,
 
 // --- what can be differentiated --------------------------------------------
 
+// Of the graph itself: bodies are not searched.
 static bool has_op(const tir_graph *graph, const char *op) {
   for (size_t i = 0; i < tir_graph_n_nodes(graph); i++) {
     tir_node_info node;
@@ -167,17 +164,14 @@ static bool has_op(const tir_graph *graph, const char *op) {
   return false;
 }
 
-static bool is_float(tir_dtype dtype) {
-  return dtype == TIR_DTYPE_F32 || dtype == TIR_DTYPE_F64;
-}
-
 typedef tir_status (*port_fn)(const tir_graph *graph, size_t index,
                               tir_port *out_port);
 
 static bool any_float(const tir_graph *graph, size_t n, port_fn get) {
   for (size_t i = 0; i < n; i++) {
     tir_port port;
-    if (get(graph, i, &port) == TIR_OK && is_float(port.dtype)) return true;
+    if (get(graph, i, &port) == TIR_OK && tool_is_float(port.dtype))
+      return true;
   }
   return false;
 }
@@ -193,10 +187,6 @@ static const char *no_gradient(const tir_graph *graph) {
   return NULL;
 }
 
-static bool is_half(tir_dtype dtype) {
-  return dtype == TIR_DTYPE_F16 || dtype == TIR_DTYPE_BF16;
-}
-
 // Why differences say nothing about the gradient; NULL if they do.
 static const char *no_slope(const tir_graph *graph) {
   tir_port port;
@@ -204,9 +194,9 @@ static const char *no_slope(const tir_graph *graph) {
   if (has_op(graph, "stop_gradient")) return "stop_gradient hides part of it";
   if (has_op(graph, "cut")) return "an attached gradient cuts it";
   for (size_t i = 0; tir_graph_input(graph, i, &port) == TIR_OK; i++)
-    if (is_half(port.dtype)) return "an input is stored in 16 bits";
+    if (tool_is_half(port.dtype)) return "an input is stored in 16 bits";
   for (size_t i = 0; tir_graph_param(graph, i, &port) == TIR_OK; i++)
-    if (is_half(port.dtype)) return "a parameter is stored in 16 bits";
+    if (tool_is_half(port.dtype)) return "a parameter is stored in 16 bits";
   return NULL;
 }
 
@@ -220,6 +210,7 @@ static int check_gradient(checking *c, const tir_graph *graph) {
   tir_graph *gradient;
   const tir_status differentiated =
       tir_graph_differentiate(graph, NULL, 0, true, &gradient, &error);
+  // That is about the graph; any other status is a failure.
   if (differentiated == TIR_ERR_UNSUPPORTED) {
     check_skip(c, graph, "gradient", error.message);
     return TOOL_OK;
@@ -252,6 +243,7 @@ int tool_check(tool *t) {
   }
   if (!found && t->options.graph)
     status = tool_fail("no graph is named %s", tool_name(t->options.graph));
+  // Also after a failure: what was found before is worth having.
   if (c.report && tool_print_json(c.report) != TOOL_OK) status = TOOL_FAILED;
   if (status == TOOL_OK && c.n_bad)
     status = tool_fail("%d check%s failed", c.n_bad, c.n_bad == 1 ? "" : "s");

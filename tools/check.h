@@ -17,7 +17,6 @@ void check_report(checking *c, const tir_graph *graph, const char *what,
 void check_skip(checking *c, const tir_graph *graph, const char *what,
                 const char *reason);
 
-double check_element(const tir_tensor *tensor, size_t i);
 // "[1, 0]" of element number `at`.
 const char *check_coordinate(const tir_tensor *tensor, size_t at, char *buffer,
                              size_t size);

@@ -1,4 +1,7 @@
 // tapeir opt, convert: modules rewritten, and in another format.
+//
+// Both make a new module with every graph remade, or left as it is where the
+// callback gives none.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +19,7 @@ static int optimize(tool *t, tir_graph **out_graph) {
 
 int tool_opt(tool *t) {
   if (!t->options.output) return tool_usage(t, "--output is missing");
+  // Without a choice everything is done.
   if (!t->options.passes && !t->options.pipeline) t->options.pipeline = "full";
   int status = tool_load(t);
   if (status != TOOL_OK) return status;
@@ -32,11 +36,14 @@ int tool_opt(tool *t) {
 
 enum { MAX_SYMBOLS = 64 };
 
+// Collected over the inputs of one graph.
 typedef struct fixed_sizes {
   tir_dim_size sizes[MAX_SYMBOLS];
   size_t n;
 } fixed_sizes;
 
+// A fixed dim may be given its own size. A symbol gets one size, however many
+// inputs and axes carry it.
 static int fix_axis(fixed_sizes *fixed, const tir_port *port, int axis,
                     int64_t size) {
   const char *symbol = port->dim_names[axis];
@@ -66,10 +73,12 @@ static int fix_input(fixed_sizes *fixed, const tir_port *port,
     char *end;
     errno = 0;
     const long long size = strtoll(at, &end, 10);
+    // Behind a comma another size must follow.
     const bool more = *end == ',' && end[1];
     if (end == at || errno || size < 0 || (*end && !more))
       return tool_fail("--shape %s: %s is no list of sizes",
                        tool_name(port->name), tool_name(text));
+    // Counted past the rank too, for the message below.
     if (rank < port->rank) {
       const int status = fix_axis(fixed, port, rank, size);
       if (status != TOOL_OK) return status;
@@ -92,6 +101,7 @@ static int fix_shapes(tool *t, tir_graph **out_graph) {
     if (status != TOOL_OK) return status;
   }
   tir_error error;
+  // None of the inputs named is in this graph: it stays as it is.
   if (fixed.n == 0) return TOOL_OK;
   if (tir_graph_fix_dims(t->graph, fixed.sizes, fixed.n, out_graph, &error))
     return tool_fail_error("shape", &error);
@@ -116,6 +126,7 @@ int tool_convert(tool *t) {
   int status = tool_load(t);
   if (status == TOOL_OK) status = check_shapes(t);
   if (status != TOOL_OK) return status;
+  // Nothing to remake: saved as it was loaded.
   if (!t->options.shapes.n) return tool_save(t, t->module, t->options.output);
   tir_module *module = NULL;
   status = tool_remake_module(t, fix_shapes, &module);

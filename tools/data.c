@@ -1,5 +1,8 @@
 // Reading training data. Every format ends as elements of type double that are
 // stored in the input's dtype one by one; a .npy of that dtype is copied.
+//
+// Files are not trusted: memory grows with what is read, not with what a header
+// promises, and every row must have as many elements as the input takes.
 #include "data.h"
 
 #include <ctype.h>
@@ -14,6 +17,7 @@ typedef struct reader {
   tool *t;
   const tir_port *port;
   const char *file;
+  // Dims of the input behind the first, multiplied.
   size_t row_elements;
   tool_rows *out;
   size_t room;  // rows there is memory for
@@ -23,14 +27,10 @@ static int fail(const reader *r, const char *what) {
   return tool_fail("%s: %s", tool_name(r->file), what);
 }
 
-static bool ends_with(const char *text, size_t size, const char *end) {
-  const size_t n = strlen(end);
-  return size >= n && strncmp(text + size - n, end, n) == 0;
-}
-
 // --- elements --------------------------------------------------------------
 
 bool tool_store(tir_dtype dtype, void *element, double x) {
+  // False for a NaN, which no integer is.
   const bool whole = x == floor(x);
   switch (dtype) {
     case TIR_DTYPE_F32:
@@ -40,6 +40,7 @@ bool tool_store(tir_dtype dtype, void *element, double x) {
       *(double *)element = x;
       return true;
     case TIR_DTYPE_I64:
+      // 2^53: from there on a double does not say which integer was meant.
       if (!whole || !(fabs(x) <= 9007199254740992.0)) return false;
       *(int64_t *)element = (int64_t)x;
       return true;
@@ -58,6 +59,7 @@ bool tool_store(tir_dtype dtype, void *element, double x) {
   }
 }
 
+// Rows count from 0 here, from 1 in messages.
 static int put(reader *r, size_t row, size_t column, double x) {
   const size_t size = tir_dtype_size(r->port->dtype);
   char *element = r->out->bytes + row * r->out->row_bytes + column * size;
@@ -70,6 +72,7 @@ static int make_rows(reader *r, size_t n_rows) {
   const size_t row_bytes = r->out->row_bytes;
   if (n_rows > (SIZE_MAX / 2) / (row_bytes + 1))
     return fail(r, "too many rows");
+  // One byte more, so that no rows have an address too.
   char *bytes = realloc(r->out->bytes, n_rows * row_bytes + 1);
   if (!bytes) return tool_fail("out of memory");
   r->out->bytes = bytes;
@@ -86,37 +89,16 @@ static int wrong_row(const reader *r, size_t elements) {
 
 // --- .npy ------------------------------------------------------------------
 
-static double npy_element(const tir_tensor *tensor, size_t i) {
-  const void *data = tir_tensor_data(tensor);
-  switch (tir_tensor_dtype(tensor)) {
-    case TIR_DTYPE_F32:
-      return (double)((const float *)data)[i];
-    case TIR_DTYPE_F64:
-      return ((const double *)data)[i];
-    case TIR_DTYPE_I8:
-      return ((const int8_t *)data)[i];
-    case TIR_DTYPE_I16:
-      return ((const int16_t *)data)[i];
-    case TIR_DTYPE_I32:
-      return ((const int32_t *)data)[i];
-    case TIR_DTYPE_I64:
-      return (double)((const int64_t *)data)[i];
-    case TIR_DTYPE_U8:
-    case TIR_DTYPE_BOOL:
-      return ((const uint8_t *)data)[i];
-    default:
-      return NAN;
-  }
-}
-
 static int copy_npy(reader *r, const tir_tensor *tensor) {
   if (tir_tensor_rank(tensor) == 0) return fail(r, "a scalar has no rows");
   const size_t n_rows = (size_t)tir_tensor_dim(tensor, 0);
   const size_t numel = (size_t)tir_tensor_numel(tensor);
+  // Of no rows nobody knows the length: it fits.
   const size_t elements = n_rows ? numel / n_rows : r->row_elements;
   if (elements != r->row_elements) return wrong_row(r, elements);
   if (make_rows(r, n_rows) != TOOL_OK) return TOOL_FAILED;
   r->out->n_rows = n_rows;
+  // The same dtype: as it is, halves too.
   if (tir_tensor_dtype(tensor) == r->port->dtype) {
     if (numel)
       memcpy(r->out->bytes, tir_tensor_data(tensor),
@@ -124,7 +106,7 @@ static int copy_npy(reader *r, const tir_tensor *tensor) {
     return TOOL_OK;
   }
   for (size_t i = 0; i < numel; i++)
-    if (put(r, i / elements, i % elements, npy_element(tensor, i)) != TOOL_OK)
+    if (put(r, i / elements, i % elements, tool_element(tensor, i)) != TOOL_OK)
       return TOOL_FAILED;
   return TOOL_OK;
 }
@@ -141,6 +123,7 @@ static int read_npy(reader *r) {
 
 // --- idx -------------------------------------------------------------------
 
+// Codes of the format: u8, i8, i16, i32, f32, f64.
 static const struct {
   unsigned char code, size;
 } idx_types[] = {{0x08, 1}, {0x09, 1}, {0x0b, 2},
@@ -183,6 +166,8 @@ typedef struct idx_header {
 static int read_idx_header(reader *r, gzFile file, idx_header *out) {
   unsigned char head[4], dim[4];
   *out = (idx_header){.row_elements = 1};
+  // Two zero bytes, the type and the number of axes, then each axis in four
+  // bytes.
   if (gzread(file, head, 4) != 4 || head[0] || head[1])
     return fail(r, "no .npy, .csv or idx file");
   for (size_t i = 0; i < sizeof idx_types / sizeof *idx_types; i++)
@@ -194,6 +179,7 @@ static int read_idx_header(reader *r, gzFile file, idx_header *out) {
     if (gzread(file, dim, 4) != 4) return fail(r, "the file is cut");
     const size_t n = (size_t)dim[0] << 24 | (size_t)dim[1] << 16 |
                      (size_t)dim[2] << 8 | dim[3];
+    // The product leaves room for the size of an element.
     if (i == 0)
       out->n_rows = n;
     else if (n && out->row_elements > SIZE_MAX / 16 / n)
@@ -207,8 +193,8 @@ static int read_idx_header(reader *r, gzFile file, idx_header *out) {
 static int read_idx_rows(reader *r, gzFile file, const idx_header *h,
                          unsigned char *row) {
   const size_t row_bytes = h->row_elements * h->element_bytes;
-  const bool scaled = h->code == 0x08 && (r->port->dtype == TIR_DTYPE_F32 ||
-                                          r->port->dtype == TIR_DTYPE_F64);
+  // Pixels: 0 to 255 becomes 0 to 1.
+  const bool scaled = h->code == 0x08 && tool_is_float(r->port->dtype);
   for (size_t i = 0; i < h->n_rows; i++) {
     // Memory grows with what is there, not with what the header says.
     if (i == r->room) {
@@ -232,6 +218,7 @@ static int read_idx(reader *r, gzFile file) {
   int status = read_idx_header(r, file, &h);
   if (status != TOOL_OK) return status;
   if (h.row_elements != r->row_elements) return wrong_row(r, h.row_elements);
+  // gzread counts in int.
   if (h.row_elements * h.element_bytes > INT32_MAX)
     return fail(r, "a row is too large");
   unsigned char *row = malloc(h.row_elements * h.element_bytes + 1);
@@ -253,49 +240,84 @@ static bool is_taken(const char *columns, size_t column) {
     if (*end == '-') last = strtoul(end + 1, &end, 10);
     if (column >= first && column <= last) return true;
     at = end + (*end == ',');
+    // No step forward: what stands here is no list.
     if (end == at) return false;
   }
   return false;
 }
 
-// Fields of one line, in `out` those taken. False at a field that is no
-// number.
-static bool split(char *line, const char *columns, double *out, size_t most,
-                  size_t *out_n) {
+// What stands in the fields of a line. Those taken are asked apart: other
+// columns may hold anything.
+typedef struct csv_line {
+  size_t n;  // taken
+  bool takes_text, takes_empty;
+  bool any_text, any_number;
+} csv_line;
+
+// Notes one field and puts its number, if it is taken, into `out`.
+static void note_field(const char *field, bool taken, double *out, size_t most,
+                       csv_line *line) {
+  char *end;
+  const double x = strtod(field, &end);
+  const bool number = end != field;
+  while (isspace((unsigned char)*end)) end++;
+  // Behind a number or blanks nothing else may stand.
+  const bool text = *end != '\0';
+  line->any_text |= text;
+  line->any_number |= number && !text;
+  if (!taken) return;
+  line->takes_text |= text;
+  line->takes_empty |= !number && !text;
+  // Past the room too, for the message.
+  if (line->n < most) out[line->n] = x;
+  line->n++;
+}
+
+// Asked for each column, so the columns taken keep the order of the file.
+static void split(char *text, const char *columns, double *out, size_t most,
+                  csv_line *line) {
   size_t column = 0;
-  *out_n = 0;
-  for (char *at = line;;) {
+  *line = (csv_line){0};
+  for (char *at = text;;) {
+    // Whichever of them the file uses.
     char *stop = at + strcspn(at, ",;\t");
     const char after = *stop;
     *stop = '\0';
-    if (is_taken(columns, ++column)) {
-      char *end;
-      const double x = strtod(at, &end);
-      while (isspace((unsigned char)*end)) end++;
-      if (end == at || *end) return false;
-      if (*out_n < most) out[*out_n] = x;
-      ++*out_n;
-    }
-    if (!after) return true;
+    note_field(at, is_taken(columns, ++column), out, most, line);
+    if (!after) return;
     at = stop + 1;
   }
 }
 
-static int read_csv_line(reader *r, char *line, const char *columns,
+// Text is what makes headings. A row whose only fault is an empty field is
+// none, unless there is no number in it at all, as in ",a,b" of which the
+// first is taken.
+static bool is_heading(const csv_line *line) {
+  return line->takes_text || (line->any_text && !line->any_number);
+}
+
+static int read_csv_line(reader *r, char *text, const char *columns,
                          size_t number, double *fields) {
-  size_t n;
-  line[strcspn(line, "\r\n")] = '\0';
-  if (!*line) return TOOL_OK;
-  if (!split(line, columns, fields, r->row_elements, &n)) {
-    if (number == 1) return TOOL_OK;  // headings
-    return tool_fail("%s:%zu: a field is no number", tool_name(r->file),
-                     number);
+  static const char byte_order_mark[] = "\xef\xbb\xbf";
+  csv_line line;
+  text[strcspn(text, "\r\n")] = '\0';
+  // Some editors begin files with it; a number behind it is one all the same.
+  if (number == 1 && strncmp(text, byte_order_mark, 3) == 0) text += 3;
+  if (!*text) return TOOL_OK;
+  split(text, columns, fields, r->row_elements, &line);
+  const size_t n = line.n;
+  if (line.takes_text || line.takes_empty) {
+    // Only the first line may hold no numbers.
+    if (number == 1 && is_heading(&line)) return TOOL_OK;
+    return tool_fail("%s:%zu: a field is %s", tool_name(r->file), number,
+                     line.takes_text ? "no number" : "empty");
   }
   if (n != r->row_elements)
     return tool_fail("%s:%zu: %zu fields, a row of input %s has %zu",
                      tool_name(r->file), number, n, tool_name(r->port->name),
                      r->row_elements);
   const size_t row = r->out->n_rows;
+  // Doubling, as the number of lines is not known.
   if (row == r->room && make_rows(r, row ? 2 * row : 1024) != TOOL_OK)
     return TOOL_FAILED;
   for (size_t i = 0; i < n; i++)
@@ -318,10 +340,12 @@ static int read_csv(reader *r, gzFile file, const char *columns) {
   int status = TOOL_OK;
   for (size_t number = 1; status == TOOL_OK && gzgets(file, line, LINE_BYTES);
        number++) {
+    // gzgets stops where the buffer ends; the rest would pass for a line.
     if (strlen(line) == LINE_BYTES - 1) status = fail(r, "a line is too long");
     if (status == TOOL_OK)
       status = read_csv_line(r, line, columns, number, fields);
   }
+  // The end and an error look alike to gzgets.
   int code;
   gzerror(file, &code);
   if (status == TOOL_OK && code != Z_OK && code != Z_STREAM_END)
@@ -335,6 +359,8 @@ static int read_csv(reader *r, gzFile file, const char *columns) {
 
 // The columns behind the last colon; cuts them off `path`.
 static const char *cut_columns(char *path) {
+  // A colon may be part of a name: only digits, commas and dashes behind it
+  // make it a list of columns.
   char *colon = strrchr(path, ':');
   if (!colon || !colon[1] || colon[1 + strspn(colon + 1, "0123456789,-")])
     return NULL;
@@ -343,12 +369,12 @@ static const char *cut_columns(char *path) {
 }
 
 static int read_any(reader *r, char *path) {
-  if (ends_with(path, strlen(path), ".npy")) return read_npy(r);
+  if (tool_ends_with(path, ".npy")) return read_npy(r);
   const char *columns = cut_columns(path);
-  size_t size = strlen(path);
-  if (ends_with(path, size, ".gz")) size -= 3;
-  const bool is_csv = ends_with(path, size, ".csv");
+  const bool is_csv =
+      tool_ends_with(path, ".csv") || tool_ends_with(path, ".csv.gz");
   if (columns && !is_csv) return fail(r, "columns are for .csv files");
+  // Reads files that are not compressed as they are.
   gzFile file = gzopen(path, "rb");
   if (!file) return fail(r, "cannot open it");
   const int status = is_csv ? read_csv(r, file, columns) : read_idx(r, file);
@@ -364,6 +390,7 @@ int tool_read_rows(tool *t, const tir_port *port, const char *file,
                      tool_name(port->name));
   reader r = {
       .t = t, .port = port, .file = file, .row_elements = 1, .out = out};
+  // Fits: the type of the input was checked when the graph was loaded.
   for (int i = 1; i < port->rank; i++) r.row_elements *= (size_t)port->dims[i];
   out->row_bytes = r.row_elements * tir_dtype_size(port->dtype);
   char *path = strdup(file);

@@ -13,8 +13,9 @@ typedef struct tool_rows {
 
 // Reads the rows of the input `port`: its first axis is the batch. A file ends
 // in .npy or .csv, anything else is idx; csv and idx may be compressed by
-// gzip. "FILE.csv:2-5,7" takes some columns only, counted from 1. Bytes of an
-// idx file (u8) are divided by 255 for a float input.
+// gzip. "FILE.csv:2-5,7" takes some columns only, counted from 1, and its
+// first line may be headings. Bytes of an idx file (u8) are divided by 255 for
+// a float input.
 int tool_read_rows(tool *t, const tir_port *port, const char *file,
                    tool_rows *out);
 void tool_free_rows(tool_rows *rows);

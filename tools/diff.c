@@ -11,8 +11,9 @@
 
 #include "tool.h"
 
-enum { MAX_SHOWN = 40 };
+enum { MAX_SHOWN = 40, WHERE_BYTES = 300 };
 
+// One of the two graphs.
 typedef struct side {
   const tir_graph *graph;
   size_t n_nodes, n_values;
@@ -29,6 +30,7 @@ typedef struct difference {
   size_t n;
 } difference;
 
+// Prints at once or adds a row, and counts either way.
 static void tell(difference *d, const char *where, char sign,
                  const char *text) {
   d->n++;
@@ -48,22 +50,33 @@ static void tell(difference *d, const char *where, char sign,
          *colour ? tool_plain(stdout) : "");
 }
 
+// "graph NAME"; a long name is cut.
+static void set_where(char where[WHERE_BYTES], const char *kind,
+                      const char *name) {
+  snprintf(where, WHERE_BYTES, "%s %s", kind, name);
+  tool_cut(where);
+}
+
 // --- hashes ----------------------------------------------------------------
 
+// FNV-1a; the shift brings high bits down once more.
 static uint64_t mix(uint64_t hash, const void *bytes, size_t size) {
   const unsigned char *c = bytes;
   for (size_t i = 0; i < size; i++) hash = (hash ^ c[i]) * 1099511628211u;
   return hash ^ hash >> 29;
 }
 
+// With the zero at its end, or "ab", "c" would be "a", "bc".
 static uint64_t mix_text(uint64_t hash, const char *text) {
   return mix(hash, text, strlen(text) + 1);
 }
 
+// By name: the public table tells ops by nothing else.
 static bool is_port(const char *op) {
   return strcmp(op, "input") == 0 || strcmp(op, "param") == 0;
 }
 
+// Attributes are told by the node's text: large contents by a hash in it.
 static int hash_node(tool *t, side *s, size_t i) {
   tir_node_info node;
   tir_error error;
@@ -74,6 +87,7 @@ static int hash_node(tool *t, side *s, size_t i) {
   uint64_t hash = mix_text(14695981039346656037u, node.op);
   hash = mix_text(hash, text);
   tir_text_free(t->context, text);
+  // Operands stand before their users: their hashes are there.
   for (size_t k = 0; k < node.n_inputs; k++) {
     const size_t operand = tir_graph_operand(s->graph, i, k);
     hash = mix(hash, &s->hashes[operand], sizeof hash);
@@ -85,6 +99,7 @@ static int hash_node(tool *t, side *s, size_t i) {
     // Ports are told apart by their names; other names are only remarks.
     if (is_port(node.op)) hash = mix_text(hash, port.name);
   }
+  // Each result has a hash of its own.
   for (size_t k = 0; k < node.n_outputs; k++) {
     s->hashes[node.first_output + k] = mix(hash, &k, sizeof k);
     s->firsts[node.first_output + k] = node.first_output;
@@ -98,6 +113,7 @@ static int by_hash(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+// What has no name is counted as in the text form, ports first.
 static void number_values(side *s, bool ports, size_t *count) {
   for (size_t i = 0; i < s->n_nodes; i++) {
     tir_node_info node;
@@ -114,6 +130,8 @@ static void number_values(side *s, bool ports, size_t *count) {
 static int make_side(tool *t, const tir_graph *graph, char sign, side *s) {
   tir_node_info last = {0};
   *s = (side){.graph = graph, .sign = sign};
+  // Values of a frozen graph have no gaps: the last node tells how many there
+  // are.
   s->n_nodes = tir_graph_n_nodes(graph);
   if (s->n_nodes) tir_graph_node(graph, s->n_nodes - 1, &last);
   s->n_values = last.first_output + last.n_outputs;
@@ -139,6 +157,7 @@ static void free_side(side *s) {
   free(s->sorted);
 }
 
+// Equal hashes stand beside each other, so the first one leads to all.
 // First position of `hash` in the sorted hashes, or where it would be.
 static size_t find_hash(const side *s, uint64_t hash) {
   size_t low = 0, high = s->n_nodes;
@@ -167,6 +186,7 @@ static size_t count_hash(const side *s, uint64_t hash) {
 
 // --- nodes -----------------------------------------------------------------
 
+// What a reader of the text form would look for.
 static const char *label(const side *s, size_t value, char *buffer,
                          size_t size) {
   tir_port port;
@@ -187,6 +207,7 @@ static int describe(tool *t, const side *s, size_t i, char *out, size_t size) {
   tir_graph_node(s->graph, i, &node);
   if (tir_graph_node_text(s->graph, i, &text, &error))
     return tool_fail_error("diff", &error);
+  // n may pass the size: then nothing more is added.
   size_t n =
       (size_t)snprintf(out, size, "%s = %s",
                        label(s, node.first_output, name, sizeof name), node.op);
@@ -198,6 +219,7 @@ static int describe(tool *t, const side *s, size_t i, char *out, size_t size) {
   if (n < size)
     snprintf(out + n, size - n, "%s%s : %s", *text ? " " : "", text,
              tool_type(&port, type, sizeof type));
+  tool_cut(out);
   tir_text_free(t->context, text);
   return TOOL_OK;
 }
@@ -221,8 +243,11 @@ static int tell_nodes(difference *d, const char *where, const side *s,
     char text[1024];
     tir_graph_node(s->graph, i, &node);
     const uint64_t hash = s->hashes[node.first_output];
+    // As multisets: told is a node of which there are more here than there.
     const size_t here = count_hash(s, hash), there = count_hash(other, hash);
     if (here <= there || is_port(node.op)) continue;
+    // What follows from a change, and what is too much for a screen, is only
+    // counted.
     if (!begins(s, other, &node, i) || n_shown == MAX_SHOWN) {
       n_follow++;
       continue;
@@ -245,6 +270,7 @@ static int tell_nodes(difference *d, const char *where, const side *s,
 typedef tir_status (*port_fn)(const tir_graph *graph, size_t index,
                               tir_port *out_port);
 
+// Linear: graphs have few ports, and names are all they are known by.
 static bool find_port(const tir_graph *graph, port_fn get, const char *name,
                       tir_port *out) {
   for (size_t i = 0; get(graph, i, out) == TIR_OK; i++)
@@ -252,6 +278,7 @@ static bool find_port(const tir_graph *graph, port_fn get, const char *name,
   return false;
 }
 
+// Ports with no match of name and type on the other side.
 static void tell_ports(difference *d, const char *where, const char *kind,
                        const side *s, const side *other, port_fn get) {
   tir_port port, match;
@@ -269,19 +296,43 @@ static void tell_ports(difference *d, const char *where, const char *kind,
 // The order of ports is part of a graph: they are bound by position.
 static bool same_order(const side *a, const side *b, port_fn get) {
   tir_port x, y;
-  for (size_t i = 0; get(a->graph, i, &x) == TIR_OK; i++)
-    if (get(b->graph, i, &y) != TIR_OK || strcmp(x.name, y.name) != 0)
-      return false;
+  for (size_t i = 0;
+       get(a->graph, i, &x) == TIR_OK && get(b->graph, i, &y) == TIR_OK; i++)
+    if (strcmp(x.name, y.name) != 0) return false;
   return true;
+}
+
+static size_t count_ports(const side *s, port_fn get) {
+  tir_port port;
+  size_t n = 0;
+  while (get(s->graph, n, &port) == TIR_OK) n++;
+  return n;
+}
+
+// What position tells and names do not; `kind` is theirs.
+static void tell_positions(difference *d, const char *where, const char *kind,
+                           const side *a, const side *b, port_fn get) {
+  char text[128];
+  const size_t n = count_ports(a, get), m = count_ports(b, get);
+  // Ports without a name look alike, so a name does not tell how many.
+  if (n != m)
+    snprintf(text, sizeof text, "%zu %ss in the first, %zu in the second", n,
+             kind, m);
+  else if (!same_order(a, b, get))
+    snprintf(text, sizeof text, "%ss stand in another order", kind);
+  else
+    return;
+  tell(d, where, '!', text);
 }
 
 static int compare_graphs(difference *d, const tir_graph *x,
                           const tir_graph *y) {
-  char where[300];
+  char where[WHERE_BYTES];
   side a, b;
   const size_t before = d->n;
-  snprintf(where, sizeof where, "graph %s", tir_graph_name(x));
+  set_where(where, "graph", tir_graph_name(x));
   int status = make_side(d->t, x, '-', &a);
+  // Also after a failure, so that both can be freed.
   if (make_side(d->t, y, '+', &b) != TOOL_OK) status = TOOL_FAILED;
   static const port_fn ports[] = {tir_graph_input, tir_graph_output,
                                   tir_graph_param};
@@ -289,14 +340,13 @@ static int compare_graphs(difference *d, const tir_graph *x,
   for (int i = 0; i < 3 && status == TOOL_OK; i++) {
     tell_ports(d, where, kinds[i], &a, &b, ports[i]);
     tell_ports(d, where, kinds[i], &b, &a, ports[i]);
-    if (d->n == before && i < 2 && !same_order(&a, &b, ports[i])) {
-      char text[64];
-      snprintf(text, sizeof text, "%ss stand in another order", kinds[i]);
-      tell(d, where, '!', text);
-    }
+    // Parameters are bound by name: their order means nothing.
+    if (d->n == before && i < 2)
+      tell_positions(d, where, kinds[i], &a, &b, ports[i]);
   }
   if (status == TOOL_OK) status = tell_nodes(d, where, &a, &b);
   if (status == TOOL_OK) status = tell_nodes(d, where, &b, &a);
+  // All equal so far: then outputs must be the same values too.
   for (size_t i = 0;
        i < tir_graph_n_outputs(x) && status == TOOL_OK && d->n == before; i++) {
     const size_t u = tir_graph_output_value(x, i);
@@ -316,27 +366,22 @@ static int compare_graphs(difference *d, const tir_graph *x,
 
 // --- modules ---------------------------------------------------------------
 
+// A graph or parameter that one of the files lacks.
 static void tell_missing(difference *d, const char *kind, const char *name,
                          char sign) {
-  char where[300];
-  snprintf(where, sizeof where, "%s %s", kind, name);
+  char where[WHERE_BYTES];
+  set_where(where, kind, name);
   tell(d, where, sign,
        sign == '-' ? "only in the first" : "only in the second");
 }
 
-static double element(const tir_tensor *tensor, size_t i) {
-  const void *data = tir_tensor_data(tensor);
-  return tir_tensor_dtype(tensor) == TIR_DTYPE_F32
-             ? (double)((const float *)data)[i]
-             : ((const double *)data)[i];
-}
-
+// Says how far apart they are where that is one number.
 static void compare_tensors(difference *d, const char *name,
                             const tir_tensor *a, const tir_tensor *b) {
   const tir_dtype dtype = tir_tensor_dtype(a);
   const int rank = tir_tensor_rank(a);
-  char where[300], text[128] = "values differ";
-  snprintf(where, sizeof where, "parameter %s", name);
+  char where[WHERE_BYTES], text[128] = "values differ";
+  set_where(where, "parameter", name);
   if (dtype != tir_tensor_dtype(b) || rank != tir_tensor_rank(b) ||
       memcmp(tir_tensor_dims(a), tir_tensor_dims(b),
              (size_t)rank * sizeof(int64_t)) != 0) {
@@ -344,15 +389,17 @@ static void compare_tensors(difference *d, const char *name,
     return;
   }
   const size_t bytes = tir_tensor_size_bytes(a);
+  // By bits first: most parameters are equal.
   if (!bytes || memcmp(tir_tensor_data(a), tir_tensor_data(b), bytes) == 0)
     return;
-  if (dtype == TIR_DTYPE_F32 || dtype == TIR_DTYPE_F64) {
+  if (tool_is_float(dtype) || tool_is_half(dtype)) {
     const size_t n = (size_t)tir_tensor_numel(a);
     size_t n_off = 0;
     double worst = 0;
     for (size_t i = 0; i < n; i++) {
-      const double x = element(a, i), y = element(b, i);
+      const double x = tool_element(a, i), y = tool_element(b, i);
       n_off += !(x == y);
+      // fmax leaves a NaN out; it was counted above.
       worst = fmax(worst, fabs(x - y));
     }
     snprintf(text, sizeof text, "%zu of %zu values differ, by %.3g at most",
@@ -364,6 +411,7 @@ static void compare_tensors(difference *d, const char *name,
 static int compare_param(difference *d, tir_module *a, tir_module *b,
                          const char *name) {
   tir_error error;
+  // Copies, as the library hands out no storage.
   tir_tensor *x = NULL, *y = NULL;
   const bool failed = tir_module_get_param(a, name, &x, &error) ||
                       tir_module_get_param(b, name, &y, &error);
@@ -373,6 +421,7 @@ static int compare_param(difference *d, tir_module *a, tir_module *b,
   return failed ? tool_fail_error("diff", &error) : TOOL_OK;
 }
 
+// The second direction tells only what is missing.
 static int compare_params(difference *d, tir_module *a, tir_module *b,
                           char sign) {
   for (size_t i = 0; i < tir_module_n_params(a); i++) {
@@ -389,20 +438,21 @@ static int compare_params(difference *d, tir_module *a, tir_module *b,
   return TOOL_OK;
 }
 
+// From both sides, so that both values are shown.
 static void compare_metadata(difference *d, tir_module *a, tir_module *b,
                              char sign) {
   for (size_t i = 0; i < tir_module_n_metadata(a); i++) {
     const char *key = tir_module_metadata_key(a, i);
     const char *x = tir_module_get_metadata(a, key);
     const char *y = tir_module_get_metadata(b, key);
-    char text[300], where[300];
+    char where[WHERE_BYTES];
     if (y && strcmp(x, y) == 0) continue;
-    snprintf(where, sizeof where, "metadata %s", key);
-    snprintf(text, sizeof text, "%s", tool_name(x));
-    tell(d, where, sign, text);
+    set_where(where, "metadata", key);
+    tell(d, where, sign, tool_name(x));
   }
 }
 
+// Graphs are paired by name; what has no partner is told as a whole.
 static int compare_modules(difference *d, tir_module *a, tir_module *b) {
   const char *only = d->t->options.graph;
   int status = TOOL_OK;
@@ -421,6 +471,7 @@ static int compare_modules(difference *d, tir_module *a, tir_module *b) {
     if (only && strcmp(only, name) != 0) continue;
     if (!tir_module_graph(a, name)) tell_missing(d, "graph", name, '+');
   }
+  // With --graph only graphs are compared.
   if (only || status != TOOL_OK) return status;
   status = compare_params(d, a, b, '-');
   if (status == TOOL_OK) status = compare_params(d, b, a, '+');

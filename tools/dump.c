@@ -6,14 +6,17 @@
 // The passes to run: all, the first few, or up to `before` or `after` a pass.
 static int pass_list(const tool *t, char *out, size_t size) {
   const tool_options *o = &t->options;
+  // Cutting a pipeline only makes sense where there is one.
   const bool cut = o->before || o->after || o->stop_after >= 0;
   const char *pipeline = o->pipeline ? o->pipeline : cut ? "full" : "none";
   const char *stop = o->before ? o->before : o->after;
+  // No stop asked for counts as met.
   bool stopped = !stop;
   size_t n = 0;
   out[0] = '\0';
   if (strcmp(pipeline, "none") != 0 && !tir_inspect_pipeline(pipeline, 0))
     return tool_fail("no pipeline is named %s", tool_name(pipeline));
+  // The library lists a pipeline one pass at a time, up to NULL.
   for (size_t i = 0; o->stop_after < 0 || i < (size_t)o->stop_after; i++) {
     const char *pass = tir_inspect_pipeline(pipeline, i);
     if (!pass) break;
@@ -29,6 +32,7 @@ static int pass_list(const tool *t, char *out, size_t size) {
   return TOOL_OK;
 }
 
+// The text is data: it goes to stdout as it is.
 static int print_graph(tool *t, const tir_graph *graph) {
   char *text;
   tir_error error;
@@ -39,6 +43,7 @@ static int print_graph(tool *t, const tir_graph *graph) {
   return TOOL_OK;
 }
 
+// Compiled for the sizes as captured.
 static int print_plan(tool *t, const tir_graph *graph) {
   const tir_compile_options options = {.pipeline = t->options.pipeline};
   tir_program *program;
@@ -54,6 +59,7 @@ static int print_plan(tool *t, const tir_graph *graph) {
   return TOOL_OK;
 }
 
+// The caller's own, even where nothing is to be done.
 int tool_derive(tool *t, tir_graph **out_graph) {
   tir_error error;
   tir_graph *gradient = NULL;
@@ -65,6 +71,7 @@ int tool_derive(tool *t, tir_graph **out_graph) {
     graph = gradient;
   }
   char list[1024];
+  // --passes stands in place of a pipeline.
   const char *passes = t->options.passes;
   int status = passes ? TOOL_OK : pass_list(t, list, sizeof list);
   if (status == TOOL_OK &&
@@ -94,6 +101,7 @@ int tool_dump(tool *t) {
 
 // --- dot -------------------------------------------------------------------
 
+// Control bytes go by tool_name; then what a string in quotes needs.
 static void print_label(const char *text) {
   for (const char *c = tool_name(text); *c; c++) {
     if (*c == '"' || *c == '\\') putchar('\\');
@@ -101,6 +109,7 @@ static void print_label(const char *text) {
   }
 }
 
+// A node by op, name and type of its first result; grey where it takes nothing.
 static void print_dot_node(const tir_graph *graph, size_t i) {
   tir_node_info node;
   tir_port port;
@@ -121,11 +130,13 @@ int tool_dot(tool *t) {
   int status = tool_load_graph(t);
   if (status != TOOL_OK) return status;
   tir_graph *graph;
+  // The same graph that dump would print.
   status = tool_derive(t, &graph);
   if (status != TOOL_OK) return status;
   const size_t n = tir_graph_n_nodes(graph);
   printf("digraph \"");
   print_label(tir_graph_name(graph));
+  // Bounds on the effort of the layout, which takes very long for large graphs.
   printf(
       "\" {\n  nslimit=1; nslimit1=1; mclimit=0.1;\n"
       "  node [shape=box, fontname=\"sans-serif\"];\n");

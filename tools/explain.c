@@ -1,5 +1,8 @@
 // tapeir explain: where the memory peak is and what lives there; what is kept
 // for the backward pass, and who reads it.
+//
+// The library lists items in an order: what lives at the peak, then each value
+// kept, with its readers behind it.
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,7 +12,8 @@ enum { MAX_SHOWN = 20 };
 
 typedef struct explanation {
   tir_memory_summary sum;
-  size_t n_live, n_kept;          // items told so far
+  size_t n_live, n_kept;  // items told so far
+  // read_by is that of the value told last.
   json_t *live, *kept, *read_by;  // with --json
 } explanation;
 
@@ -23,7 +27,7 @@ static const char *reason(const tir_memory_item *item, char *buffer,
     snprintf(buffer, size, "%s %s%s%s%s", item->gradient_op,
              tool_name(item->gradient_name), site ? " (" : "",
              site ? tool_name(site) : "", site ? ")" : "");
-  return buffer;
+  return tool_cut(buffer);
 }
 
 // --- as text ---------------------------------------------------------------
@@ -41,6 +45,7 @@ static void print_peak(const explanation *e) {
          "made by", "value", tool_plain(stdout));
 }
 
+// Goes on counting past what is shown.
 static void print_live(explanation *e, const tir_memory_item *item) {
   const tir_planned_value *v = &item->value;
   char steps[32], bytes[32], type[256];
@@ -50,6 +55,7 @@ static void print_live(explanation *e, const tir_memory_item *item) {
          v->op, tool_name(v->name), tool_type(&item->type, type, sizeof type));
 }
 
+// How many more live ones there are, and the head of the second part.
 static void print_kept_head(const explanation *e) {
   char text[32];
   if (e->sum.n_live > MAX_SHOWN)
@@ -64,6 +70,7 @@ static void print_kept_head(const explanation *e) {
            tool_bytes(e->sum.kept_bytes, text), e->sum.n_kept);
 }
 
+// Size, op and type; its readers follow below it.
 static void print_kept(explanation *e, const tir_memory_item *item) {
   const tir_planned_value *v = &item->value;
   char size[32], type[256];
@@ -72,6 +79,8 @@ static void print_kept(explanation *e, const tir_memory_item *item) {
          tool_name(v->name), tool_type(&item->type, type, sizeof type));
 }
 
+// Readers stand behind their value: where that is not shown they are not
+// either.
 static void print_reader(const explanation *e, const tir_memory_item *item) {
   char text[512];
   if (e->n_kept > MAX_SHOWN) return;
@@ -81,6 +90,7 @@ static void print_reader(const explanation *e, const tir_memory_item *item) {
          item->reader_step, reason(item, text, sizeof text));
 }
 
+// The first item of another kind ends the listing.
 static bool print_peak_item(void *user, const tir_memory_item *item) {
   if (item->role != TIR_MEMORY_LIVE) return false;
   print_live(user, item);
@@ -93,6 +103,7 @@ static bool print_kept_item(void *user, const tir_memory_item *item) {
   return true;
 }
 
+// Listed twice, because the second head stands between the parts.
 static int print(explanation *e, const tir_program *program) {
   tir_error error;
   print_peak(e);
@@ -118,6 +129,7 @@ static json_t *json_value(const tir_memory_item *item) {
                    (json_int_t)v->last_step);
 }
 
+// A reader belongs to the value kept before it.
 static bool add_json_item(void *user, const tir_memory_item *item) {
   explanation *e = user;
   char text[512];
@@ -148,6 +160,7 @@ static int print_json(explanation *e, const tir_program *program,
     return tool_fail_error("explain", &error);
   }
   const tir_memory_summary *sum = &e->sum;
+  // Takes both lists over.
   return tool_print_json(json_pack(
       "{s:s, s:I, s:I, s:{s:I, s:s, s:I, s:o}, s:b, s:I, s:o}", "graph",
       tir_graph_name(graph), "arena", (json_int_t)sum->arena_bytes,
@@ -163,6 +176,7 @@ static int print_json(explanation *e, const tir_program *program,
 int tool_gradient_for_plan(const tir_graph *graph, tir_graph **out) {
   tir_error error;
   *out = NULL;
+  // A graph that assigns is taken as it is.
   for (size_t i = 0; i < tir_graph_n_nodes(graph); i++) {
     tir_node_info node;
     tir_graph_node(graph, i, &node);
@@ -180,6 +194,7 @@ int tool_explain(tool *t) {
   tir_error error;
   int status = tool_load_graph(t);
   if (status == TOOL_OK) status = tool_gradient_for_plan(t->graph, &gradient);
+  // Compiled for the sizes as captured.
   const tir_graph *graph = gradient ? gradient : t->graph;
   if (status == TOOL_OK)
     status = tool_compile(t, graph, t->options.pipeline, NULL, &program);

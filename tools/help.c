@@ -1,5 +1,8 @@
 // Help in four forms, from the tables of verbs and options, so that they
 // cannot say different things.
+//
+// Written are files others read (man page, completion), so nothing here depends
+// on a terminal.
 #include <string.h>
 
 #include "options.h"
@@ -20,6 +23,7 @@ static void wrap(FILE *out, const char *text, const char *indent) {
   size_t column = 0;
   for (const char *at = text; *at;) {
     const size_t n = strcspn(at, " ");
+    // At the start of a line a word fits whatever its length.
     if (column && column + 1 + n > 78 - strlen(indent)) {
       fprintf(out, "\n");
       column = 0;
@@ -41,11 +45,13 @@ void tool_print_help(FILE *out) {
   wrap(out, status_text, "");
 }
 
+// By number of files, two at most.
 static const char *arguments(const tool_verb *v) {
   static const char *const files[] = {"", " FILE", " FILE FILE"};
   return files[v->n_files];
 }
 
+// "--graph NAME", or "--force" for a flag.
 static void option_text(const tool_option *o, char *buffer, size_t size) {
   snprintf(buffer, size, "--%s%s%s", o->name, o->value ? " " : "",
            o->value ? o->value : "");
@@ -59,6 +65,7 @@ void tool_print_verb_help(const tool_verb *v) {
     wrap(stdout, v->details, "");
   }
   printf("\n");
+  // In the order of the table, whatever order the verb names them in.
   for (const tool_option *o = tool_option_table; o->name; o++) {
     if (!tool_verb_takes(v, o->name)) continue;
     char text[64];
@@ -71,8 +78,10 @@ void tool_print_verb_help(const tool_verb *v) {
 
 // A line of roff: control characters of its own escaped.
 static void roff(const char *text) {
+  // Either would begin a request of roff.
   if (*text == '.' || *text == '\'') printf("\\&");
   for (const char *c = text; *c; c++) {
+    // A plain dash may be set as a hyphen, which cannot be pasted.
     if (*c == '\\')
       printf("\\e");
     else if (*c == '-')
@@ -94,6 +103,7 @@ static void man_verb(const tool_verb *v) {
   if (*v->details) roff_line(".PP\n", v->details);
   printf(".PP\n.B tapeir %s\n[options]%s\n", v->name, arguments(v));
   for (const tool_option *o = tool_option_table; o->name; o++) {
+    // --help is the same everywhere.
     if (!tool_verb_takes(v, o->name) || strcmp(o->name, "help") == 0) continue;
     printf(".TP\n.B ");
     char text[64];
@@ -132,6 +142,8 @@ static void complete_verb(const tool_verb *v) {
   printf("\" ;;\n");
 }
 
+// Twice over the options: those that take a file, then those that take free
+// text, for which nothing is offered.
 static void complete_values(void) {
   printf(
       "  case $previous in\n"
@@ -158,6 +170,7 @@ static void complete_values(void) {
   printf("  esac\n");
 }
 
+// The first word is the verb; which options are offered depends on it.
 void tool_print_completion(void) {
   printf(
       "# Completion for bash. Written by `tapeir help --completion`.\n"
@@ -172,6 +185,7 @@ void tool_print_completion(void) {
   complete_values();
   printf("  case ${COMP_WORDS[1]} in\n");
   for (const tool_verb *v = tool_verbs; v->name; v++) complete_verb(v);
+  // With filenames, so that the shell quotes them and marks directories.
   printf(
       "    *) return ;;\n"
       "  esac\n"

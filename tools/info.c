@@ -1,4 +1,7 @@
 // tapeir info: one screen about a file.
+//
+// Graphs are compiled, because only then is the memory of a run known. Sizes
+// are those they were captured with.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +10,7 @@
 
 enum { MAX_OPS = 256 };
 
+// A double cannot wrap, and it is only a measure.
 static double numel(const tir_port *port) {
   double n = 1;
   for (int i = 0; i < port->rank; i++) n *= (double)port->dims[i];
@@ -21,6 +25,7 @@ static double flops(const tir_graph *graph) {
     tir_node_info node;
     tir_port out, a;
     tir_graph_node(graph, i, &node);
+    // Ports and constants compute nothing.
     if (!node.n_inputs ||
         tir_graph_value(graph, node.first_output, &out) != TIR_OK)
       continue;
@@ -28,6 +33,8 @@ static double flops(const tir_graph *graph) {
       total += numel(&out);
       continue;
     }
+    // Rows of the operand are rows of the result unless it is transposed: then
+    // the other size is the inner one.
     tir_graph_value(graph, tir_graph_operand(graph, i, 0), &a);
     const int64_t rows = a.dims[a.rank - 2], columns = a.dims[a.rank - 1];
     const int64_t k = rows == out.dims[out.rank - 2] ? columns : rows;
@@ -36,6 +43,7 @@ static double flops(const tir_graph *graph) {
   return total;
 }
 
+// With the default pipeline; the program is not kept.
 static int compile(tool *t, const tir_graph *graph, tir_memory_report *report) {
   tir_error error;
   tir_program *program;
@@ -49,6 +57,7 @@ static int compile(tool *t, const tir_graph *graph, tir_memory_report *report) {
 typedef tir_status (*port_fn)(const tir_graph *graph, size_t index,
                               tir_port *out_port);
 
+// A symbolic dim by its name, a fixed one as a number.
 static json_t *json_port(const tir_port *port) {
   json_t *shape = json_array();
   for (int i = 0; i < port->rank; i++)
@@ -59,6 +68,7 @@ static json_t *json_port(const tir_port *port) {
                    tir_dtype_name(port->dtype), "shape", shape);
 }
 
+// In the order in which a program binds them.
 static json_t *json_ports(const tir_graph *graph, size_t n, port_fn get) {
   json_t *list = json_array();
   for (size_t i = 0; i < n; i++) {
@@ -69,6 +79,7 @@ static json_t *json_ports(const tir_graph *graph, size_t n, port_fn get) {
   return list;
 }
 
+// Sizes in bytes, as a run of the compiled graph has them.
 static json_t *json_graph(const tir_graph *graph, const tir_memory_report *r) {
   return json_pack(
       "{s:s, s:o, s:o, s:o, s:I, s:f, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}}",
@@ -84,17 +95,18 @@ static json_t *json_graph(const tir_graph *graph, const tir_memory_report *r) {
       (json_int_t)r->block_bytes);
 }
 
-static int info_json(tool *t) {
-  json_t *graphs = json_array(), *params = json_array();
-  json_t *metadata = json_object();
-  int status = TOOL_OK;
+static int add_graphs(tool *t, json_t *graphs) {
   for (size_t i = 0; i < tir_module_n_graphs(t->module); i++) {
     tir_memory_report report = {0};
     const tir_graph *graph = tir_module_graph_at(t->module, i);
-    status = compile(t, graph, &report);
-    if (status != TOOL_OK) return status;
+    if (compile(t, graph, &report) != TOOL_OK) return TOOL_FAILED;
     json_array_append_new(graphs, json_graph(graph, &report));
   }
+  return TOOL_OK;
+}
+
+static int add_params(tool *t, json_t *params) {
+  // Types are read off the tensors: the module has no other list of them.
   for (size_t i = 0; i < tir_module_n_params(t->module); i++) {
     tir_error error;
     tir_tensor *tensor;
@@ -114,8 +126,20 @@ static int info_json(tool *t) {
     json_array_append_new(params, entry);
     tir_tensor_release(tensor);
   }
+  return TOOL_OK;
+}
+
+static int info_json(tool *t) {
+  json_t *graphs = json_array(), *params = json_array();
+  if (add_graphs(t, graphs) != TOOL_OK || add_params(t, params) != TOOL_OK) {
+    json_decref(graphs);
+    json_decref(params);
+    return TOOL_FAILED;
+  }
+  json_t *metadata = json_object();
   for (size_t i = 0; i < tir_module_n_metadata(t->module); i++) {
     const char *key = tir_module_metadata_key(t->module, i);
+    // Values are text and stay text, whatever is in them.
     json_object_set_new(metadata, key,
                         json_string(tir_module_get_metadata(t->module, key)));
   }
@@ -130,6 +154,7 @@ static void print_ports(const char *title, const tir_graph *graph, size_t n,
   for (size_t i = 0; i < n; i++) {
     tir_port port;
     get(graph, i, &port);
+    // The title stands before the first row alone.
     printf("  %-8s %s: %s\n", i ? "" : title, tool_name(port.name),
            tool_type(&port, type, sizeof type));
   }
@@ -139,6 +164,7 @@ static int info_graph(tool *t, const tir_graph *graph) {
   tir_memory_report r = {0};
   const int status = compile(t, graph, &r);
   if (status != TOOL_OK) return status;
+  // The roster has fewer ops than that.
   const char *names[MAX_OPS];
   size_t counts[MAX_OPS];
   char a[32], b[32], c[32], d[32];
@@ -154,6 +180,7 @@ static int info_graph(tool *t, const tir_graph *graph) {
   printf("  %-8s arena %s (at least %s), scratch %s, parameters %s\n", "memory",
          tool_bytes(r.arena_bytes, a), tool_bytes(r.lower_bound_bytes, b),
          tool_bytes(r.scratch_bytes, c), tool_bytes(r.param_bytes, d));
+  // All a run holds at once: its block, parameters, inputs and constants.
   printf(
       "  %-8s peak %s: %" PRIu64 " bytes\n", "",
       tool_bytes(
@@ -165,7 +192,9 @@ static int info_graph(tool *t, const tir_graph *graph) {
 int tool_info(tool *t) {
   int status = tool_load(t);
   if (status != TOOL_OK) return status;
+  // JSON says more: ports of parameters and all metadata in full.
   if (t->options.json) return info_json(t);
+  // Parameters and state together, as a file holds them.
   uint64_t bytes = 0;
   const size_t n = tir_module_n_params(t->module);
   for (size_t i = 0; i < n; i++) {

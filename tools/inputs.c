@@ -7,6 +7,7 @@
 
 // --- items NAME=VALUE ------------------------------------------------------
 
+// A name may hold a '=' itself, so items are compared with names, not split.
 // The value if `item` begins with the first `n` bytes of `name` and a '='.
 static const char *value_of(const char *item, const char *name, size_t n) {
   return strncmp(item, name, n) == 0 && item[n] == '=' ? item + n + 1 : NULL;
@@ -52,6 +53,7 @@ const char *tool_item_of(const tool_list *list, const tir_graph *graph,
 
 // --- types -----------------------------------------------------------------
 
+// A named dim takes any size here; check_type compares sizes of one name.
 static bool same_type(const tir_port *port, const tir_tensor *tensor) {
   if (port->dtype != tir_tensor_dtype(tensor) ||
       port->rank != tir_tensor_rank(tensor))
@@ -62,6 +64,7 @@ static bool same_type(const tir_port *port, const tir_tensor *tensor) {
   return true;
 }
 
+// Without names: a tensor has sizes only.
 static void port_of_tensor(const tir_tensor *tensor, tir_port *port) {
   *port = (tir_port){.dtype = tir_tensor_dtype(tensor),
                      .rank = tir_tensor_rank(tensor)};
@@ -97,6 +100,7 @@ static int check_type(const tir_graph *graph, tir_tensor *const *given,
                      want_text, given_text);
   for (int axis = 0; axis < port.rank; axis++) {
     if (!port.dim_names[axis]) continue;
+    // The first input that has the name, this one or one before it.
     const int64_t size =
         size_of_symbol(graph, given, i + 1, port.dim_names[axis], &where);
     if (size != is.dims[axis])
@@ -129,6 +133,7 @@ static int assign_files(const tir_graph *graph, const tool_list *list,
   return TOOL_OK;
 }
 
+// 1 in the dtype of a head, which is a float.
 static int fill_ones(tir_tensor *tensor) {
   static const uint16_t f16 = 0x3c00, bf16 = 0x3f80;
   static const float f32 = 1;
@@ -159,6 +164,7 @@ static int ones_head(tool *t, const tir_graph *graph, size_t i,
     if (!port.dim_names[axis]) continue;
     const int64_t size =
         size_of_symbol(graph, out, i, port.dim_names[axis], &where);
+    // A name no input before it has keeps its size in the graph.
     if (size >= 0) port.dims[axis] = size;
   }
   if (tir_tensor_create(t->context, port.dtype, port.dims, port.rank, &out[i],
@@ -183,6 +189,7 @@ static int read_input(tool *t, const tir_graph *graph, size_t i,
 
 int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
   const size_t n = tir_graph_n_inputs(graph);
+  // Without --head heads are ones inside the graph, no inputs of it.
   const size_t n_own = t->options.heads.n ? tir_graph_n_inputs(t->graph) : n;
   const char **files = calloc(n + 1, sizeof *files);
   if (!files) return tool_fail("out of memory");
@@ -196,13 +203,15 @@ int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
                                      : read_input(t, graph, i, files[i], out);
   free(files);
   if (status == TOOL_OK) return TOOL_OK;
+  // None are left behind for the caller to find.
   tool_release(out, n);
-  for (size_t i = 0; i < n; i++) out[i] = NULL;
   return status;
 }
 
 // --- random ----------------------------------------------------------------
 
+// A linear congruential generator of 64 bits, its upper 31 as −0.5 to 0.5.
+// Other dtypes than f32 and f64 stay zero, which is a good index everywhere.
 static void fill_random(void *data, tir_dtype dtype, size_t bytes,
                         uint64_t *state) {
   const size_t size = tir_dtype_size(dtype);
@@ -241,6 +250,7 @@ int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
 }
 
 int tool_some_inputs(tool *t, const tir_graph *graph, tir_tensor **out) {
+  // One file given means that all are.
   return t->options.inputs.n ? tool_read_inputs(t, graph, out)
                              : tool_random_inputs(t, graph, out);
 }

@@ -1,9 +1,14 @@
 // tapeir VERB [options] FILE…: the table of verbs, and one of them run.
+//
+// A verb is a function from the tool to an exit status. What every verb needs
+// is opened and closed here, so a verb may return from anywhere.
 #include <signal.h>
 #include <string.h>
 
 #include "options.h"
 
+// Name, summary, details, example, options, number of files, function. Help,
+// man page and completion are written from it.
 const tool_verb tool_verbs[] = {
     {"info", "graphs, ports, parameters, ops and memory of a file", "",
      "tapeir info fashion.tir", "json", 1, tool_info},
@@ -80,9 +85,11 @@ const tool_verb tool_verbs[] = {
     {NULL, NULL, NULL, NULL, NULL, 0, NULL},
 };
 
+// Module and graph a verb leaves in `t` end here, also after a failure.
 static int run_verb(tool *t, const tool_verb *verb) {
   tir_error error;
   const tir_context_options options = {
+      // 0, not given, is one thread.
       .n_threads = (int32_t)t->options.threads,
   };
   if (tir_context_create(&options, &t->context, &error))
@@ -93,6 +100,7 @@ static int run_verb(tool *t, const tool_verb *verb) {
   return status;
 }
 
+// Only here: until the stream is flushed nothing is known about it.
 // What was printed must have arrived: a reader that went away is no success.
 static int finish(int status) {
   const bool failed = ferror(stdout) || fflush(stdout) != 0;
@@ -111,14 +119,18 @@ int main(int argc, char **argv) {
     printf("tapeir %s\n", tir_version());
     return finish(TOOL_OK);
   }
+  // The last entry has no name: it ends the search.
   const tool_verb *verb = tool_verbs;
   while (verb->name && strcmp(verb->name, argv[1]) != 0) verb++;
+  // Without a verb there is no usage to point at but the overview.
   if (!verb->name) {
     fprintf(stderr, "error: no verb %s: `tapeir --help` lists them\n",
             tool_name(argv[1]));
     return TOOL_USAGE;
   }
+  // Zeroed, and too long with all its lists to stand on the stack.
   static tool t;
+  // What is not zero when it is not given.
   t.options.verb = verb->name;
   t.options.epochs = 1;
   t.options.samples = 16;

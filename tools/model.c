@@ -1,4 +1,7 @@
 // Loading and saving models: .tir, .tirt, .safetensors, standard input.
+//
+// The ending of a path tells its format; for standard input the first bytes do.
+// Nothing is overwritten without --force.
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,18 +9,15 @@
 
 #include "tool.h"
 
-static bool ends_with(const char *text, const char *end) {
-  const size_t n = strlen(text), m = strlen(end);
-  return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 // The whole of a stream; NULL when reading or memory fails.
 static char *read_all(FILE *file, size_t *out_size) {
   size_t size = 0, room = 1 << 16;
   char *bytes = malloc(room);
   while (bytes) {
+    // Less than asked is the end or an error: ferror tells which.
     size += fread(bytes + size, 1, room - size, file);
     if (size < room) break;
+    // Doubling keeps reading linear.
     char *more = room <= SIZE_MAX / 2 ? realloc(bytes, room *= 2) : NULL;
     if (!more) free(bytes);
     bytes = more;
@@ -36,6 +36,7 @@ static int load_bytes(tool *t, const char *path, FILE *file,
   tir_error error;
   char *bytes = read_all(file, &size);
   if (!bytes) return tool_fail("cannot read %s", tool_name(path));
+  // How every .tir file begins.
   const bool binary = size >= 8 && memcmp(bytes, "TAPEIR\r\n", 8) == 0;
   const tir_status status =
       binary
@@ -44,6 +45,7 @@ static int load_bytes(tool *t, const char *path, FILE *file,
           : tir_module_from_text(t->context, bytes, size, out_module, &error);
   free(bytes);
   if (status == TIR_OK) return TOOL_OK;
+  // As compilers tell a place, so that editors find it.
   if (!binary && error.line)
     return tool_fail("%s:%d: %s", tool_name(path), error.line, error.message);
   return tool_fail_error(tool_name(path), &error);
@@ -53,9 +55,10 @@ int tool_load_file(tool *t, const char *path, tir_module **out_module) {
   tir_error error;
   if (strcmp(path, "-") == 0)
     return load_bytes(t, "standard input", stdin, out_module);
-  if (!ends_with(path, ".tirt")) {
+  // The library opens other formats itself.
+  if (!tool_ends_with(path, ".tirt")) {
     const tir_status status =
-        ends_with(path, ".safetensors")
+        tool_ends_with(path, ".safetensors")
             ? tir_safetensors_load(t->context, path, NULL, out_module, &error)
             : tir_module_load(t->context, path, NULL, out_module, &error);
     return status == TIR_OK ? TOOL_OK
@@ -81,6 +84,7 @@ int tool_load_graph(tool *t) {
     if (!t->graph) return tool_fail("no graph is named %s", tool_name(name));
     return TOOL_OK;
   }
+  // Without a name: the only one, or the one of a usual name.
   t->graph = tir_module_n_graphs(t->module) == 1
                  ? tir_module_graph_at(t->module, 0)
                  : tir_module_graph(
@@ -91,12 +95,15 @@ int tool_load_graph(tool *t) {
   return TOOL_OK;
 }
 
+// Only asks. tool_write_text also opens exclusively, so a text file made by
+// another since then is not lost.
 int tool_may_write(tool *t, const char *path) {
   if (!t->options.force && access(path, F_OK) == 0)
     return tool_fail("%s exists (--force overwrites)", tool_name(path));
   return TOOL_OK;
 }
 
+// The file is made exclusively unless --force allows to cut an old one.
 int tool_write_text(tool *t, const char *path, const char *text, size_t size) {
   const bool to_stdout = strcmp(path, "-") == 0;
   if (!to_stdout && tool_may_write(t, path) != TOOL_OK) return TOOL_FAILED;
@@ -104,6 +111,7 @@ int tool_write_text(tool *t, const char *path, const char *text, size_t size) {
   const int fd = to_stdout ? -1 : open(path, flags, 0666);
   FILE *file = to_stdout ? stdout : fd >= 0 ? fdopen(fd, "w") : NULL;
   bool ok = file && fwrite(text, 1, size, file) == size;
+  // A full disk may show no earlier than this.
   if (file && !to_stdout && fclose(file) != 0) ok = false;
   return ok ? TOOL_OK : tool_fail("cannot write %s", tool_name(path));
 }
@@ -119,6 +127,7 @@ int tool_write_json(tool *t, const char *path, json_t *document) {
   return status;
 }
 
+// The whole text stands in memory before any of it is written.
 static int save_text(tir_module *module, tool *t, const char *path) {
   char *text;
   tir_error error;
@@ -130,10 +139,11 @@ static int save_text(tir_module *module, tool *t, const char *path) {
 }
 
 int tool_save(tool *t, tir_module *module, const char *path) {
-  const bool weights = ends_with(path, ".safetensors");
-  if (ends_with(path, ".tirt") || strcmp(path, "-") == 0)
+  const bool weights = tool_ends_with(path, ".safetensors");
+  // A text is refused where it is written, other formats below.
+  if (tool_ends_with(path, ".tirt") || strcmp(path, "-") == 0)
     return save_text(module, t, path);
-  if (!weights && !ends_with(path, ".tir"))
+  if (!weights && !tool_ends_with(path, ".tir"))
     return tool_fail("%s: only .tir, .tirt and .safetensors can be written",
                      tool_name(path));
   if (tool_may_write(t, path) != TOOL_OK) return TOOL_FAILED;
@@ -146,6 +156,7 @@ int tool_save(tool *t, tir_module *module, const char *path) {
 
 // --- modules made from others -----------------------------------------------
 
+// By copy: a module owns the tensors of its parameters.
 static tir_status copy_param(tir_module *to, tir_module *from, const char *name,
                              tir_error *error) {
   tir_tensor *tensor = NULL;
@@ -164,6 +175,7 @@ int tool_module_of_graph(tool *t, const tir_graph *graph,
   tir_error error;
   *out_module = NULL;
   tir_status status = tir_module_create(t->context, out_module, &error);
+  // Before the graph, which is refused without them.
   for (size_t i = 0; status == TIR_OK && i < tir_graph_n_params(graph); i++) {
     tir_port port;
     tir_graph_param(graph, i, &port);
@@ -172,11 +184,13 @@ int tool_module_of_graph(tool *t, const tir_graph *graph,
   if (status == TIR_OK)
     status = tir_module_add_graph(*out_module, graph, NULL, NULL, &error);
   if (status == TIR_OK) return TOOL_OK;
+  // Half a module is of no use to the caller.
   tir_module_destroy(*out_module);
   *out_module = NULL;
   return tool_fail_error("graph", &error);
 }
 
+// Which parameters are frozen is not carried over.
 static tir_status copy_all_but_graphs(tir_module *to, tir_module *from,
                                       tir_error *error) {
   for (size_t i = 0; i < tir_module_n_params(from); i++) {
@@ -201,8 +215,10 @@ int tool_remake_module(tool *t, tool_remake remake, tir_module **out_module) {
   int status = made == TIR_OK ? TOOL_OK : tool_fail_error("copy", &error);
   for (size_t i = 0; i < tir_module_n_graphs(t->module) && !status; i++) {
     tir_graph *graph = NULL;
+    // The callback finds the graph there.
     t->graph = tir_module_graph_at(t->module, i);
     status = remake(t, &graph);
+    // Adding copies the graph, so the one made can go.
     if (status == TOOL_OK &&
         tir_module_add_graph(module, graph ? graph : t->graph, NULL, NULL,
                              &error))

@@ -1,8 +1,11 @@
 // tapeir ops: the op table, for people, as Markdown and as JSON.
+//
+// All three are written from the same queries, which ask the ops themselves.
 #include <string.h>
 
 #include "tool.h"
 
+// Bit d of the mask stands for dtype number d.
 static json_t *json_dtypes(uint32_t mask) {
   json_t *list = json_array();
   for (int d = 1; d < 32; d++)
@@ -17,6 +20,7 @@ static bool has_number(const tir_attribute_info *a) {
          strcmp(a->kind, "name") != 0;
 }
 
+// In the JSON type of its kind.
 static json_t *json_default(const tir_attribute_info *a) {
   if (strcmp(a->kind, "float") == 0) return tool_json_number(a->default_float);
   if (strcmp(a->kind, "bool") == 0) return json_boolean(a->default_int != 0);
@@ -28,11 +32,14 @@ static json_t *json_default(const tir_attribute_info *a) {
 static json_t *json_attribute(const tir_attribute_info *a) {
   json_t *out = json_pack("{s:s, s:s, s:b}", "name", a->name, "kind", a->kind,
                           "required", a->required);
+  // One that must be given has no default.
   if (a->required || !has_number(a)) return out;
   json_object_set_new(out, "default", json_default(a));
   return out;
 }
 
+// A gradient is true, or the reason why there is none. The list of ONNX names
+// is empty while none is read.
 static int ops_json(void) {
   json_t *list = json_array();
   for (size_t i = 0; i < tir_op_count(); i++) {
@@ -57,11 +64,13 @@ static int ops_json(void) {
   return tool_print_json(list);
 }
 
+// "axis: int = -1, keep_dims: bool = 0".
 static void print_attributes(size_t op, int n) {
   for (int k = 0; k < n; k++) {
     tir_attribute_info a;
     tir_op_attribute(op, (size_t)k, &a);
     printf("%s%s: %s", k ? ", " : "", a.name, a.kind);
+    // A kind says enough where the default is empty or there is none.
     if (a.required || !has_number(&a)) continue;
     if (strcmp(a.kind, "float") == 0)
       printf(" = %g", a.default_float);
@@ -72,6 +81,7 @@ static void print_attributes(size_t op, int n) {
   }
 }
 
+// The names alone: a cell of a table has room for no more.
 static void print_dtypes(uint32_t mask) {
   const char *comma = "";
   for (int d = 1; d < 32; d++) {
@@ -81,6 +91,7 @@ static void print_dtypes(uint32_t mask) {
   }
 }
 
+// What stands in docs/ is this output.
 static int ops_markdown(void) {
   printf(
       "# Ops\n\nMade by `tapeir ops --markdown`; `./dev docs` renews it.\n"
@@ -99,6 +110,7 @@ static int ops_markdown(void) {
   return TOOL_OK;
 }
 
+// The plain table leaves out what is too wide for a terminal.
 int tool_ops(tool *t) {
   if (t->options.json) return ops_json();
   if (t->options.markdown) return ops_markdown();

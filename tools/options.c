@@ -1,5 +1,8 @@
 // Options: one table says what each is, reads it, and describes it in --help,
 // the man page and the completion.
+//
+// A value is stored by the offset of its field, so a new option needs a field
+// and a line and no code.
 #include "options.h"
 
 #include <ctype.h>
@@ -9,6 +12,7 @@
 
 #define FIELD(name) offsetof(tool_options, name)
 
+// Help, man page and completion show options in this order.
 const tool_option tool_option_table[] = {
     {"after", "PASS", TOOL_TEXT, FIELD(after), "stop behind this pass"},
     {"batch", "N", TOOL_POSITIVE, FIELD(batch),
@@ -74,6 +78,7 @@ const tool_option tool_option_table[] = {
     {NULL, NULL, TOOL_FLAG, 0, NULL},
 };
 
+// As whole words, since one name may begin another. All verbs take --help.
 bool tool_verb_takes(const tool_verb *verb, const char *name) {
   const size_t n = strlen(name);
   for (const char *at = verb->options; *at;) {
@@ -84,12 +89,15 @@ bool tool_verb_takes(const tool_verb *verb, const char *name) {
   return strcmp(name, "help") == 0;
 }
 
+// By whole name: options have no short forms and are not abbreviated.
 static const tool_option *find(const char *name, size_t size) {
   for (const tool_option *o = tool_option_table; o->name; o++)
     if (strlen(o->name) == size && strncmp(o->name, name, size) == 0) return o;
   return NULL;
 }
 
+// Digits alone: no sign, no blanks. Below 2^31, so that it fits a long
+// everywhere.
 static bool number(const char *text, long least, long *out) {
   char *end;
   if (!isdigit((unsigned char)*text)) return false;
@@ -97,9 +105,11 @@ static bool number(const char *text, long least, long *out) {
   return !*end && *out >= least && *out < 2147483648L;
 }
 
+// False where the value is not allowed, or the list is full.
 static bool store(tool_options *options, const tool_option *o,
                   const char *value) {
   void *field = (char *)options + o->offset;
+  // Means something only where the kind is a list.
   tool_list *list = field;
   switch (o->kind) {
     case TOOL_FLAG:
@@ -126,6 +136,7 @@ static int take(tool *t, const tool_verb *verb, int argc, char **argv,
   const size_t size = strcspn(name, "=");
   const tool_option *o = find(name, size);
   const char *value = name[size] == '=' ? name + size + 1 : NULL;
+  // One that another verb takes is as unknown here as any other.
   if (!o || !tool_verb_takes(verb, o->name))
     return tool_usage(t, "no option %s", tool_name(argv[*at]));
   if (o->kind == TOOL_FLAG && value)
@@ -133,6 +144,7 @@ static int take(tool *t, const tool_verb *verb, int argc, char **argv,
   if (o->kind != TOOL_FLAG && !value) {
     if (*at + 1 == argc)
       return tool_usage(t, "--%s needs %s", o->name, o->value);
+    // The next argument is the value, even if it begins with a dash.
     value = argv[++*at];
   }
   if (store(&t->options, o, value)) return TOOL_OK;
@@ -143,6 +155,7 @@ int tool_parse(tool *t, const tool_verb *verb, int argc, char **argv) {
   tool_list *files = &t->options.files;
   bool only_files = false;
   for (int i = 0; i < argc; i++) {
+    // Behind -- everything is a file.
     if (!only_files && strcmp(argv[i], "--") == 0) {
       only_files = true;
     } else if (!only_files && strncmp(argv[i], "--", 2) == 0) {
@@ -151,10 +164,12 @@ int tool_parse(tool *t, const tool_verb *verb, int argc, char **argv) {
     } else if (!only_files && argv[i][0] == '-' && argv[i][1]) {
       return tool_usage(t, "no option %s", tool_name(argv[i]));
     } else {
+      // A dash alone is standard input, a file like others.
       if (files->n == TOOL_MAX_LIST) return tool_usage(t, "too many files");
       files->items[files->n++] = argv[i];
     }
   }
+  // Who asks for help needs no file.
   if (t->options.help || (int)files->n == verb->n_files) return TOOL_OK;
   return tool_usage(t, "%d file%s wanted, %zu given", verb->n_files,
                     verb->n_files == 1 ? "" : "s", files->n);

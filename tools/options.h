@@ -26,7 +26,7 @@ bool tool_verb_takes(const tool_verb *verb, const char *name);
 // Reads what follows the verb; TOOL_OK or says what is wrong.
 int tool_parse(tool *t, const tool_verb *verb, int argc, char **argv);
 
-// The overview, one verb, the man page in mdoc, the completion for bash: all
+// The overview, one verb, the man page in roff, the completion for bash: all
 // from the tables.
 void tool_print_help(FILE *out);
 void tool_print_verb_help(const tool_verb *verb);

@@ -1,17 +1,19 @@
 // A compiled graph, its nodes and its memory plan joined by value.
+//
+// Values are numbered as in the graph the program runs, which passes have
+// changed: it is not the one of the file.
 #include "plan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static int number_nodes(tool_plan *p) {
+static void number_nodes(tool_plan *p) {
   for (size_t i = 0; i < p->n_nodes; i++) {
     tir_node_info *node = &p->nodes[i];
     tir_graph_node(p->graph, i, node);
     for (size_t k = 0; k < node->n_outputs; k++)
       p->node_of_value[node->first_output + k] = i;
   }
-  return TOOL_OK;
 }
 
 // Its place is the arena, and not in another value's memory.
@@ -19,6 +21,7 @@ static bool is_stored(const tir_planned_value *v) {
   return strcmp(v->place, "arena") == 0;
 }
 
+// What a step writes: inputs, parameters and constants are there before.
 static bool is_step(const tir_planned_value *v) {
   return is_stored(v) || strcmp(v->place, "output") == 0;
 }
@@ -32,6 +35,7 @@ static uint64_t first_step(const tir_planned_value *v) {
                                                      : v->first_step;
 }
 
+// Joins the tables, and adds up what is in use at every step.
 static void add_up(tool_plan *p) {
   for (size_t i = 0; i < p->n_planned; i++) {
     const tir_planned_value *v = &p->planned[i];
@@ -39,6 +43,7 @@ static void add_up(tool_plan *p) {
     const size_t node = p->node_of_value[v->value];
     if (is_step(v)) {
       p->step_of_node[node] = v->first_step;
+      // A step that writes several is called by the first.
       if (v->first_step < p->n_steps && p->value_of_step[v->first_step] < 0)
         p->value_of_step[v->first_step] = (int64_t)i;
     }
@@ -51,6 +56,7 @@ static void add_up(tool_plan *p) {
     const uint64_t end = (uint64_t)v->last_step + 1;
     if (end < p->n_steps) p->live[end] -= rounded(v->size_bytes);
   }
+  // Unsigned throughout: what ends had begun, so no sum is below zero.
   for (size_t i = 1; i < p->n_steps; i++) p->live[i] += p->live[i - 1];
   for (size_t i = 0; i < p->n_steps; i++)
     if (p->live[i] > p->live[p->peak]) p->peak = i;
@@ -63,6 +69,7 @@ static size_t count_values(const tir_graph *graph) {
   return last.first_output + last.n_outputs;
 }
 
+// All tables at once: whatever fails, the plan can be freed.
 static int make_room(tool_plan *p) {
   p->n_nodes = tir_graph_n_nodes(p->graph);
   p->n_values = count_values(p->graph);
@@ -86,6 +93,7 @@ static int make_room(tool_plan *p) {
 
 int tool_plan_of_program(tir_program *program, tool_plan *p) {
   tir_error error;
+  // Zeroed first, so that it may be freed whatever follows.
   *p = (tool_plan){.program = program};
   tir_program_memory(program, &p->memory);
   if (tir_program_graph(program, &p->graph, &error))
@@ -93,7 +101,7 @@ int tool_plan_of_program(tir_program *program, tool_plan *p) {
   if (make_room(p) != TOOL_OK) return TOOL_FAILED;
   for (size_t i = 0; i < p->n_planned; i++)
     tir_program_value(program, i, &p->planned[i]);
-  if (number_nodes(p) != TOOL_OK) return TOOL_FAILED;
+  number_nodes(p);
   add_up(p);
   return TOOL_OK;
 }
@@ -109,6 +117,7 @@ void tool_plan_free(tool_plan *p) {
   free(p->live);
 }
 
+// What is inside of a fused step has no place.
 const char *tool_plan_name(const tool_plan *p, size_t value) {
   const size_t at = p->planned_of_value[value];
   if (at != SIZE_MAX) return p->planned[at].name;

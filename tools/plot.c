@@ -28,6 +28,8 @@ typedef struct drawing {
 static void draw(drawing *d, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3)));
 
+// Room for one piece is there before it is written; a longer one fails the
+// drawing instead of being cut.
 static void draw(drawing *d, const char *format, ...) {
   if (d->room - d->size < LINE_BYTES) {
     char *more = realloc(d->text, d->room + 65536);
@@ -48,6 +50,8 @@ static void draw(drawing *d, const char *format, ...) {
 
 // 1, 2 or 5 times a power of ten, for about `n` ticks over `range`.
 static double tick(double range, int n) {
+  // raw = times · power with times in 1 to 10, then times to the nearest of 1,
+  // 2, 5, 10.
   const double raw = range / n, power = pow(10, floor(log10(raw)));
   const double times = raw / power;
   return power * (times < 1.5 ? 1 : times < 3.5 ? 2 : times < 7.5 ? 5 : 10);
@@ -57,6 +61,7 @@ typedef struct axes {
   double x0, x1, y0, y1;
 } axes;
 
+// From data to the frame. In SVG y grows downwards.
 static double at_x(const axes *a, double x) {
   return LEFT + (x - a->x0) / (a->x1 - a->x0) * (WIDTH - LEFT - RIGHT);
 }
@@ -66,6 +71,7 @@ static double at_y(const axes *a, double y) {
          (y - a->y0) / (a->y1 - a->y0) * (HEIGHT - TOP - BOTTOM);
 }
 
+// Lines across for values, short marks below for steps.
 static void draw_axes(drawing *d, const axes *a) {
   const double dx = tick(a->x1 - a->x0, 8), dy = tick(a->y1 - a->y0, 6);
   // Ticks are counted in whole numbers: steps of 0.1 do not add up to 1.
@@ -95,9 +101,11 @@ static void draw_axes(drawing *d, const axes *a) {
 static size_t bins(const double *y, size_t n, double *out) {
   const size_t n_bins = n < MAX_POINTS ? n : MAX_POINTS;
   for (size_t i = 0; i < n_bins; i++) {
+    // Lengths differ by one at most, and all of y is covered.
     const size_t first = i * n / n_bins, end = (i + 1) * n / n_bins;
     double sum = 0;
     for (size_t k = first; k < end; k++) sum += y[k];
+    // Never by 0: there are no more bins than numbers.
     out[i] = sum / (double)(end - first);
   }
   return n_bins;
@@ -125,6 +133,7 @@ char *tool_plot(const double *y, size_t n, size_t first_step,
       "<rect width='100%%' height='100%%' fill='#fff'/>\n"
       "<text x='%d' y='24' font-size='15'>%s</text>\n";
   double points[MAX_POINTS];
+  // A point for each bin, however long the run was.
   const size_t n_bins = bins(y, n, points);
   axes a = {.x0 = (double)first_step,
             .x1 = (double)(first_step + n),
@@ -143,6 +152,7 @@ char *tool_plot(const double *y, size_t n, size_t first_step,
   drawing d = {0};
   draw(&d, head, WIDTH, HEIGHT, LEFT, title);
   draw_axes(&d, &a);
+  // First the bins themselves, pale, below the smooth curve.
   draw_curve(&d, &a, points, n_bins, "#b6cdf5");
   // The same as a running mean: what falls in all the noise.
   for (size_t i = 1; i < n_bins; i++)

@@ -1,4 +1,7 @@
 // tapeir run, grad: running graphs on .npy files.
+//
+// What may be refused is asked before the run: inputs, and files that are there
+// already.
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +15,7 @@ static int write_outputs(tool *t, const tir_graph *graph,
     tir_port port;
     char number[32];
     tir_graph_output(graph, i, &port);
+    // An output without a name is told by its number.
     snprintf(number, sizeof number, "output%zu", i);
     status = tool_write_value(t, manifest, port.name[0] ? port.name : number,
                               v->out[i]);
@@ -21,6 +25,7 @@ static int write_outputs(tool *t, const tir_graph *graph,
   return status;
 }
 
+// Writes the state of the module, as a run does.
 static int run_reference(tool *t, const tool_tensors *v) {
   tir_error error;
   if (tir_reference_run(t->graph, t->module, v->in, v->n_in, v->out, v->n_out,
@@ -37,12 +42,14 @@ int tool_run(tool *t) {
   if (status == TOOL_OK) status = tool_read_inputs(t, t->graph, v.in);
   if (status == TOOL_OK && t->options.save_as)
     status = tool_may_write(t, t->options.save_as);
+  // The directory last, so that a wrong input leaves none behind.
   if (status == TOOL_OK) status = tool_open_output_dir(t);
   if (status == TOOL_OK)
     status =
         t->options.reference
             ? run_reference(t, &v)
             : tool_run_graph(t, t->graph, t->options.pipeline, v.in, v.out);
+  // Results first: they are there also when saving fails.
   if (status == TOOL_OK) status = write_outputs(t, t->graph, &v);
   if (status == TOOL_OK && t->options.save_as)
     status = tool_save(t, t->module, t->options.save_as);

@@ -39,16 +39,12 @@ typedef struct variable {
 
 // --- preparing -------------------------------------------------------------
 
-static bool is_float(tir_dtype dtype) {
-  return dtype == TIR_DTYPE_F32 || dtype == TIR_DTYPE_F64;
-}
-
 // The tensor in f64; other dtypes than floats just get one more reference.
 static int widen(tool *t, tir_tensor *from, tir_tensor **out) {
   tir_error error;
   void *data;
   *out = NULL;
-  if (!is_float(tir_tensor_dtype(from))) {
+  if (!tool_is_float(tir_tensor_dtype(from))) {
     *out = tir_tensor_retain(from);
     return TOOL_OK;
   }
@@ -57,11 +53,12 @@ static int widen(tool *t, tir_tensor *from, tir_tensor **out) {
       tir_tensor_write_begin(*out, &data, &error))
     return tool_fail_error("check", &error);
   const size_t n = (size_t)tir_tensor_numel(from);
-  for (size_t i = 0; i < n; i++) ((double *)data)[i] = check_element(from, i);
+  for (size_t i = 0; i < n; i++) ((double *)data)[i] = tool_element(from, i);
   tir_tensor_write_end(*out);
   return TOOL_OK;
 }
 
+// Parameters of the file in f64, in a module for the widened graph.
 static int widen_params(slope *s) {
   tool *t = s->c->t;
   tir_error error;
@@ -88,6 +85,8 @@ static int widen_params(slope *s) {
   return TOOL_OK;
 }
 
+// Drawn in the dtypes of the graph and widened then: the same point as where
+// values were checked.
 static int widen_inputs(slope *s) {
   tool *t = s->c->t;
   tir_error error;
@@ -124,6 +123,7 @@ static int run(slope *s) {
   return TOOL_OK;
 }
 
+// The magnitudes say how well S itself is known.
 static int keep_base(slope *s) {
   if (run(s) != TOOL_OK) return TOOL_FAILED;
   for (size_t i = 0; i < s->n_outputs; i++) {
@@ -150,12 +150,14 @@ static int rise(slope *s, double *out) {
     tir_program_output(s->program, i, &port);
     const double *y = tir_instance_output(s->instance, i);
     const size_t n = numel(&port);
+    // Not the difference of equal ones: ∞ − ∞ would be NaN.
     for (size_t k = 0; k < n; k++)
       if (y[k] != s->base[i][k]) *out += y[k] - s->base[i][k];
   }
   return TOOL_OK;
 }
 
+// An input is read where it stands; a parameter is copied into the module.
 static int put(slope *s, const variable *x, size_t at, double value) {
   tir_error error;
   void *data;
@@ -177,8 +179,9 @@ typedef struct sides {
 
 static int look_aside(slope *s, const variable *x, size_t at, double h,
                       sides *out) {
-  const double middle = check_element(x->tensor, at);
+  const double middle = tool_element(x->tensor, at);
   double above, below;
+  // Back to the very same number at the end.
   if (put(s, x, at, middle + h) != TOOL_OK || rise(s, &above) != TOOL_OK ||
       put(s, x, at, middle - h) != TOOL_OK || rise(s, &below) != TOOL_OK ||
       put(s, x, at, middle) != TOOL_OK)
@@ -195,14 +198,18 @@ typedef struct verdict {
 } verdict;
 
 static int judge(slope *s, const variable *x, size_t at, verdict *out) {
-  const double size = fmax(1, fabs(check_element(x->tensor, at)));
+  const double size = fmax(1, fabs(tool_element(x->tensor, at)));
+  // About ε^(1/3): there the error of the formula, h², meets that of rounding,
+  // ε/h.
   const double h = cbrt(DBL_EPSILON) * size;
   sides whole, half;
   if (look_aside(s, x, at, h, &whole) != TOOL_OK ||
       look_aside(s, x, at, h / 2, &half) != TOOL_OK)
     return TOOL_FAILED;
   const double g = x->gradient[at];
+  // Extrapolated: the terms in h² cancel.
   const double d = (4 * half.central - whole.central) / 3;
+  // Relative where slopes are large, else what rounding of S leaves.
   const double room =
       1e-5 * fmax(fabs(g), fabs(d)) + 1e-8 * fmax(1, s->magnitude);
   *out = (verdict){.gradient = g, .expected = d, .off = fabs(g - d)};
@@ -223,6 +230,7 @@ static int judge(slope *s, const variable *x, size_t at, verdict *out) {
 
 // --- one value -------------------------------------------------------------
 
+// With replacement: a coordinate may come twice.
 static size_t draw(slope *s, size_t n) {
   s->random = s->random * 6364136223846793005u + 1442695040888963407u;
   return (size_t)(s->random >> 33) % n;
@@ -236,9 +244,11 @@ static int check_variable(slope *s, const variable *x) {
   size_t worst_at = 0, n_kinks = 0;
   for (size_t i = 0; i < n_samples; i++) {
     verdict v = {0};
+    // All of them where there are few.
     const size_t at = n == n_samples ? i : draw(s, n);
     if (judge(s, x, at, &v) != TOOL_OK) return TOOL_FAILED;
     n_kinks += v.kink;
+    // A failure is worse than any success, a NaN than any number.
     const bool worse =
         worst.good != v.good ? worst.good : !(v.off <= worst.off);
     if (v.kink || !worse) continue;
@@ -272,6 +282,7 @@ static int check_variable(slope *s, const variable *x) {
 
 // The gradient output of `name`, copied; NULL if it has none.
 static int find_gradient(slope *s, variable *x) {
+  // Names have 1024 bytes at most.
   char wanted[1100];
   snprintf(wanted, sizeof wanted, "%s.grad", x->name);
   x->gradient = NULL;

@@ -70,6 +70,8 @@ int tool_usage(const tool *t, const char *format, ...)
 // A name from a file with control bytes escaped; valid until the eighth next
 // call.
 const char *tool_name(const char *name);
+// Drops what a full buffer left of a last UTF-8 character; returns the text.
+char *tool_cut(char *text);
 // "[batch=4, 3]" after a dtype: "f32[batch=4, 3]".
 const char *tool_type(const tir_port *port, char *buffer, size_t size);
 // 1.5 KiB, 272.0 MiB.
@@ -80,6 +82,9 @@ const char *tool_dim(FILE *out);
 const char *tool_red(FILE *out);
 const char *tool_green(FILE *out);
 const char *tool_plain(FILE *out);
+bool tool_ends_with(const char *text, const char *end);
+// Of a clock that only goes forward.
+int64_t tool_now_ns(void);
 // A JSON number, null for what JSON cannot say.
 json_t *tool_json_number(double x);
 // Prints a JSON document on stdout and frees it.
@@ -131,7 +136,14 @@ int tool_read_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
 uint64_t tool_seed(const tool *t);
 // Inputs filled with small random numbers (indices: zeros).
 int tool_random_inputs(tool *t, const tir_graph *graph, tir_tensor **out);
+// Leaves NULLs behind, so that releasing again does nothing.
 void tool_release(tir_tensor **tensors, size_t n);
+// f32 and f64: what is computed in.
+bool tool_is_float(tir_dtype dtype);
+// f16 and bf16.
+bool tool_is_half(tir_dtype dtype);
+// Element number `i` of any dtype. An i64 beyond 2^53 is rounded.
+double tool_element(const tir_tensor *tensor, size_t i);
 // Inputs and outputs of one graph; all-zero is empty.
 typedef struct tool_tensors {
   tir_tensor **in, **out;

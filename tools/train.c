@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "data.h"
@@ -30,6 +29,7 @@ typedef struct training {
   feed *feeds;
   size_t n_feeds;
   size_t batch, n_rows, n_batches;
+  bool has_rows;  // n_rows and batch are decided
   size_t *order;
   uint64_t seed;
   size_t first_step, n_steps, end_step;  // steps done in all
@@ -39,19 +39,16 @@ typedef struct training {
   size_t epoch_steps;
   json_t *epochs;
   int64_t start_ns, shown_ns;
+  size_t saved_step;  // the checkpoint written last
+  char saved[4096];   // its path, "": none
 } training;
 
+// All that a handler may touch.
 static volatile sig_atomic_t interrupted;
 
 static void interrupt(int number) {
   (void)number;
   interrupted = 1;
-}
-
-static int64_t now_ns(void) {
-  struct timespec now = {0};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 // --- where training stands -------------------------------------------------
@@ -72,6 +69,7 @@ static int find_position(training *g) {
   char now[128];
   g->seed = tool_seed(t);
   if (!step || !order || t->options.restart) return TOOL_OK;
+  // Without --seed the order of the file goes on.
   if (t->options.seed < 0) sscanf(order, "seed %" SCNu64, &g->seed);
   order_text(g, now, sizeof now);
   if (strcmp(order, now) != 0)
@@ -86,6 +84,7 @@ static int find_position(training *g) {
   return TOOL_OK;
 }
 
+// State and position in one file, so that they cannot part.
 static int save(training *g, const char *path) {
   char step[32], order[128];
   tir_error error;
@@ -98,32 +97,35 @@ static int save(training *g, const char *path) {
   return TOOL_OK;
 }
 
+static int save_at(training *g, const char *path) {
+  if (save(g, path) != TOOL_OK) return TOOL_FAILED;
+  // Only for messages.
+  snprintf(g->saved, sizeof g->saved, "%s", path);
+  g->saved_step = g->n_steps;
+  return TOOL_OK;
+}
+
 static int save_checkpoint(training *g) {
   const char *pattern = g->t->options.checkpoint_as;
-  if (!pattern) return save(g, g->t->options.save_as);
+  // Without a pattern each replaces the one before.
+  if (!pattern) return save_at(g, g->t->options.save_as);
   const char *mark = strstr(pattern, "%d");
-  if (!mark) return save(g, pattern);
+  if (!mark) return save_at(g, pattern);
   char path[4096];
+  // The pattern is the user's, so it is no format.
   if (snprintf(path, sizeof path, "%.*s%zu%s", (int)(mark - pattern), pattern,
                g->n_steps, mark + 2) >= (int)sizeof path)
     return tool_fail("the path is too long");
   if (tool_may_write(g->t, path) != TOOL_OK) return TOOL_FAILED;
-  return save(g, path);
+  return save_at(g, path);
 }
 
 // --- data ------------------------------------------------------------------
 
-static const char *find(const tool_list *list, const char *name) {
-  for (size_t i = 0; i < list->n; i++) {
-    const char *value = tool_value_of(list->items[i], name);
-    if (value) return value;
-  }
-  return NULL;
-}
-
 static int set_scalar(feed *f, const char *text) {
   char *end;
   const double x = strtod(text, &end);
+  // Room for an element of any dtype.
   f->batch = calloc(1, 8);
   if (!f->batch) return tool_fail("out of memory");
   if (*end || !*text || f->port.rank != 0 ||
@@ -136,22 +138,27 @@ static int set_scalar(feed *f, const char *text) {
   return TOOL_OK;
 }
 
+// --set goes before --data. The first input with data decides rows and batch,
+// the others must agree.
 static int fill_feed(training *g, feed *f) {
   const tool_options *o = &g->t->options;
   const char *name = f->port.name;
-  const char *file = find(&o->data, name), *number = find(&o->sets, name);
+  const char *file = tool_item_of(&o->data, g->t->graph, name);
+  const char *number = tool_item_of(&o->sets, g->t->graph, name);
   if (!number && strcmp(name, "lr") == 0) number = o->lr;
   if (number) return set_scalar(f, number);
   if (!file)
     return tool_fail("input %s: give --data or --set", tool_name(name));
   if (tool_read_rows(g->t, &f->port, file, &f->rows) != TOOL_OK)
     return TOOL_FAILED;
-  if (g->n_rows && g->n_rows != f->rows.n_rows)
+  if (!f->rows.n_rows) return tool_fail("%s has no rows", tool_name(file));
+  if (g->has_rows && g->n_rows != f->rows.n_rows)
     return tool_fail("%s has %zu rows, the data before it %zu", tool_name(file),
                      f->rows.n_rows, g->n_rows);
-  g->n_rows = f->rows.n_rows;
-  if (!g->batch)
+  if (!g->has_rows)
     g->batch = o->batch ? (size_t)o->batch : (size_t)f->port.dims[0];
+  g->n_rows = f->rows.n_rows;
+  g->has_rows = true;
   if ((size_t)f->port.dims[0] != g->batch && !f->port.dim_names[0])
     return tool_fail("input %s is captured for batches of %lld",
                      tool_name(name), (long long)f->port.dims[0]);
@@ -165,10 +172,7 @@ static int check_names(training *g) {
   const tool_list *lists[] = {&g->t->options.data, &g->t->options.sets};
   for (int l = 0; l < 2; l++) {
     for (size_t i = 0; i < lists[l]->n; i++) {
-      bool known = false;
-      for (size_t k = 0; k < g->n_feeds && !known; k++)
-        known = tool_value_of(lists[l]->items[i], g->feeds[k].port.name);
-      if (!known)
+      if (tool_input_of(g->t->graph, lists[l]->items[i]) < 0)
         return tool_fail("the graph has no input for %s",
                          tool_name(lists[l]->items[i]));
     }
@@ -185,7 +189,8 @@ static int make_feeds(training *g) {
   if (check_names(g) != TOOL_OK) return TOOL_FAILED;
   for (size_t i = 0; i < g->n_feeds; i++)
     if (fill_feed(g, &g->feeds[i]) != TOOL_OK) return TOOL_FAILED;
-  // Without data a step is a step.
+  // Rows that do not fill a batch are left out of the epoch. Without data a
+  // step is a step.
   g->n_batches = g->batch ? g->n_rows / g->batch : 1;
   if (!g->n_batches)
     return tool_fail("%zu rows are less than a batch of %zu", g->n_rows,
@@ -196,6 +201,7 @@ static int make_feeds(training *g) {
 
 // --- preparing -------------------------------------------------------------
 
+// First axes named by a symbol get the batch; other symbols keep their size.
 static int compile(training *g) {
   enum { MAX_SYMBOLS = 64 };
   tir_dim_size sizes[MAX_SYMBOLS];
@@ -223,17 +229,18 @@ static int compile(training *g) {
 
 static int prepare(training *g) {
   const tool_options *o = &g->t->options;
+  // Feeds first: the position is told with rows and batch.
   if (make_feeds(g) != TOOL_OK || find_position(g) != TOOL_OK ||
       compile(g) != TOOL_OK)
     return TOOL_FAILED;
   g->loss = -1;
+  // From the last to the first: the first scalar float is the loss.
   for (size_t i = tir_graph_n_outputs(g->t->graph); i-- > 0;) {
     tir_port port;
     tir_program_output(g->program, i, &port);
-    if (port.rank == 0 &&
-        (port.dtype == TIR_DTYPE_F32 || port.dtype == TIR_DTYPE_F64))
-      g->loss = (int64_t)i;
+    if (port.rank == 0 && tool_is_float(port.dtype)) g->loss = (int64_t)i;
   }
+  // Leaves room for the losses, a double each.
   if ((size_t)o->epochs > SIZE_MAX / 16 / g->n_batches)
     return tool_fail("too many epochs");
   g->end_step = (size_t)o->epochs * g->n_batches;
@@ -254,6 +261,7 @@ static int prepare(training *g) {
 
 // The order of an epoch: Fisher-Yates with splitmix64.
 static void shuffle(training *g, size_t epoch) {
+  // A state per epoch, so that any epoch can begin without those before.
   uint64_t state = g->seed * 0x9e3779b97f4a7c15u + epoch;
   for (size_t i = 0; i < g->n_rows; i++) g->order[i] = i;
   for (size_t i = g->n_rows; i > 1; i--) {
@@ -261,12 +269,14 @@ static void shuffle(training *g, size_t epoch) {
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     z ^= z >> 31;
+    // The bias of the remainder is nothing: i is small against 2^64.
     const size_t k = (size_t)(z % i), hold = g->order[i - 1];
     g->order[i - 1] = g->order[k];
     g->order[k] = hold;
   }
 }
 
+// Copies the rows of a batch side by side, for every input with data.
 static void gather(const training *g, size_t batch) {
   for (size_t i = 0; i < g->n_feeds; i++) {
     const feed *f = &g->feeds[i];
@@ -277,6 +287,7 @@ static void gather(const training *g, size_t batch) {
   }
 }
 
+// Read from the instance, where the run left it.
 static double loss_of(const training *g) {
   if (g->loss < 0) return 0;
   tir_port port;
@@ -290,7 +301,7 @@ static double loss_of(const training *g) {
 static void show(training *g, size_t epoch, size_t batch) {
   enum { CELLS = 24 };
   const bool last = batch == g->n_batches || g->n_steps == g->end_step;
-  const int64_t now = now_ns();
+  const int64_t now = tool_now_ns();
   if (!isatty(2) || (!last && now - g->shown_ns < 100000000)) return;
   g->shown_ns = now;
   char bar[CELLS + 1];
@@ -305,6 +316,7 @@ static void show(training *g, size_t epoch, size_t batch) {
 }
 
 static void end_epoch(training *g, size_t epoch) {
+  // Of the steps made here: a run may begin or end within an epoch.
   const double loss = g->epoch_sum / (double)g->epoch_steps;
   if (g->loss >= 0 && !g->t->options.json) {
     printf("epoch %zu loss %.6g", epoch, loss);
@@ -312,6 +324,7 @@ static void end_epoch(training *g, size_t epoch) {
       printf(" over %zu of %zu steps", g->epoch_steps, g->n_batches);
     printf("\n");
   }
+  // Kept for --json, which prints all epochs at the end.
   json_array_append_new(g->epochs,
                         json_pack("{s:I, s:I, s:o}", "epoch", (json_int_t)epoch,
                                   "steps", (json_int_t)g->epoch_steps, "loss",
@@ -324,6 +337,7 @@ static int make_step(training *g) {
   const size_t batch = g->n_steps % g->n_batches;
   const size_t epoch = g->n_steps / g->n_batches;
   tir_error error;
+  // Also for a run that begins within an epoch.
   if (batch == 0 || g->n_steps == g->first_step) shuffle(g, epoch);
   gather(g, batch);
   if (tir_run(g->step, NULL, &error))
@@ -332,6 +346,10 @@ static int make_step(training *g) {
   g->losses[g->n_steps++ - g->first_step] = loss;
   g->epoch_sum += loss;
   g->epoch_steps++;
+  // A file saved from here on would be of no use.
+  if (!isfinite(loss) && *g->saved)
+    return tool_fail("the loss is %g at step %zu: %s was saved at step %zu",
+                     loss, g->n_steps, tool_name(g->saved), g->saved_step);
   if (!isfinite(loss))
     return tool_fail("the loss is %g at step %zu: nothing was saved", loss,
                      g->n_steps);
@@ -339,11 +357,13 @@ static int make_step(training *g) {
   if (batch + 1 == g->n_batches || g->n_steps == g->end_step)
     end_epoch(g, epoch + 1);
   const long every = g->t->options.checkpoint;
+  // The last step is saved by --save-as in any case.
   if (every && g->n_steps % (size_t)every == 0 && g->n_steps < g->end_step)
     return save_checkpoint(g);
   return TOOL_OK;
 }
 
+// Of the steps of this run; earlier ones are not in the file.
 static int draw_curve(const training *g) {
   const char *path = g->t->options.plot;
   char *text =
@@ -360,9 +380,10 @@ static int train(training *g) {
   const struct sigaction action = {.sa_handler = interrupt};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
-  g->start_ns = now_ns();
+  g->start_ns = tool_now_ns();
   while (g->n_steps < g->end_step && !interrupted)
     if (make_step(g) != TOOL_OK) return TOOL_FAILED;
+  // An interrupted run too: it goes on from there.
   if (save(g, o->save_as) != TOOL_OK) return TOOL_FAILED;
   if (o->plot && draw_curve(g) != TOOL_OK) return TOOL_FAILED;
   if (interrupted)
@@ -374,13 +395,15 @@ static int train(training *g) {
   return tool_print_json(json_pack(
       "{s:s, s:I, s:I, s:f, s:O}", "graph", tir_graph_name(g->t->graph),
       "first_step", (json_int_t)g->first_step, "steps", (json_int_t)g->n_steps,
-      "seconds", (double)(now_ns() - g->start_ns) / 1e9, "epochs", g->epochs));
+      "seconds", (double)(tool_now_ns() - g->start_ns) / 1e9, "epochs",
+      g->epochs));
 }
 
 // --- the verb --------------------------------------------------------------
 
 static int check_paths(tool *t) {
   const tool_options *o = &t->options;
+  // Asked before hours of training.
   if (!o->save_as) return tool_usage(t, "--save-as is missing");
   if (o->checkpoint_as && !o->checkpoint)
     return tool_usage(t, "--checkpoint-as needs --checkpoint");

@@ -8,9 +8,13 @@
 #include "tool.h"
 
 void tool_release(tir_tensor **tensors, size_t n) {
-  for (size_t i = 0; i < n; i++) tir_tensor_release(tensors[i]);
+  for (size_t i = 0; i < n; i++) {
+    tir_tensor_release(tensors[i]);
+    tensors[i] = NULL;
+  }
 }
 
+// One more of each: of none calloc may give NULL.
 int tool_make_room(const tir_graph *graph, tool_tensors *v) {
   v->n_in = tir_graph_n_inputs(graph);
   v->n_out = tir_graph_n_outputs(graph);
@@ -19,6 +23,7 @@ int tool_make_room(const tir_graph *graph, tool_tensors *v) {
   return v->in && v->out ? TOOL_OK : tool_fail("out of memory");
 }
 
+// Also of room that was only half made.
 void tool_free_tensors(tool_tensors *v) {
   if (v->in) tool_release(v->in, v->n_in);
   if (v->out) tool_release(v->out, v->n_out);
@@ -33,12 +38,14 @@ void tool_free_tensors(tool_tensors *v) {
 static void file_name(const char *name, const json_t *manifest, char *out,
                       size_t size) {
   size_t n = 0;
+  // FNV-1a over the whole name, also what is cut from it.
   uint64_t hash = 14695981039346656037u;
   for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
     hash = (hash ^ *c) * 1099511628211u;
     const bool plain = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
                        (*c >= '0' && *c <= '9') || *c == '_' || *c == '-' ||
                        *c == '.';
+    // The rest is for the hash and the ending.
     if (n + 4 >= size - 24) continue;
     if (plain)
       out[n++] = (char)*c;
@@ -49,6 +56,7 @@ static void file_name(const char *name, const json_t *manifest, char *out,
   bool taken = false;
   const char *key;
   json_t *entry;
+  // Different names may look alike once they are cut.
   json_object_foreach((json_t *)manifest, key, entry) {
     const char *file = json_string_value(json_object_get(entry, "file"));
     taken |=
@@ -70,6 +78,7 @@ static int manifest_path(const tool *t, char *path, size_t size) {
 
 int tool_open_output_dir(tool *t) {
   char path[4096];
+  // A directory that is there already will do.
   if (mkdir(t->options.output_dir, 0777) != 0 &&
       access(t->options.output_dir, W_OK) != 0)
     return tool_fail("cannot make %s", tool_name(t->options.output_dir));
@@ -77,6 +86,7 @@ int tool_open_output_dir(tool *t) {
   return tool_may_write(t, path);
 }
 
+// In the manifest it has the name it has in the graph.
 int tool_write_value(tool *t, json_t *manifest, const char *name,
                      const tir_tensor *value) {
   char file[256], path[4096];
@@ -98,6 +108,7 @@ int tool_write_value(tool *t, json_t *manifest, const char *name,
   return TOOL_OK;
 }
 
+// Written last, so a directory with a manifest is complete. Takes it over.
 int tool_write_manifest(tool *t, json_t *manifest) {
   char path[4096];
   if (manifest_path(t, path, sizeof path) == TOOL_OK)
@@ -115,6 +126,7 @@ static size_t dim_sizes(const tir_graph *graph, tir_tensor *const *inputs,
   for (size_t i = 0; i < tir_graph_n_inputs(graph); i++) {
     tir_port port;
     tir_graph_input(graph, i, &port);
+    // The first input that has a name decides; binding checks the others.
     for (int axis = 0; axis < port.rank; axis++) {
       bool known = !port.dim_names[axis];
       for (size_t k = 0; k < n && !known; k++)
@@ -127,6 +139,7 @@ static size_t dim_sizes(const tir_graph *graph, tir_tensor *const *inputs,
   return n;
 }
 
+// Names no input has keep their sizes of the graph.
 int tool_compile(tool *t, const tir_graph *graph, const char *pipeline,
                  tir_tensor *const *inputs, tir_program **out_program) {
   enum { MAX_SYMBOLS = 64 };
@@ -151,15 +164,18 @@ int tool_run_graph(tool *t, const tir_graph *graph, const char *pipeline,
     return TOOL_FAILED;
   tir_status status =
       tir_instance_create(program, t->module, &instance, &error);
+  // Read where they stand: they outlive the instance.
   for (size_t i = 0; i < tir_graph_n_inputs(graph) && status == TIR_OK; i++)
     status = tir_instance_bind_input(instance, i, tir_tensor_data(inputs[i]),
                                      tir_tensor_size_bytes(inputs[i]), &error);
   if (status == TIR_OK) status = tir_run(instance, NULL, &error);
   const size_t n = tir_graph_n_outputs(graph);
+  // What is not made stays NULL, so that all may be released.
   for (size_t i = 0; i < n; i++) out[i] = NULL;
   for (size_t i = 0; i < n && status == TIR_OK; i++) {
     tir_port port;
     tir_program_output(program, i, &port);
+    // By copy: the instance's memory ends with it.
     status =
         tir_tensor_from_data(t->context, port.dtype, port.dims, port.rank,
                              tir_instance_output(instance, i), &out[i], &error);

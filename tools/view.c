@@ -12,8 +12,10 @@ typedef struct page {
   bool failed;
 } page;
 
+// A failure is kept and asked for once, at the end.
 static void add(page *p, const char *text, size_t size) {
   if (p->failed) return;
+  // At least doubled, so that adding single characters stays linear.
   if (p->room - p->size <= size) {
     const size_t room = 2 * p->room + size + 1;
     char *more = realloc(p->text, room);
@@ -28,6 +30,7 @@ static void add(page *p, const char *text, size_t size) {
 
 // --- data ------------------------------------------------------------------
 
+// `n` whole numbers from `first` on.
 static json_t *numbers(size_t n, size_t first) {
   json_t *list = json_array();
   for (size_t i = 0; i < n; i++)
@@ -36,6 +39,7 @@ static json_t *numbers(size_t n, size_t first) {
   return list;
 }
 
+// By name of the op.
 static json_t *families(void) {
   json_t *out = json_object();
   tir_op_info op;
@@ -44,6 +48,7 @@ static json_t *families(void) {
   return out;
 }
 
+// Operands and results are numbers into the list of values.
 static json_t *json_node(tool *t, const tool_plan *p, size_t i) {
   const tir_node_info *node = &p->nodes[i];
   json_t *operands = json_array();
@@ -55,6 +60,7 @@ static json_t *json_node(tool *t, const tool_plan *p, size_t i) {
                 numbers(node->n_outputs, node->first_output), "step",
                 (json_int_t)p->step_of_node[i]);
   char *text = NULL;
+  // Attributes; without memory for their text they are left out.
   if (tir_graph_node_text(p->graph, i, &text, NULL) == TIR_OK && *text)
     json_object_set_new(out, "text", json_string(text));
   tir_text_free(t->context, text);
@@ -69,12 +75,14 @@ static json_t *json_value(const tool_plan *p, size_t i) {
   tir_port port;
   char type[256];
   tir_graph_value(p->graph, i, &port);
+  // A double, as every number of the page is.
   double bytes = (double)tir_dtype_size(port.dtype);
   for (int k = 0; k < port.rank; k++) bytes *= (double)port.dims[k];
   json_t *out =
       json_pack("{s:s, s:s, s:f}", "name", tool_plan_name(p, i), "type",
                 tool_type(&port, type, sizeof type), "bytes", bytes);
   const size_t at = p->planned_of_value[i];
+  // Not in the plan: a name and a type is all there is.
   if (at == SIZE_MAX) return out;
   const tir_planned_value *v = &p->planned[at];
   json_t *plan =
@@ -86,6 +94,44 @@ static json_t *json_value(const tool_plan *p, size_t i) {
   return out;
 }
 
+// Times by step number. A step the file does not name takes no time, one
+// without its number or time is an error: NULL after a message.
+static json_t *step_times(const char *path, const json_t *steps, size_t n) {
+  json_t *times = json_array(), *row;
+  size_t i;
+  for (i = 0; i < n; i++) json_array_append_new(times, json_integer(0));
+  json_array_foreach(steps, i, row) {
+    const json_t *step = json_object_get(row, "step");
+    json_t *ns = json_object_get(row, "median_ns");
+    if (!json_is_integer(step) || !json_is_number(ns)) {
+      tool_fail("%s: steps[%zu] has no %s", tool_name(path), i,
+                json_is_integer(step) ? "median_ns" : "step");
+      json_decref(times);
+      return NULL;
+    }
+    const json_int_t at = json_integer_value(step);
+    if (at >= 0 && (size_t)at < n) json_array_set(times, (size_t)at, ns);
+  }
+  return times;
+}
+
+// Steps are matched by number, so both must have as many.
+static json_t *profile_of_bench(const char *path, const json_t *bench,
+                                size_t n_steps) {
+  const json_t *steps = json_object_get(bench, "steps");
+  json_t *median_ns = json_object_get(bench, "median_ns"), *times;
+  const json_int_t n = json_integer_value(json_object_get(bench, "n_steps"));
+  // Only so many steps can be the same program.
+  if (!json_is_array(steps) || n != (json_int_t)n_steps)
+    tool_fail("%s is no bench of this graph: it has %lld steps, the graph %zu",
+              tool_name(path), (long long)n, n_steps);
+  else if (!json_is_number(median_ns))
+    tool_fail("%s has no median_ns", tool_name(path));
+  else if ((times = step_times(path, steps, n_steps)))
+    return json_pack("{s:O, s:o}", "median_ns", median_ns, "steps", times);
+  return NULL;
+}
+
 // The times of a bench of the same program, by step; NULL after a message.
 static json_t *profile_of(tool *t, const tool_plan *p) {
   const char *path = t->options.profile;
@@ -95,31 +141,13 @@ static json_t *profile_of(tool *t, const tool_plan *p) {
     tool_fail("%s:%d: %s", tool_name(path), error.line, error.text);
     return NULL;
   }
-  json_t *steps = json_object_get(bench, "steps"), *row;
-  const json_int_t n = json_integer_value(json_object_get(bench, "n_steps"));
-  json_t *times = NULL;
-  size_t i;
-  if (!json_is_array(steps) || n != (json_int_t)p->n_steps) {
-    tool_fail("%s is no bench of this graph: it has %lld steps, the graph %zu",
-              tool_name(path), (long long)n, p->n_steps);
-  } else {
-    times = numbers(p->n_steps, 0);
-    for (i = 0; i < p->n_steps; i++)
-      json_array_set_new(times, i, json_integer(0));
-    json_array_foreach(steps, i, row) {
-      const json_int_t at = json_integer_value(json_object_get(row, "step"));
-      if (at >= 0 && at < n)
-        json_array_set(times, (size_t)at, json_object_get(row, "median_ns"));
-    }
-  }
-  json_t *out =
-      times ? json_pack("{s:O, s:o}", "median_ns",
-                        json_object_get(bench, "median_ns"), "steps", times)
-            : NULL;
+  json_t *out = profile_of_bench(path, bench, p->n_steps);
   json_decref(bench);
   return out;
 }
 
+// Takes `profile` over. Lists are given to json_pack, which owns them then.
+// All that the scripts of the page read, as one document.
 static json_t *page_data(tool *t, const tool_plan *p, json_t *profile) {
   json_t *nodes = json_array(), *values = json_array(), *live = json_array();
   const tir_memory_report *m = &p->memory;
@@ -158,11 +186,13 @@ static void add_json(page *p, json_t *document) {
   free(text);
 }
 
+// In the order they need each other: they share one scope.
 static const char *const scripts[] = {
     view_model_js,  view_layout_js,  view_graph_js,
     view_charts_js, view_details_js,
 };
 
+// Marks are replaced where they stand; any other @ stays what it is.
 static void add_page(page *p, json_t *document) {
   const char *at = view_html;
   for (const char *mark; (mark = strchr(at, '@')); at = mark) {
@@ -185,6 +215,7 @@ static void add_page(page *p, json_t *document) {
 }
 
 static int write_page(tool *t, const tool_plan *plan) {
+  // Null is a page without times.
   json_t *profile = t->options.profile ? profile_of(t, plan) : json_null();
   if (!profile) return TOOL_FAILED;
   page p = {0};
@@ -196,6 +227,7 @@ static int write_page(tool *t, const tool_plan *plan) {
   return status;
 }
 
+// The program is compiled to be looked at; nothing is run.
 int tool_view(tool *t) {
   if (!t->options.output) return tool_usage(t, "--output is missing");
   tir_program *program = NULL;
@@ -206,6 +238,7 @@ int tool_view(tool *t) {
   if (status == TOOL_OK && t->options.gradient &&
       tir_graph_differentiate(t->graph, NULL, 0, true, &gradient, &error))
     status = tool_fail_error("gradient", &error);
+  // For the sizes as captured.
   if (status == TOOL_OK)
     status = tool_compile(t, gradient ? gradient : t->graph,
                           t->options.pipeline, NULL, &program);

@@ -31,6 +31,7 @@ static int64_t last_stride(const tir_ir_type *in, int from_last) {
   return from_last == 0 ? 1 : in->dims[in->rank - 1];
 }
 
+// Operands are q, k, v, then mask and lengths where the attributes say so.
 static void fill_params(const tir_exec_prepare *q,
                         tir_exec_attention_params *p) {
   const tir_attrs_attention *const attrs = q->attrs;
@@ -78,6 +79,7 @@ static tir_status attention_prepare(tir_exec_prepare *q) {
     q->run = tir_exec_kernel_nothing;
     return TIR_OK;
   }
+  // Scores and products with v are small, so they never go to BLAS.
   p->gemm = TIR_AT_LEVEL(tir_exec_gemm, q->cpu_level)->gemm[dtype];
   p->blocks = (p->m + ROWS - 1) / ROWS;
   const int64_t rows = p->m < ROWS ? p->m : ROWS;
@@ -88,6 +90,7 @@ static tir_status attention_prepare(tir_exec_prepare *q) {
   // Scores, products with v, largest scores, sums.
   const size_t elem_size = tir_dtype_size(dtype);
   size_t e_bytes = 0, total = 0;
+  // Scores sum over d, products over at most KEYS positions.
   p->pack_bytes = tir_exec_gemm_pack_bytes(p->d > KEYS ? p->d : KEYS);
   if (!tir_base_size_mul((size_t)p->e, ROWS * elem_size, &e_bytes) ||
       !tir_base_size_add(e_bytes, p->pack_bytes, &total) ||

@@ -1,4 +1,7 @@
 // Elementwise kernels with two operands, clip, and the sum of many.
+//
+// Loops are in levels/binary.c. What is decided here is the loop of a dtype,
+// its cost, and for integer division the check that runs before it.
 #include "exec/kernels/levels.h"
 
 #define TIR_BINARY_KERNEL(name) TIR_COSTLY_BINARY_KERNEL(name, 1)
@@ -19,6 +22,7 @@ TIR_COSTLY_BINARY_KERNEL(pow, 16)
 TIR_BINARY_KERNEL(maximum)
 TIR_BINARY_KERNEL(minimum)
 
+// Floats have no check: level->division is NULL for them, and x/0 is a value.
 static tir_status div_prepare(tir_exec_prepare *q) {
   const tir_exec_level_binary *const level =
       TIR_AT_LEVEL(tir_exec_binary, q->cpu_level);
@@ -42,11 +46,13 @@ const tir_exec_kernel_desc tir_kernel_clip = {.prepare = clip_prepare};
 
 // --- add_n -------------------------------------------------------------------
 
+// All operands have one type and no broadcasting, so there are no strides.
 typedef struct add_n_params {
   tir_exec_loop add;
   int64_t n;
   size_t n_in;
   size_t elem_size;
+  // Elements of a unit.
   int64_t per_unit;
 } add_n_params;
 
@@ -66,9 +72,11 @@ static tir_status add_n_run(const tir_exec_call *call) {
     for (size_t k = 1; k < p->n_in; k++) {
       const char *const right = tir_exec_arg(call, k);
       void *const to = k + 1 == p->n_in ? (void *)(out + at) : sum;
+      // In place on `sum` but for the last term, which goes out.
       p->add(m, to, left, right + at, NULL);
       left = sum;
     }
+    // A sum of one term is that term, bit for bit.
     if (p->n_in == 1)
       tir_exec_copy_bytes(out + at, left, (size_t)m * p->elem_size);
   }
@@ -80,6 +88,8 @@ static tir_status add_n_prepare(tir_exec_prepare *q) {
       TIR_AT_LEVEL(tir_exec_binary, q->cpu_level);
   const tir_exec_loop add = level->add[q->in[0].dtype];
   if (!add) return tir_exec_kernel_missing(q);
+  // As a part of a fused step it gives the loop of two operands; fuse.c makes
+  // the chain.
   q->cost = (double)q->n_in;
   if (q->is_part) {
     q->loop = add;

@@ -32,8 +32,9 @@ TIR_WIDEN_LOOP(widen_truth, int64_t, uint8_t, x != 0)
 
 // --- second step: round or saturate ------------------------------------------
 
-// Truncates toward zero and saturates; NaN becomes 0. `limit` is the largest
-// value + 1 as a power of two.
+// Truncates toward zero and saturates; NaN becomes 0. (double)INT64_MAX is
+// 2^63, the first double that does not fit, so >= is right for i64 too; all
+// narrower bounds are exact.
 static int64_t saturate_f64(double x, int64_t min, int64_t max) {
   if (x != x) return 0;
   if (x <= (double)min) return min;
@@ -45,8 +46,10 @@ static int64_t saturate_i64(int64_t x, int64_t min, int64_t max) {
   return x < min ? min : x > max ? max : x;
 }
 
-// An int64 as a double rounded to odd: what does not fit is or-ed into the
-// last bit, so that rounding the double once more rounds the integer once.
+// An int64 as a double rounded to odd: what does not fit is or-ed into the last
+// bit, so that rounding the double once more rounds the integer once. The kept
+// bits are 11 … 63, 53 of them, so the conversion below is exact; f16 and bf16
+// keep at most 11 of those and round far above the sticky one.
 static double odd_double(int64_t x) {
   const uint64_t magnitude = x < 0 ? 0 - (uint64_t)x : (uint64_t)x;
   if (magnitude >> 53 == 0) return (double)x;
@@ -67,6 +70,8 @@ TIR_NARROW_INT(i64, int64_t, INT64_MIN, INT64_MAX)
 TIR_WIDEN_LOOP(truth_from_f64, uint8_t, double, x != 0)
 TIR_WIDEN_LOOP(truth_from_i64, uint8_t, int64_t, x != 0)
 TIR_WIDEN_LOOP(f32_from_f64, float, double, (float)x)
+// C rounds an int64 to float or double once. It knows no conversion to f16 and
+// bf16, hence the odd double.
 TIR_WIDEN_LOOP(f32_from_i64, float, int64_t, (float)x)
 TIR_WIDEN_LOOP(f64_from_f64, double, double, x)
 TIR_WIDEN_LOOP(f64_from_i64, double, int64_t, (double)x)
@@ -79,7 +84,8 @@ TIR_WIDEN_LOOP(bf16_from_i64, uint16_t, int64_t,
 
 // --- kernel ------------------------------------------------------------------
 
-// Both steps, block by block.
+// Both steps, block by block. `out` may stand where `a` does if their elements
+// are of one size: each block is read before its place is written.
 #define TIR_CAST_LOOP(from, wide, to)                                    \
   static void from##_to_##to(int64_t n, void *out, const void *a,        \
                              const void *b, const void *c) {             \
@@ -153,6 +159,7 @@ static const tir_exec_loops two_steps[TIR_N_DTYPES] = {
     [TIR_DTYPE_BOOL] = TIR_CAST_ENTRIES(truth),
 };
 
+// Every pair has a loop; the two steps cost more than a direct one.
 static tir_status cast_prepare(tir_exec_prepare *q) {
   const tir_dtype from = q->in[0].dtype;
   const tir_dtype to = q->out[0].dtype;

@@ -1,10 +1,13 @@
 // Control: the loops around compiled bodies.
 //
-// A carry goes from trip to trip through memory, never by a copy: a body
-// writes its result where the next trip reads it. That is the next row of the
-// stacked carries where these are wanted, else one of two buffers in turn, and
-// after the last trip the result itself. Rows of xs and ys are read and
-// written in place.
+// A carry goes from trip to trip through memory, never by a copy: a body writes
+// its result where the next trip reads it. That is the next row of the stacked
+// carries where these are wanted, else one of two buffers in turn, and after
+// the last trip the result itself. Rows of xs and ys are read and written in
+// place.
+//
+// Scratch memory of the step holds that of its bodies, then the buffers. How a
+// body is bound and run is exec/body.h's business.
 #include <string.h>
 
 #include "exec/body.h"
@@ -14,7 +17,7 @@
 typedef struct control_params {
   tir_exec_body bodies[2];
   size_t offsets[2];  // of the bodies' memory, in scratch
-  size_t flag;        // of the condition
+  size_t flag;        // in scratch: result of the condition
   uint32_t n_in;      // operands of the node
   uint32_t n_carry, n_xs, n_ys;
   uint32_t n_out;   // of a cond
@@ -42,12 +45,15 @@ static tir_status too_large(const tir_exec_prepare *q) {
                        q->desc->name);
 }
 
+// The next `bytes` of scratch memory; false when they do not fit.
 static bool take(size_t *total, size_t bytes, size_t *out_at) {
   *out_at = *total;
   return tir_base_size_align(bytes, 64, &bytes) &&
          tir_base_size_add(*total, bytes, total);
 }
 
+// With room for the offsets of n_buffers buffers. One more is asked for, so
+// that there is memory to point to when there are none.
 static control_params *make_params(tir_exec_prepare *q, size_t n_buffers) {
   control_params *p =
       tir_base_arena_alloc(q->arena, sizeof *p, _Alignof(control_params));
@@ -62,12 +68,14 @@ static control_params *make_params(tir_exec_prepare *q, size_t n_buffers) {
   return p;
 }
 
+// What a body needs of the run, its step needs too.
 static void note_program(tir_exec_prepare *q, const tir_program *body) {
   q->uses_blas |= body->uses_blas;
   q->is_split |= body->is_split;
 }
 
-// Two buffers per carry, one after the other.
+// Two buffers per carry, one after the other: a trip reads one while it writes
+// the other.
 static bool take_carries(size_t *total, const tir_program *body,
                          control_params *p) {
   for (uint32_t i = 0; i < p->n_carry; i++) {
@@ -95,11 +103,13 @@ typedef struct loop {
   size_t stack;  // output of the first stacked carry
 } loop;
 
+// Row t of stacked carry i; NULL if nobody reads it.
 static char *stack_row(const loop *l, uint32_t i, int64_t t) {
   char *base = l->p->stacks ? output(l->call, l->p, l->stack + i) : NULL;
   return base ? base + (size_t)t * l->body.program->output_bytes[i] : NULL;
 }
 
+// The buffer of carry i that trip k writes.
 static char *buffer(const loop *l, uint32_t i, int64_t k) {
   size_t size = l->body.program->output_bytes[i];
   tir_base_size_align(size, 64, &size);  // was checked
@@ -127,6 +137,7 @@ static void next_carries(loop *l) {
     l->body.inputs[i] = l->body.outputs[i];
 }
 
+// Operands that stay the same in all trips, from number `first` on.
 static void begin_rest(loop *l, uint32_t first) {
   for (uint32_t i = first; i < l->p->n_in; i++)
     l->body.inputs[i] = operand(l->call, i);
@@ -134,6 +145,7 @@ static void begin_rest(loop *l, uint32_t first) {
 
 // --- scan ------------------------------------------------------------------
 
+// Row t of xs and ys. A y that nobody reads goes to the same place every time.
 static void place_rows(loop *l, int64_t t) {
   const control_params *p = l->p;
   const tir_program *body = l->body.program;
@@ -146,10 +158,12 @@ static void place_rows(loop *l, int64_t t) {
   }
 }
 
+// The row of trip k.
 static int64_t row_of(const control_params *p, int64_t k) {
   return p->reverse ? p->n_trips - 1 - k : k;
 }
 
+// Where trip k writes its carries, as the comment above the file has it.
 static void place_results(loop *l, int64_t k) {
   const control_params *p = l->p;
   const bool is_last = k + 1 == p->n_trips;
@@ -176,6 +190,7 @@ static tir_status run_scan(const tir_exec_call *call) {
     TIR_TRY(tir_exec_body_go(&l.body, call, "row", t));
     next_carries(&l);
   }
+  // Without a trip the results are the initial carries.
   if (p->n_trips > 0) return TIR_OK;
   for (uint32_t i = 0; i < p->n_carry; i++)
     copy(output(call, p, i), operand(call, i), l.body.program->output_bytes[i]);
@@ -190,6 +205,7 @@ static tir_status prepare_scan(tir_exec_prepare *q) {
   p->n_carry = (uint32_t)a->n_carry;
   p->n_xs = (uint32_t)a->n_xs;
   p->n_ys = body->n_outputs - p->n_carry;
+  // Rows of the first x, which has as many as all others.
   p->n_trips = a->n_xs ? q->in[a->n_carry].dims[0] : a->length;
   p->reverse = a->reverse;
   p->stacks = any_used(q, (size_t)p->n_carry + p->n_ys, p->n_carry);
@@ -215,6 +231,7 @@ static tir_status run_cond(const tir_exec_call *call) {
   const bool holds = *(const uint8_t *)operand(call, 0) != 0;
   tir_exec_body_run body;
   tir_exec_body_begin(&p->bodies[holds ? 0 : 1], call->scratch, &body);
+  // Operand 0 is the condition, which no branch sees.
   for (uint32_t i = 1; i < p->n_in; i++) body.inputs[i - 1] = operand(call, i);
   for (uint32_t i = 0; i < p->n_out; i++) {
     char *to = output(call, p, i);
@@ -248,6 +265,7 @@ const tir_exec_kernel_desc tir_kernel_cond = {.prepare = prepare_cond};
 
 // --- while -----------------------------------------------------------------
 
+// Runs the condition on the present carries, before trip k.
 static tir_status ask(const loop *l, tir_exec_body_run *condition, int64_t k,
                       bool *out_holds) {
   const control_params *p = l->p;
@@ -260,6 +278,7 @@ static tir_status ask(const loop *l, tir_exec_body_run *condition, int64_t k,
   return TIR_OK;
 }
 
+// 0 trips at most means that nothing bounds them.
 static tir_status run_trips(loop *l, tir_exec_body_run *condition,
                             int64_t *out_trips) {
   const control_params *p = l->p;
@@ -269,6 +288,8 @@ static tir_status run_trips(loop *l, tir_exec_body_run *condition,
     TIR_TRY(ask(l, condition, k, &holds));
     if (!holds) break;
     for (uint32_t i = 0; i < p->n_carry; i++) {
+      // The stack has n_trips rows, of carries before each trip: the last
+      // result has no row of its own.
       char *row = k + 1 < p->n_trips ? stack_row(l, i, k + 1) : NULL;
       l->body.outputs[i] = row ? row : buffer(l, i, k);
     }
@@ -285,6 +306,7 @@ static void finish_while(const loop *l, int64_t trips) {
   const control_params *p = l->p;
   for (uint32_t i = 0; i < p->n_carry; i++) {
     const size_t size = l->body.program->output_bytes[i];
+    // Before the rows are cleared: the last result may stand in one of them.
     copy(output(l->call, p, i), l->body.inputs[i], size);
     char *row = p->stacks ? stack_row(l, i, trips) : NULL;
     if (row && size) memset(row, 0, (size_t)(p->n_trips - trips) * size);

@@ -1,13 +1,15 @@
 // Custom ops: the registered function with a table of pointers.
 //
 // Scratch holds, after what the op asked for, the results that nobody reads:
-// the function need not know which those are.
+// the function need not know which those are. What the function does is not
+// checked: it is trusted like any other code of the program.
 #include "ir/custom.h"
 
 #include "exec/float_control.h"
 #include "exec/kernels/call.h"
 #include "ir/base/checked.h"
 
+// A node of a gradient takes operands, results and gradients of results.
 enum { MAX_OPERANDS = 3 * TIR_CUSTOM_MAX_VALUES };
 
 typedef struct custom_params {
@@ -28,6 +30,7 @@ static tir_status custom_run(const tir_exec_call *call) {
   }
   for (size_t i = 0; i < p->n_out; i++) {
     out[i] = tir_exec_arg(call, p->n_in + i);
+    // Not read, or without elements: it gets an address all the same.
     if (!out[i]) out[i] = scratch + p->unread[i];
   }
   char text[TIR_CUSTOM_TEXT_MAX];
@@ -43,6 +46,7 @@ static tir_status custom_run(const tir_exec_call *call) {
 // Room for results that are not read, one after the other.
 static bool place_unread(const tir_exec_prepare *q, custom_params *p,
                          size_t *total) {
+  // Aligned as results elsewhere are. One that is read takes no room.
   for (size_t i = 0; i < q->n_out; i++) {
     size_t size = 0;
     if (!tir_base_size_align(*total, 64, total)) return false;
@@ -58,6 +62,7 @@ static tir_status custom_prepare(tir_exec_prepare *q) {
   const tir_attrs_custom *attrs = q->attrs;
   const tir_custom_op *op = tir_ir_custom_of(q->context, attrs);
   char text[TIR_CUSTOM_TEXT_MAX];
+  // Not registered with the graph's context, or in another version.
   if (!op) {
     tir_ir_custom_missing(q->context, attrs->op.text, attrs->version, text);
     return tir_base_fail(q->error, TIR_ERR_UNSUPPORTED, "%s: %s", q->desc->name,

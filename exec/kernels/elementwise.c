@@ -1,5 +1,10 @@
 // The driver of elementwise kernels: merges dims once at compile, then walks
 // rows at run time.
+//
+// Dims merge as long as every operand can go through both with one stride, so
+// most steps end up with one dim and need no odometer. What is left is chosen
+// at compile: contiguous operands, one row, or rows. All paths call the same
+// loop; a repeated element is filled into a block first.
 #include "exec/kernels/elementwise.h"
 
 #include <inttypes.h>
@@ -8,6 +13,7 @@
 // --- merging dims ------------------------------------------------------------
 
 // Stride in bytes of operand `in` along output axis `axis`; 0 if broadcast.
+// Shapes line up at their last axes.
 static int64_t stride_of(const tir_ir_type *in, const tir_ir_type *out,
                          int axis) {
   const int own = axis - (out->rank - in->rank);
@@ -26,6 +32,9 @@ static bool can_merge(const tir_exec_elementwise *p, int d, int64_t size,
   return true;
 }
 
+// From the outermost dim inwards: dim d of the block always holds the strides
+// of its innermost part. Dims of size 1 move nothing and are left out; without
+// any other, one dim of one contiguous element is left.
 static void merge_dims(tir_exec_elementwise *p, const tir_ir_type *in,
                        const tir_ir_type *out) {
   p->rank = 0;
@@ -49,6 +58,7 @@ static void merge_dims(tir_exec_elementwise *p, const tir_ir_type *in,
 
 // Repeats one element n times.
 static void fill(char *to, const char *element, size_t size, int64_t n) {
+  // A constant size makes each store a single instruction.
   switch (size) {
     case 1:
       memset(to, element[0], (size_t)n);
@@ -73,13 +83,16 @@ static void fill(char *to, const char *element, size_t size, int64_t n) {
   }
 }
 
+// `position` counts elements of the result, in row-major order.
 static tir_status fail_at(const tir_exec_call *call, int64_t position) {
   const tir_exec_elementwise *const p = call->params;
   return tir_exec_kernel_fault(call, "%s at position %" PRId64, p->check_text,
                                position);
 }
 
-// n elements along the last dim. `position` is that of the first one.
+// n elements along the last dim. `position` is that of the first one. With a
+// repeated operand the row goes in pieces of a block, which is filled once for
+// all of them; without one it is a single piece.
 static tir_status run_row(const tir_exec_call *call, int64_t n, char *out,
                           const char *const *in, int64_t position) {
   const tir_exec_elementwise *const p = call->params;
@@ -104,6 +117,7 @@ static tir_status run_row(const tir_exec_call *call, int64_t n, char *out,
     }
     p->loop(m, out + (size_t)i * p->out_size, block[0], block[1], block[2]);
     for (int k = 0; k < p->n_in; k++)
+      // Filled blocks serve every piece from their start.
       if (block[k] != filled[k]) block[k] += (size_t)m * p->sizes[k];
   }
   return TIR_OK;
@@ -149,6 +163,8 @@ static void seek_row(const tir_exec_elementwise *p, int64_t row, int64_t *at,
   }
 }
 
+// Carries from the last dim but one outwards. Behind the last row it wraps to
+// the first, where nothing is read any more.
 static void next_row(const tir_exec_elementwise *p, int64_t *at,
                      const char **in) {
   for (int d = p->rank - 2; d >= 0; d--) {
@@ -160,7 +176,9 @@ static void next_row(const tir_exec_elementwise *p, int64_t *at,
   }
 }
 
-// Any broadcast, any part: an odometer over all dims but the last.
+// Any broadcast, any part: an odometer over all dims but the last. A unit may
+// begin and end inside a row. Without elements it returns at once: no length of
+// 0 divides.
 static tir_status run_rows(const tir_exec_call *call) {
   const tir_exec_elementwise *const p = call->params;
   const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
@@ -189,7 +207,8 @@ static tir_status run_rows(const tir_exec_call *call) {
   return TIR_OK;
 }
 
-// A part of contiguous operands.
+// A part of contiguous operands. in[] beyond the operands stays NULL, as loops
+// expect.
 static tir_status run_flat_part(const tir_exec_call *call) {
   const tir_exec_elementwise *const p = call->params;
   const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
@@ -203,6 +222,7 @@ static tir_status run_flat_part(const tir_exec_call *call) {
   return TIR_OK;
 }
 
+// Broadcasting alone, for fused steps: no loop, one operand.
 // --- expanding ---------------------------------------------------------------
 
 void tir_exec_broadcast(const tir_ir_type *in, const tir_ir_type *out,
@@ -244,6 +264,9 @@ void tir_exec_expand(const tir_exec_elementwise *p, const char *from,
 
 // --- preparing ---------------------------------------------------------------
 
+// Operands that are not data stand between the last operand and the output, so
+// the short drivers, which count on from the operands, do not fit them. Nor do
+// they run checks.
 static bool is_flat(const tir_exec_elementwise *p) {
   if (p->rank > 1 || p->check || p->out_arg != (uint32_t)p->n_in) return false;
   for (int k = 0; k < p->n_in; k++)
@@ -257,6 +280,7 @@ tir_status tir_exec_prepare_checked(tir_exec_prepare *q, size_t n_in,
   static const tir_exec_kernel_fn flat[] = {NULL, run_flat_1, run_flat_2,
                                             run_flat_3};
   if (!loop) return tir_exec_kernel_missing(q);
+  // The caller of a part needs the cost as well, so it comes first.
   if (q->cost == 0) q->cost = 1;
   if (q->is_part) {
     q->loop = loop;
@@ -274,6 +298,7 @@ tir_status tir_exec_prepare_checked(tir_exec_prepare *q, size_t n_in,
     p->sizes[k] = tir_dtype_size(q->in[k].dtype);
   p->out_size = tir_dtype_size(q->out[0].dtype);
   merge_dims(p, q->in, &q->out[0]);
+  // By elements, not rows: the cut is even whatever the shape.
   p->per_unit = tir_exec_cut(q, p->n, q->cost);
   const bool is_cut = q->split.n_units > 1;
   if (is_flat(p))

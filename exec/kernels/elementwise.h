@@ -10,7 +10,8 @@
 
 enum { TIR_EXEC_MAX_OPERANDS = 3, TIR_EXEC_BLOCK = 512 };
 
-// Position of the first element that has no result, or n.
+// Position of the first element that has no result, or n. Runs before the loop
+// and writes nothing.
 typedef int64_t (*tir_exec_check)(int64_t n, const void *a, const void *b);
 
 // Output and operands of an elementwise op after dims that no operand tells
@@ -48,7 +49,7 @@ void tir_exec_broadcast(const tir_ir_type *in, const tir_ir_type *out,
 // Every element is where it is in the operand / is the operand's only one.
 bool tir_exec_is_flat(const tir_exec_elementwise *p);
 bool tir_exec_is_scalar(const tir_exec_elementwise *p);
-// Elements first … first + n − 1 of the result.
+// Elements first … first + n − 1 of the result, which has at least one.
 void tir_exec_expand(const tir_exec_elementwise *p, const char *from,
                      int64_t first, int64_t n, char *to);
 

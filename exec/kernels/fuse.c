@@ -3,14 +3,18 @@
 // Registers are given out as the parts are gone through in order, and taken
 // back after the last part that reads them. A result may take the register of
 // an operand that dies with it, if both are of one type: loops work in place.
+//
+// Which nodes make a step was decided before (passes/). Here nothing is refused
+// but a part that turns out to have no loop.
 #include <string.h>
 
 #include "exec/kernels/fused_program.h"
 #include "exec/kernels/reduce.h"
 #include "ir/base/checked.h"
 
-// Slots are numbered when all are known. Until then one is a number of those
-// in outer memory, or of a register with this bit.
+// Slots are numbered when all are known. Until then one is a number of those in
+// outer memory, or of a register with this bit. Both counts stay far below it:
+// they are bounded by the operands of the parts.
 #define REGISTER 0x80000000u
 #define NEVER UINT32_MAX
 
@@ -34,6 +38,8 @@ static tir_status no_memory(builder *b, size_t size) {
 
 // --- registers and slots -----------------------------------------------------
 
+// The first free register, or a new one. All are equally long, so a value of
+// any dtype fits.
 static tir_status take_register(builder *b, uint32_t last, size_t size,
                                 uint32_t *out_slot) {
   if (size > b->widest) b->widest = size;
@@ -50,6 +56,7 @@ static tir_status take_register(builder *b, uint32_t last, size_t size,
 
 // One that no other value had before: it is filled before all tiles.
 static tir_status take_for_good(builder *b, size_t size, uint32_t *out_slot) {
+  // No part has this number, so nothing takes it back.
   const uint32_t never_dies = NEVER - 1;
   if (size > b->widest) b->widest = size;
   *out_slot = (uint32_t)b->last.count | REGISTER;
@@ -57,6 +64,7 @@ static tir_status take_for_good(builder *b, size_t size, uint32_t *out_slot) {
   return no_memory(b, sizeof never_dies);
 }
 
+// Slots in outer memory belong to nobody here.
 static bool dies(const builder *b, uint32_t slot, uint32_t part) {
   return (slot & REGISTER) && b->last.data[slot & ~REGISTER] == part;
 }
@@ -65,6 +73,8 @@ static void give_register(builder *b, uint32_t slot, uint32_t part) {
   if (dies(b, slot, part)) b->last.data[slot & ~REGISTER] = NEVER;
 }
 
+// One slot per argument and use: an operand that several parts read is moved on
+// once. A value per row counts as no traffic, being short.
 static tir_status outer_slot(builder *b, uint32_t arg, bool per_row,
                              size_t size, uint32_t *out_slot) {
   for (uint32_t i = 0; i < b->moving.count; i++) {
@@ -110,6 +120,7 @@ static tir_status read_outer(builder *b, uint32_t part, uint32_t arg,
       b->q->arena, sizeof *broadcast, _Alignof(tir_exec_elementwise));
   if (!broadcast) return no_memory(b, sizeof *broadcast);
   tir_exec_broadcast(type, to, broadcast);
+  // Lies element by element: read where it is.
   const size_t size = tir_dtype_size(type->dtype);
   if (tir_exec_is_flat(broadcast))
     return outer_slot(b, arg, per_row, size, out_slot);
@@ -119,6 +130,7 @@ static tir_status read_outer(builder *b, uint32_t part, uint32_t arg,
                           .size = size,
                           .broadcast = broadcast};
   if (tir_exec_is_scalar(broadcast)) return read_scalar(b, &op, out_slot);
+  // For this part alone: it is expanded anew where another part reads it.
   TIR_TRY(take_register(b, part, size, out_slot));
   op.out = *out_slot;
   return add_op(b, op);
@@ -170,6 +182,7 @@ static tir_status add_fold(builder *b, uint32_t part,
     op.arg = p->out_arg;
     op.shared = b->n_folds++;  // its number, until the tile is known
   } else {
+    // Before the operand is given back: a fold does not work in place.
     TIR_TRY(place_result(b, part, true, &op.out));
   }
   TIR_TRY(add_op(b, op));
@@ -186,6 +199,7 @@ static tir_status add_copy(builder *b, uint32_t part, bool per_row) {
   TIR_TRY(read_operand(b, part, 0, &p->types[p->n_in], per_row, &op.in[0]));
   if (p->out_arg == TIR_EXEC_OUTER) {
     b->place[part] = op.in[0];
+    // The value lives on under another name; its register as long as either.
     if (!(op.in[0] & REGISTER)) return TIR_OK;
     uint32_t *last = &b->last.data[op.in[0] & ~REGISTER];
     if (*last < p->last_part) *last = p->last_part;
@@ -212,6 +226,7 @@ static tir_status add_sum(builder *b, uint32_t part, tir_exec_loop loop,
       .kind = TIR_FUSED_LOOP, .per_row = per_row, .loop = loop};
   uint32_t sum = 0, out = 0;
   TIR_TRY(read_operand(b, part, 0, to, per_row, &op.in[0]));
+  // Operands stay until the sum is done: the same one may be a later term.
   const uint32_t first = op.in[0];
   TIR_TRY(take_register(b, part, tir_dtype_size(to->dtype), &sum));
   TIR_TRY(place_result(b, part, per_row, &out));
@@ -240,6 +255,7 @@ static tir_status add_loop(builder *b, uint32_t part, tir_exec_loop loop,
   uint32_t n_read = 0;
   bool may_take[TIR_EXEC_MAX_OPERANDS] = {false};
   for (uint32_t k = 0; k < p->n_in; k++) {
+    // Not data: the loop is not given it.
     if (p->in[k].is_shape) continue;
     TIR_TRY(read_operand(b, part, k, to, per_row, &op.in[n_read]));
     may_take[n_read++] = p->types[k].dtype == to->dtype;
@@ -258,6 +274,7 @@ static tir_status add_part(builder *b, uint32_t part) {
   const tir_ir_type *to = &p->types[p->n_in];
   const bool moves = p->desc->traits & TIR_TRAIT_MOVEMENT;
   const bool folds = !moves && !(p->desc->traits & TIR_TRAIT_ELEMENTWISE);
+  // A result of fewer elements than the step has one for each row.
   const bool per_row = !folds && tir_ir_type_numel(to) != b->fusing->n_elements;
   if (moves) return add_copy(b, part, per_row);
   tir_exec_prepare found = {
@@ -279,6 +296,7 @@ static tir_status add_part(builder *b, uint32_t part) {
                          "%s: has no part of a fused step", p->desc->name);
   b->cost += per_row ? found.cost / (double)b->fusing->row : found.cost;
   if (folds) return add_fold(b, part, &found);
+  // An op of any number of operands is a sum; of one it is that operand.
   if (p->n_in > TIR_EXEC_MAX_OPERANDS || p->desc->max_inputs == UINT8_MAX)
     return p->n_in == 1 ? add_copy(b, part, per_row)
                         : add_sum(b, part, found.loop, per_row);
@@ -291,6 +309,7 @@ static tir_status add_part(builder *b, uint32_t part) {
 // loops long enough.
 static void choose_tile(const builder *b, tir_exec_fused *p) {
   const int64_t near_bytes = 32768, shortest = 512, longest = 4096;
+  // Bytes that an element of the tile takes: in all registers, and in memory.
   const int64_t element =
       (int64_t)(b->last.count * b->widest + b->moved_bytes + 1);
   int64_t tile = near_bytes / element;
@@ -300,12 +319,15 @@ static void choose_tile(const builder *b, tir_exec_fused *p) {
   const bool is_test = b->q->grain > 0 && b->q->grain < 1;
   if (is_test) tile = 7;
   if (b->fusing->long_rows) {
+    // A power of two of blocks: then a tile is a whole branch of the row's
+    // tree.
     p->tile = TIR_EXEC_ROW_BLOCK;
     while (2 * p->tile <= tile) p->tile *= 2;
     p->tiles_per_row = (p->row + p->tile - 1) / p->tile;
     p->n_tiles = p->tiles_per_row * (p->n / p->row);
     return;
   }
+  // Whole rows, at least one, however long it is.
   if (p->row > 0) tile = tile > p->row ? tile / p->row * p->row : p->row;
   p->tile = tile < p->n ? tile : p->n;
   p->n_tiles = (p->n + p->tile - 1) / p->tile;
@@ -315,6 +337,7 @@ static void choose_tile(const builder *b, tir_exec_fused *p) {
 // behind those that all tiles share.
 static bool lay_out(const builder *b, tir_exec_fused *p, size_t *out_bytes) {
   const size_t tile = (size_t)p->tile;
+  // Accumulators take 8 bytes at most.
   const size_t n_rows =
       p->row > 0 && !p->tiles_per_row ? tile / (size_t)p->row : 0;
   size_t total = 0, slots = 0, shared = 0;
@@ -342,6 +365,7 @@ static void copy_ops(const builder *b, tir_exec_fused *p) {
     op->out = final_slot(b, op->out);
     for (int k = 0; k < TIR_EXEC_MAX_OPERANDS; k++)
       op->in[k] = final_slot(b, op->in[k]);
+    // From its number to its place: each fold has an accumulator per tile.
     if (op->kind == TIR_FUSED_FOLD_PART) op->shared *= (size_t)p->n_tiles * 8;
   }
   for (uint32_t i = 0; i < p->n_slots; i++)
@@ -364,6 +388,7 @@ static tir_status finish(builder *b) {
       .n_setup = (uint32_t)b->setup.count,
       .n_ops = (uint32_t)(b->setup.count + b->ops.count),
   };
+  // One more of each, so that no size is 0.
   const size_t ops_bytes = (p->n_ops + 1) * sizeof *p->ops;
   const size_t slots_bytes = (p->n_slots + 1) * sizeof *p->slots;
   p->ops = tir_base_arena_alloc(q->arena, ops_bytes, 8);
@@ -375,6 +400,7 @@ static tir_status finish(builder *b) {
     return tir_base_fail(q->error, TIR_ERR_LIMIT,
                          "compile: scratch memory exceeds the address space");
   copy_ops(b, p);
+  // Shared memory is asked for by itself where lanes have scratch of their own.
   p->per_unit = tir_exec_cut(q, p->n_tiles, b->cost * (double)p->tile);
   q->run = tir_exec_fused_run;
   q->params = p;

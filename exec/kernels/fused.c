@@ -1,4 +1,8 @@
 // Fused steps at run time: the loop over tiles and instructions.
+//
+// Each tile goes through all instructions before the next one, so what they
+// hand on is still in the nearest cache. Which loops are run, and where values
+// are, was settled by fuse.c.
 #include <string.h>
 
 #include "exec/kernels/fused_program.h"
@@ -10,6 +14,8 @@ typedef struct tile {
   int64_t first_row, rows;  // of which it has the whole
 } tile;
 
+// Tiles of long rows begin anew with each row and hold no whole one; others
+// follow on each other, and hold whole rows if there are any.
 static tile find_tile(const tir_exec_fused *p, int64_t number) {
   tile t = {.number = number};
   if (p->tiles_per_row > 0) {
@@ -61,6 +67,7 @@ typedef struct machine {
   char *folding;  // accumulators of the rows of a tile
 } machine;
 
+// One accumulator a row, finished at once: the results are used in the tile.
 static void fold_rows(const machine *m, const tir_exec_fused_op *op,
                       const tile *t) {
   const char *x = m->at[op->in[0]];
@@ -70,6 +77,8 @@ static void fold_rows(const machine *m, const tir_exec_fused_op *op,
                      m->at[op->out]);
 }
 
+// The entries of operands an instruction does not have are 0; a loop ignores
+// what it is given there.
 static void run_op(const machine *m, const tir_exec_fused_op *op,
                    const tile *t) {
   char *const *at = m->at;
@@ -110,6 +119,7 @@ static machine begin(const tir_exec_call *call) {
     m.at[i] = p->slots[i].arg == TIR_EXEC_OUTER
                   ? own + p->slots[i].number * p->register_bytes
                   : NULL;
+  // No tile is longer, so what is filled here is right for every one.
   const tile all = {.n = p->tile, .rows = p->tile};
   for (uint32_t i = 0; i < p->n_setup; i++) run_op(&m, &p->ops[i], &all);
   return m;
@@ -118,6 +128,7 @@ static machine begin(const tir_exec_call *call) {
 static void run_tile(const machine *m, int64_t number) {
   const tir_exec_fused *const p = m->p;
   const tile t = find_tile(p, number);
+  // Registers were placed by begin; only these move on with the tile.
   for (uint32_t i = 0; i < p->n_moving; i++) {
     const tir_exec_fused_slot *s = &p->slots[i];
     m->at[i] = (char *)tir_exec_arg(m->call, s->arg) +
@@ -128,6 +139,8 @@ static void run_tile(const machine *m, int64_t number) {
     run_op(m, op, &t);
 }
 
+// After all tiles: combines what they left of each row. Parts are numbered
+// along the rows, so those of one row stand side by side.
 tir_status tir_exec_fused_finish(const tir_exec_call *call) {
   const tir_exec_fused *const p = call->params;
   for (uint32_t i = p->n_setup; i < p->n_ops; i++) {
@@ -145,6 +158,7 @@ tir_status tir_exec_fused_run(const tir_exec_call *call) {
   const tir_exec_span span = tir_exec_span_of(call, p->n_tiles, p->per_unit);
   const machine m = begin(call);
   for (int64_t i = span.first; i < span.end; i++) run_tile(&m, i);
+  // A step that is cut is finished by the run, after all its units.
   if (call->end == 0 && p->tiles_per_row > 0)
     return tir_exec_fused_finish(call);
   return TIR_OK;

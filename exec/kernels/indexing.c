@@ -1,5 +1,8 @@
 // gather, scatter_add, one_hot. Every index is checked before what it stands
 // for is read or written.
+//
+// An operand is seen as [outer, axis, inner], and an index names a row of
+// `inner` elements. Indices may be negative (from the end).
 #include "exec/kernels/indexing.h"
 
 #include <inttypes.h>
@@ -30,6 +33,7 @@ tir_status tir_exec_check_indices(const tir_exec_call *call,
 
 typedef struct index_params {
   tir_exec_indices at;
+  // Around the axis; one_hot has none of its own and uses row_bytes alone.
   int64_t outer;
   int64_t inner;     // elements behind the axis
   size_t row_bytes;  // inner elements
@@ -51,6 +55,7 @@ static index_params *index_params_of(tir_exec_prepare *q, size_t indices,
   return p;
 }
 
+// Of operand 0, which is the indexed one.
 static tir_status split_at_axis(tir_exec_prepare *q, index_params *p) {
   const tir_attrs_axis *const attrs = q->attrs;
   int axis = 0;
@@ -65,7 +70,8 @@ static tir_status split_at_axis(tir_exec_prepare *q, index_params *p) {
 
 // --- gather ------------------------------------------------------------------
 
-// Single elements are too small for a memcpy call each.
+// Single elements are too small for a memcpy call each. A constant 4 makes it
+// one load and store: f32 and i32 are what is gathered most.
 static void gather_elements(const index_params *p, const char *x,
                             const void *indices, tir_exec_span span,
                             char *out) {
@@ -76,6 +82,7 @@ static void gather_elements(const index_params *p, const char *x,
   }
 }
 
+// x, indices. Units are ranges of indices, for every outer place.
 static tir_status gather_run(const tir_exec_call *call) {
   const index_params *const p = call->params;
   const char *x = tir_exec_arg(call, 0);
@@ -83,6 +90,7 @@ static tir_status gather_run(const tir_exec_call *call) {
   char *out = tir_exec_arg(call, 2);
   const tir_exec_span span = tir_exec_span_of(call, p->at.n, p->per_unit);
   TIR_TRY(tir_exec_check_indices(call, &p->at, indices, span));
+  // Rows of nothing still had their indices checked.
   if (p->row_bytes == 0) return TIR_OK;
   for (int64_t o = 0; o < p->outer; o++) {
     if (p->row_bytes == 4) {
@@ -113,8 +121,9 @@ const tir_exec_kernel_desc tir_kernel_gather = {.prepare = gather_prepare};
 
 // --- scatter_add -------------------------------------------------------------
 
-// Indices may repeat, so lanes share the elements behind the axis instead:
-// each of them is summed in the order of the indices.
+// x, indices, updates. Indices may repeat, so lanes share the elements behind
+// the axis instead: each of them is summed in the order of the indices. Each
+// unit checks all indices, before the first sum.
 static tir_status scatter_add_run(const tir_exec_call *call) {
   const index_params *const p = call->params;
   const void *const indices = tir_exec_arg(call, 1);
@@ -126,6 +135,7 @@ static tir_status scatter_add_run(const tir_exec_call *call) {
   const tir_exec_span span = tir_exec_span_of(call, p->inner, p->per_unit);
   const size_t skip = (size_t)span.first * p->elem_size;
   const int64_t n = span.end - span.first;
+  // Copies nothing where the result stands in x's memory.
   for (int64_t r = 0; r < p->outer * p->at.size; r++) {
     const size_t at = (size_t)r * p->row_bytes + skip;
     tir_exec_copy_bytes(out + at, x + at, (size_t)n * p->elem_size);
@@ -153,8 +163,10 @@ static tir_status scatter_add_prepare(tir_exec_prepare *q) {
   q->run = scatter_add_run;
   TIR_TRY(split_at_axis(q, p));
   const double rows = (double)p->outer * (double)(p->at.n + p->at.size);
-  // Rows are walked once per unit: only long ones are worth cutting.
+  // Rows are walked once per unit: only long ones are worth cutting. Pieces of
+  // 64 elements keep lanes off each other's cache lines.
   p->per_unit = tir_exec_cut(q, p->inner / 64, rows * 64) * 64;
+  // A ragged row is not cut: the pieces above left its end out.
   if (q->split.n_units < 2 || p->inner % 64 != 0) {
     q->split.n_units = 1;
     p->per_unit = p->inner;
@@ -174,6 +186,7 @@ static tir_status one_hot_run(const tir_exec_call *call) {
   const tir_exec_span span = tir_exec_span_of(call, p->at.n, p->per_unit);
   TIR_TRY(tir_exec_check_indices(call, &p->at, indices, span));
   if (span.first >= span.end || p->row_bytes == 0) return TIR_OK;
+  // The 1 of the dtype, as bytes: one copy per index serves all dtypes.
   char one[8];
   if (tir_ir_dtype_is_float(p->dtype))
     tir_ir_store_f64(p->dtype, one, 1.0);

@@ -61,6 +61,7 @@ typedef struct tir_exec_level_optim {
   tir_exec_kernel_fn lion[TIR_N_DTYPES];
 } tir_exec_level_optim;
 
+// All tables: X(type, name). Each level has one of each.
 #define TIR_LEVEL_TABLES(X)                       \
   X(tir_exec_level_unary, tir_exec_unary)         \
   X(tir_exec_level_binary, tir_exec_binary)       \
@@ -85,6 +86,8 @@ TIR_LEVEL_TABLES(TIR_LEVEL_DECLARE_BASELINE)
   extern const type name##_avx512;
 TIR_LEVEL_TABLES(TIR_LEVEL_DECLARE_X86)
 #undef TIR_LEVEL_DECLARE_X86
+// The address of a table. Without levels, as on other processors, everything is
+// in the baseline.
 #define TIR_AT_LEVEL(name, level)             \
   ((level) >= TIR_CPU_AVX512 ? &name##_avx512 \
    : (level) == TIR_CPU_AVX2 ? &name##_avx2   \

@@ -1,10 +1,15 @@
 // Values made from attributes or shapes alone: arange, dim_product.
+//
+// Both are runs of consecutive integers, so one kernel serves them: arange
+// starts at 0, dim_product is a run of one number that is known when the
+// program is compiled.
 #include "exec/kernels/call.h"
 
 typedef struct number_params {
   tir_dtype dtype;
   uint32_t out_arg;
   size_t elem_size;
+  // Element i is first + i, converted to the dtype.
   int64_t first;
   int64_t n;
 } number_params;
@@ -23,6 +28,7 @@ static tir_status numbers_run(const tir_exec_call *call) {
   return TIR_OK;
 }
 
+// The output comes behind the operands, of which only the shape is used.
 static tir_status prepare_numbers(tir_exec_prepare *q, int64_t first) {
   number_params *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
@@ -45,6 +51,8 @@ const tir_exec_kernel_desc tir_kernel_arange = {.prepare = arange_prepare};
 static tir_status dim_product_prepare(tir_exec_prepare *q) {
   const tir_attrs_dim_product *const attrs = q->attrs;
   const tir_ir_type *const in = &q->in[0];
+  // No axes mean all of them. The product fits: a type was checked with its
+  // zero dims left out, and inference lets an axis stand in the list once.
   int64_t product = 1;
   if (attrs->axes.n == 0) product = tir_ir_type_numel(in);
   for (int64_t i = 0; i < attrs->axes.n; i++) {

@@ -2,7 +2,8 @@
 // float products go to BLAS in tiles, the rest to the loops in levels/gemm.c.
 //
 // What runs is a function of (m, n, k, flags, dtype) and of whether BLAS is
-// there: never of threads, addresses or earlier runs. K is not split.
+// there: never of threads, addresses or earlier runs. K is not split, so the
+// sum of an element is never put together from parts of several lanes.
 #include <limits.h>
 
 #include "exec/blas.h"
@@ -42,6 +43,8 @@ static void run_own(const matmul_params *p, const char *a, const char *b,
   p->gemm(&block);
 }
 
+// Tile number `tile` of one product, counted row by row. The last of a row or
+// column of tiles may be smaller.
 static void run_tile(const matmul_params *p, int64_t tile, const char *a,
                      const char *b, char *c) {
   const tir_exec_gemm_block *const s = &p->block;
@@ -67,6 +70,7 @@ static product find_product(const matmul_params *p, const tir_exec_call *call,
   product at = {tir_exec_arg(call, 0), tir_exec_arg(call, 1),
                 tir_exec_arg(call, 2)};
   at.c += (size_t)batch * p->c_bytes;
+  // The batch number in mixed radix, the last dim fastest.
   for (int32_t d = p->rank - 1; d >= 0; d--) {
     at.a += p->a_strides[d] * (batch % p->dims[d]);
     at.b += p->b_strides[d] * (batch % p->dims[d]);
@@ -86,6 +90,7 @@ static tir_status tiles_run(const tir_exec_call *call) {
   return TIR_OK;
 }
 
+// Whole products, one after the other.
 static tir_status batches_run(const tir_exec_call *call) {
   const matmul_params *const p = call->params;
   const tir_exec_span span = tir_exec_span_of(call, p->n_batches, p->per_unit);
@@ -120,6 +125,7 @@ static tir_status part_run(const tir_exec_call *call) {
   if (p->by_columns) {
     part.b = (const char *)part.b + (size_t)(first * part.b_column) * size;
     part.c = (char *)part.c + (size_t)first * size;
+    // A piece of one column must be a chain too, as its neighbours are.
     part.is_part = part.n > 1;
     part.n = span.end - first;
   } else {
@@ -172,7 +178,9 @@ static void fill_shape(const tir_exec_prepare *q, matmul_params *p) {
   p->c_bytes = (size_t)(s->m * s->n) * p->elem_size;
 }
 
-// One b for all batches: the rows of all of a's matrices are one matrix.
+// One b for all batches: the rows of all of a's matrices are one matrix, and so
+// are those of c. The rows of `a` must follow on each other, which those of a
+// transposed or repeated one do not.
 static void merge_batches(matmul_params *p, bool transpose_a) {
   if (transpose_a) return;
   for (int i = 0; i < p->rank; i++)
@@ -183,8 +191,9 @@ static void merge_batches(matmul_params *p, bool transpose_a) {
   p->rank = 0;
 }
 
-// With one row or column of c the product is turned around where that makes
-// b dense along its rows: cᵀ = bᵀ·aᵀ. True if operands change places.
+// With one row or column of c the product is turned around where that makes the
+// other operand dense along k, or along its rows: cᵀ = bᵀ·aᵀ. A vector has the
+// same layout either way. True if operands change places.
 static bool turn(tir_exec_gemm_block *s) {
   const bool column = s->n == 1 && s->a_column != 1;
   const bool row = s->m == 1 && s->n != 1 && s->b_column != 1;
@@ -212,12 +221,14 @@ static bool is_small(const tir_exec_gemm_block *s, int cpu_level) {
   return (double)s->m * (double)s->n * (double)s->k <= limit;
 }
 
+// BLAS counts in int.
 static bool fits_blas(const tir_exec_gemm_block *s) {
   return s->m <= INT_MAX && s->n <= INT_MAX && s->k <= INT_MAX &&
          s->a_row <= INT_MAX && s->a_column <= INT_MAX && s->b_row <= INT_MAX &&
          s->b_column <= INT_MAX;
 }
 
+// A multiplication and an addition per term; in double it cannot overflow.
 static double tile_flops(int64_t m, int64_t n, int64_t k) {
   return 2.0 * (double)m * (double)n * (double)k;
 }
@@ -230,6 +241,8 @@ static int64_t half_side(int64_t side) {
 
 void tir_exec_gemm_grid(int64_t m, int64_t n, int64_t k, int64_t *tile_m,
                         int64_t *tile_n) {
+  // Halves the longer side until a call is short enough and there are tiles
+  // enough. It ends: each turn shortens a side, and sides of 1 are left alone.
   *tile_m = m;
   *tile_n = n;
   for (;;) {
@@ -256,6 +269,8 @@ static void use_blas(tir_exec_prepare *q, matmul_params *p) {
   call->transpose_a = attrs->transpose_a != 0;
   call->transpose_b = attrs->transpose_b != 0;
   call->k = (int)s->k;
+  // Leading dimensions: strides between stored rows, whichever way they are
+  // read.
   call->lda = (int)(attrs->transpose_a ? s->a_column : s->a_row);
   call->ldb = (int)(attrs->transpose_b ? s->b_column : s->b_row);
   call->ldc = (int)s->c_row;
@@ -293,6 +308,7 @@ static void swap_batches(matmul_params *p) {
   }
 }
 
+// A unit is whole products.
 static void cut_batches(tir_exec_prepare *q, matmul_params *p) {
   const tir_exec_gemm_block *const s = &p->block;
   const double cost = MULTIPLICATION * (double)s->m * (double)s->n;
@@ -331,6 +347,7 @@ static tir_status matmul_prepare(tir_exec_prepare *q) {
     q->run = tir_exec_kernel_nothing;
     return TIR_OK;
   }
+  // Integers have no BLAS and no form for vectors.
   const bool is_float = dtype == TIR_DTYPE_F32 || dtype == TIR_DTYPE_F64;
   if (is_float && !is_small(&p->block, q->cpu_level) && fits_blas(&p->block) &&
       tir_exec_blas_load()) {
@@ -345,6 +362,7 @@ static tir_status matmul_prepare(tir_exec_prepare *q) {
     cut_single(q, p);
   if (is_turned)
     q->run = q->run == part_run ? turned_part_run : turned_batches_run;
+  // Per lane: each packs for itself.
   q->scratch_bytes = tir_exec_gemm_pack_bytes(p->block.k);
   return TIR_OK;
 }

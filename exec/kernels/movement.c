@@ -1,11 +1,15 @@
 // Kernels that move elements and compute none: each is one or more boxes of
 // strides. Triangles go row by row.
+//
+// Everything about the shape is settled when the program is compiled; at run
+// time strided.c walks the boxes. Strides and offsets are in bytes.
 #include <string.h>
 
 #include "exec/kernels/strided.h"
 
 // --- transpose and broadcast ------------------------------------------------
 
+// out[i] runs along axis axes[i] of the operand.
 static tir_status transpose_prepare(tir_exec_prepare *q) {
   const tir_attrs_axes *const attrs = q->attrs;
   const tir_ir_type *const in = &q->in[0];
@@ -18,6 +22,7 @@ static tir_status transpose_prepare(tir_exec_prepare *q) {
   tir_exec_dense_strides(out, box->to_strides);
   box->rank = out->rank;
   for (int i = 0; i < out->rank; i++) {
+    // Without a list the axes are reversed.
     int from = in->rank - 1 - i;
     if (attrs->axes.n > 0 && !tir_ir_axis(attrs->axes.v[i], in->rank, &from))
       return tir_base_fail(q->error, TIR_ERR_ARGUMENT,
@@ -33,6 +38,8 @@ static tir_status transpose_prepare(tir_exec_prepare *q) {
 const tir_exec_kernel_desc tir_kernel_transpose = {.prepare =
                                                        transpose_prepare};
 
+// Repeats are strides of 0. broadcast_like differs by an operand that is only a
+// shape.
 static tir_status broadcast_prepare(tir_exec_prepare *q) {
   const tir_ir_type *const in = &q->in[0];
   const tir_ir_type *const out = &q->out[0];
@@ -61,8 +68,8 @@ const tir_exec_kernel_desc tir_kernel_broadcast_like = {.prepare =
 
 // --- concat -----------------------------------------------------------------
 
-// `part` of the shape `part`, `offset` places from the start of `axis` in
-// `whole`: fills the strides of the whole.
+// A box between `part` and its place in `whole`, `offset` places from the start
+// of `axis`. It copies out of the whole, or into it.
 static void place_part(const tir_ir_type *part, const tir_ir_type *whole,
                        int axis, int64_t offset, tir_exec_box *box,
                        bool whole_is_source) {
@@ -83,6 +90,7 @@ static void place_part(const tir_ir_type *part, const tir_ir_type *whole,
   tir_exec_box_finish(box);
 }
 
+// One box per operand, side by side along the axis.
 static tir_status concat_prepare(tir_exec_prepare *q) {
   const tir_attrs_axis *const attrs = q->attrs;
   int axis = 0;
@@ -125,6 +133,7 @@ const tir_exec_kernel_desc tir_kernel_concat_part = {.prepare =
 
 // --- slice ------------------------------------------------------------------
 
+// Negative starts count from the end; what is still outside is moved inside.
 static int64_t clamp_start(int64_t start, int64_t dim) {
   if (start < 0) start += dim;
   return start < 0 ? 0 : start > dim ? dim : start;
@@ -159,6 +168,7 @@ static void place_slice(const tir_attrs_slice *attrs, const tir_ir_type *part,
   tir_exec_box_finish(box);
 }
 
+// What a slice takes is fixed by its attributes; no element is looked at.
 static tir_status slice_prepare(tir_exec_prepare *q) {
   tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
   if (!p) return TIR_ERR_MEMORY;
@@ -174,6 +184,7 @@ static tir_status unslice_prepare(tir_exec_prepare *q) {
   tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
   if (!p) return TIR_ERR_MEMORY;
   place_slice(q->attrs, &q->in[0], &q->out[0], &p->box[0], false);
+  // A part that is everything needs no zeros.
   if (p->box[0].n < tir_ir_type_numel(&q->out[0]))
     p->clear_bytes = tir_ir_type_bytes(&q->out[0]);
   tir_exec_boxes_cut(q, p);
@@ -204,6 +215,7 @@ static tir_status pad_prepare(tir_exec_prepare *q) {
     around->dims[i] = out->dims[i];
     inner->dims[i] = in->dims[i];
     around->to_strides[i] = inner->to_strides[i] = strides[i];
+    // The value's strides stay 0: it is repeated everywhere.
     inner->from_strides[i] = in_strides[i];
     if (i < attrs->before.n)
       inner->to_offset += attrs->before.v[i] * strides[i];
@@ -219,6 +231,7 @@ const tir_exec_kernel_desc tir_kernel_pad = {.prepare = pad_prepare};
 static tir_status flip_prepare(tir_exec_prepare *q) {
   const tir_attrs_axes *const attrs = q->attrs;
   const tir_ir_type *const in = &q->in[0];
+  // No axes mean all of them.
   bool flipped[TIR_MAX_RANK];
   for (int i = 0; i < in->rank; i++) flipped[i] = attrs->axes.n == 0;
   for (int64_t i = 0; i < attrs->axes.n; i++) {
@@ -238,6 +251,7 @@ static tir_status flip_prepare(tir_exec_prepare *q) {
     box->dims[i] = in->dims[i];
     box->from_strides[i] = flipped[i] ? -stride : stride;
     if (flipped[i] && in->dims[i] > 0)
+      // The last place of the axis; the stride leads back from there.
       box->from_offset += (in->dims[i] - 1) * stride;
   }
   tir_exec_box_finish(box);
@@ -249,6 +263,7 @@ const tir_exec_kernel_desc tir_kernel_flip = {.prepare = flip_prepare};
 
 // --- tril and triu ----------------------------------------------------------
 
+// Rows of all matrices are numbered through, and units are ranges of them.
 typedef struct triangle_params {
   int64_t n_matrices, rows, columns;
   int64_t rows_per_unit;
@@ -257,7 +272,8 @@ typedef struct triangle_params {
   bool is_upper;
 } triangle_params;
 
-// Column where row r changes between kept and zero.
+// Column where row r changes between kept and zero, within 0 … columns: tril
+// keeps what is up to r + diagonal, triu what is from there on.
 static size_t border(const triangle_params *p, int64_t r) {
   const int64_t at = r + p->diagonal + (p->is_upper ? 0 : 1);
   return (size_t)(at < 0 ? 0 : at > p->columns ? p->columns : at);

@@ -1,11 +1,14 @@
 // normalize, rms_normalize: parameters; the loops are in levels/normalize.c.
+//
+// One kernel serves both: without a mean to take away (is_centered false) the
+// squares are those of the elements, and there is only the root to give out.
 #include "exec/kernels/normalize.h"
 
 #include <math.h>
 
 #include "exec/kernels/levels.h"
 
-// Statistics of no elements.
+// Statistics of no elements: NaN, as 0/0. There is no y to write then.
 static tir_status empty_run(const tir_exec_call *call) {
   const tir_exec_normalize *const p = call->params;
   const uint32_t args[] = {p->mean, p->root, p->variance};
@@ -23,6 +26,7 @@ static tir_status empty_run(const tir_exec_call *call) {
 // Rows of results, or tiles of columns, are independent of each other.
 static void cut_groups(tir_exec_prepare *q, tir_exec_normalize *p) {
   tir_exec_axes *const axes = &p->axes;
+  // As a reduction cuts its groups (reduce.c), but a group never into parts.
   const int64_t tile = TIR_EXEC_COLUMN_TILE;
   p->tiles =
       axes->inner_reduced ? 1 : axes->inner / tile + (axes->inner % tile != 0);
@@ -48,6 +52,7 @@ static tir_status prepare(tir_exec_prepare *q, bool is_centered) {
   p->is_centered = is_centered;
   p->dtype = in->dtype;
   p->n_groups = tir_ir_type_numel(&q->out[1]);
+  // Outputs: y, mean, root, variance; or y, root.
   const uint32_t first = (uint32_t)q->n_in;
   p->y = first;
   p->mean = is_centered ? first + 1 : TIR_EXEC_NO_ARG;

@@ -1,4 +1,7 @@
 // Optimiser steps: parameters; the loops are in levels/optim.c.
+//
+// Weights, gradients and state of a step are of one type; what follows them are
+// scalars, which are read at each run. So a new learning rate compiles nothing.
 #include "exec/kernels/optim.h"
 
 #include "exec/kernels/levels.h"
@@ -8,7 +11,10 @@ static tir_status prepare_step(tir_exec_prepare *q, tir_exec_kernel_fn run) {
   tir_exec_optim_params *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
   p->n = tir_ir_type_numel(&q->out[0]);
+  // Memory sets the pace, and arithmetic hides behind it. Operands, scalars
+  // included, are a rough measure of how much of it there is.
   p->per_unit = tir_exec_cut(q, p->n, (double)q->n_in / 2);
+  // Read by adam and adamw alone; of other ops it is some scalar's dtype.
   p->step_dtype = q->in[q->n_in - 1].dtype;
   q->params = p;
   q->run = run;

@@ -1,5 +1,8 @@
 // Random numbers: Philox words (levels/random.c) turned into elements as
 // docs/numerics.md §1.3 has it.
+//
+// An element depends on its position, seed, step and stream alone. So a cut
+// needs no state: a unit starts at the number of its first block.
 #include "exec/kernels/random.h"
 
 #include <math.h>
@@ -8,6 +11,7 @@
 
 enum { WORDS = 4 * TIR_EXEC_PHILOX_BLOCKS };
 
+// A call makes TIR_EXEC_PHILOX_BLOCKS blocks; the last may make too many.
 typedef struct random_params {
   tir_exec_philox_fn words;
   uint32_t out_arg;
@@ -20,6 +24,8 @@ typedef struct random_params {
   size_t elem_size;
 } random_params;
 
+// The 24 upper bits, all that a float below 1 can tell apart; the signed
+// conversion is the quicker one, and exact.
 static void uniform_f32(const uint32_t *w, int64_t n, void *out) {
   float *const to = out;
   for (int64_t i = 0; i < n; i++)
@@ -37,7 +43,7 @@ static void uniform_f64(const uint32_t *w, int64_t n, void *out) {
     to[i] = bits53(w[2 * i], w[2 * i + 1]) * 0x1p-53;
 }
 
-// Box and Muller's pair.
+// Box and Muller's pair. u1 is above 0, so the logarithm is finite.
 static void normal_pair(double u1, double u2, double out[2]) {
   const double radius = sqrt(-2 * log(u1));
   const double angle = 6.283185307179586 * u2;
@@ -45,6 +51,8 @@ static void normal_pair(double u1, double u2, double out[2]) {
   out[1] = radius * sin(angle);
 }
 
+// A pair takes two words, and four in f64. Pairs begin at even positions, also
+// in the words of one call, so a cut never parts one.
 static void normal_f32(const uint32_t *w, int64_t n, void *out) {
   float *const to = out;
   for (int64_t i = 0; i < n; i += 2) {
@@ -73,6 +81,7 @@ static tir_status random_run(const tir_exec_call *call) {
   const int64_t *const state = tir_exec_arg(call, 0);
   const int64_t *const stream = tir_exec_arg(call, 1);
   char *out = tir_exec_arg(call, p->out_arg);
+  // SplitMix64's finaliser: neighbouring seeds and streams get unlike keys.
   uint64_t z = (uint64_t)state[0] ^ ((uint64_t)*stream * 0x9E3779B97F4A7C15u);
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
@@ -105,9 +114,11 @@ static tir_status prepare_random(tir_exec_prepare *q, bool is_normal) {
   p->n = tir_ir_type_numel(&q->out[0]);
   p->convert = is_normal ? (wide ? normal_f64 : normal_f32)
                          : (wide ? uniform_f64 : uniform_f32);
+  // A double takes two words, uniform or (by pairs) normal.
   p->per_call = wide ? WORDS / 2 : WORDS;
   p->elem_size = tir_dtype_size(dtype);
   p->n_calls = p->n / p->per_call + (p->n % p->per_call != 0);
+  // Of an element; a normal one has its part of log, sqrt, sin and cos.
   const double cost = is_normal ? 32 : 4;
   p->per_unit = tir_exec_cut(q, p->n_calls, cost * (double)p->per_call);
   q->params = p;

@@ -1,4 +1,8 @@
 // Reductions: axes are merged once, the loops are in levels/reduce.c.
+//
+// What is decided here: how dims merge, into which units and parts the folds
+// are cut, and what a fold of nothing gives. The trees of reduce.h depend on
+// the shape alone; the cut only says who folds which branches.
 #include <math.h>
 #include <string.h>
 
@@ -6,6 +10,7 @@
 
 // --- axes -------------------------------------------------------------------
 
+// A merged dim; the stride is in elements of x.
 typedef struct dim {
   int64_t size, stride;
   bool reduced;
@@ -20,6 +25,7 @@ static int merge_dims(const tir_ir_type *x, const bool *reduced, dim *dims) {
     const int64_t size = x->dims[i];
     if (size != 1) {
       if (n > 0 && dims[n - 1].reduced == reduced[i])
+        // The inner neighbour's stride holds for both.
         dims[n - 1].size *= size;
       else
         dims[n++] = (dim){size, stride, reduced[i]};
@@ -29,6 +35,7 @@ static int merge_dims(const tir_ir_type *x, const bool *reduced, dim *dims) {
   return n;
 }
 
+// One more dim of an odometer, outer dims first.
 static void append(dim from, int64_t *dims, int64_t *strides, int32_t *n,
                    int64_t *count) {
   dims[*n] = from.size;
@@ -44,6 +51,7 @@ void tir_exec_fill_axes(const tir_ir_type *x, const bool *reduced,
   p->kept_count = 1;
   p->reduced_count = 1;
   // dims[0] is the innermost; without any, fold the single element as a row.
+  // The last dim stays out of the odometers: the loops run along it.
   p->inner = n > 0 ? dims[0].size : 1;
   p->inner_reduced = n > 0 ? dims[0].reduced : true;
   for (int i = n - 1; i >= 1; i--) {
@@ -54,11 +62,14 @@ void tir_exec_fill_axes(const tir_ir_type *x, const bool *reduced,
       append(dims[i], p->kept_dims, p->kept_strides, &p->n_kept,
              &p->kept_count);
   }
+  // From the type and not the merged dims: it is the divisor of a mean.
   p->count = 1;
   for (int i = 0; i < x->rank; i++)
     if (reduced[i]) p->count *= x->dims[i];
 }
 
+// Inference has checked the list, but a kernel indexes by it: an axis out of
+// range is an error here too.
 tir_status tir_exec_read_axes(tir_exec_prepare *q, const tir_ir_ints *axes,
                               bool *reduced) {
   const int rank = q->in[0].rank;
@@ -97,7 +108,8 @@ typedef struct fill_params {
   int64_t n;
 } fill_params;
 
-// What a fold of nothing gives.
+// What a fold of nothing gives. Rare, so one loop through the scalar store
+// serves every dtype.
 static tir_status fill_run(const tir_exec_call *call) {
   const fill_params *const p = call->params;
   const size_t size = tir_dtype_size(p->dtype);
@@ -131,6 +143,8 @@ static tir_status no_minimum_run(const tir_exec_call *call) {
 // -------------------------------------
 
 // Scratch for the tree of a tile of columns, accumulators of up to 8 bytes.
+// Behind b whole blocks the tree has at most log2(b) + 1 levels, and the block
+// being folded takes one more; one is spare.
 static size_t column_scratch(const tir_exec_axes *p) {
   if (p->inner_reduced) return 0;
   size_t levels = 2;
@@ -146,12 +160,16 @@ static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 static void cut_fold(tir_exec_prepare *q, tir_exec_axes *p) {
   const int64_t tiles = divide_up(p->inner, TIR_EXEC_COLUMN_TILE);
   p->n_groups = p->inner_reduced ? p->kept_count : p->kept_count * tiles;
+  // Each run of the innermost dim has blocks of its own, the last perhaps
+  // short; columns have blocks of rows.
   p->n_blocks = p->inner_reduced
                     ? p->reduced_count * divide_up(p->inner, TIR_EXEC_ROW_BLOCK)
                     : divide_up(p->reduced_count, TIR_EXEC_COLUMN_BLOCK);
   p->n_parts = 1;
   p->part_blocks = p->n_blocks;
+  // Not cut so far: one unit with every group, each in one part.
   p->groups_per_unit = p->n_groups;
+  // A group of columns folds that many results at once.
   const double width = p->inner_reduced ? 1 : (double)p->inner / (double)tiles;
   const double cost = (double)p->count * width;
   if (p->n_groups >= TIR_EXEC_MAX_PARTS || p->n_blocks == 1) {
@@ -168,13 +186,15 @@ static void cut_fold(tir_exec_prepare *q, tir_exec_axes *p) {
   p->n_parts = divide_up(p->n_blocks, p->part_blocks);
   p->groups_per_unit = 1;
   q->split.n_units = (uint32_t)(p->n_groups * p->n_parts);
+  // Then units write results themselves and nothing is left to finish.
   if (p->n_parts == 1) return;
+  // Tiles of columns take their full width, the last one too.
   const int64_t accumulators =
       p->inner_reduced ? 1 : (int64_t)TIR_EXEC_COLUMN_TILE;
   q->split.shared_bytes = (size_t)(p->n_groups * p->n_parts * accumulators) * 8;
 }
 
-// `empty` is the fold of nothing.
+// `empty` is the fold of nothing. A fused step asks only for the folding.
 static tir_status prepare_fold(tir_exec_prepare *q, const bool *reduced,
                                tir_exec_fold fold, bool divide, double empty) {
   if (!fold.run) return tir_exec_kernel_missing(q);
@@ -188,6 +208,7 @@ static tir_status prepare_fold(tir_exec_prepare *q, const bool *reduced,
     q->folding = (tir_exec_folding){fold.row_part, fold.finish_rows, p};
     return TIR_OK;
   }
+  // Before the loops are chosen: they take at least one element per result.
   if (p->count == 0) return prepare_fill(q, empty);
   q->params = p;
   q->run = fold.run;
@@ -228,6 +249,8 @@ static tir_status reduce_prod_prepare(tir_exec_prepare *q) {
 const tir_exec_kernel_desc tir_kernel_reduce_prod = {.prepare =
                                                          reduce_prod_prepare};
 
+// Nothing has no maximum: a run reports it, as it does other data that has no
+// result. Without results there is nothing to miss.
 static tir_status prepare_extreme(tir_exec_prepare *q, tir_exec_fold fold,
                                   tir_exec_kernel_fn empty) {
   bool reduced[TIR_MAX_RANK];
@@ -269,6 +292,7 @@ const tir_exec_kernel_desc tir_kernel_reduce_to = {.prepare =
 // --- norm -------------------------------------------------------------------
 
 // Σ(x · scale)², or with scale 0 the largest |x| (NaN wins).
+// One result after the other, in order: rarely used, so not cut.
 static double fold_scaled(const tir_exec_axes *p, const double *x,
                           double scale) {
   const int64_t inner = p->inner_reduced ? p->inner : 1;
@@ -291,7 +315,8 @@ static double fold_scaled(const tir_exec_axes *p, const double *x,
 }
 
 // Scaled by a power of two, which is exact, so that no square overflows or
-// vanishes.
+// vanishes: with 2^e just above the largest |x|, norm = 2^e·√Σ(x·2^−e)², and
+// every term is at most 1.
 static double norm_of(const tir_exec_axes *p, const double *x) {
   const double largest = fold_scaled(p, x, 0);
   if (largest == 0 || largest != largest || isinf(largest)) return largest;
@@ -307,6 +332,7 @@ static tir_status norm_f64_run(const tir_exec_call *call) {
   const tir_exec_axes *const p = call->params;
   const double *const x = tir_exec_arg(call, 0);
   double *out = tir_exec_arg(call, p->out_arg);
+  // Columns: the elements of one result stand a reduced stride apart.
   const int64_t inner = p->inner_reduced ? 1 : p->inner;
   int64_t at[TIR_MAX_RANK] = {0};
   int64_t offset = 0;
@@ -317,6 +343,7 @@ static tir_status norm_f64_run(const tir_exec_call *call) {
   return TIR_OK;
 }
 
+// f32 is folded in double, where its squares fit; f64 has to be scaled.
 static tir_status norm_prepare(tir_exec_prepare *q) {
   bool reduced[TIR_MAX_RANK];
   TIR_TRY(read_axes(q, reduced));
@@ -337,6 +364,7 @@ void tir_exec_fill_rows(tir_exec_prepare *q, const tir_ir_type *in, int axis,
                         double cost, tir_exec_rows *p) {
   p->n = in->dims[axis];
   tir_exec_split_axis(in, axis, &p->outer, &p->inner);
+  // inner may be 0: then there are no groups, and no width to divide.
   const int64_t tiles = divide_up(p->inner, TIR_EXEC_COLUMN_TILE);
   p->n_groups = p->outer * tiles;
   const double width = (double)p->inner / (double)(tiles > 0 ? tiles : 1);
@@ -350,12 +378,14 @@ void tir_exec_fill_rows(tir_exec_prepare *q, const tir_ir_type *in, int axis,
   kernel_of(TIR_AT_LEVEL(tir_exec_reduce, (q)->cpu_level)->name, \
             tir_exec_reduce_baseline.name, (q)->in[0].dtype)
 
+// As fold_of.
 static tir_exec_kernel_fn kernel_of(const tir_exec_kernel_fn *level,
                                     const tir_exec_kernel_fn *baseline,
                                     tir_dtype dtype) {
   return level[dtype] ? level[dtype] : baseline[dtype];
 }
 
+// Shared by both; `empty` reports an axis of nothing.
 static tir_status prepare_position(tir_exec_prepare *q, tir_exec_kernel_fn run,
                                    tir_exec_kernel_fn empty) {
   const tir_attrs_argmax *const attrs = q->attrs;

@@ -29,6 +29,7 @@ enum {
 // Positions are in elements of x.
 typedef struct tir_exec_axes {
   int32_t n_kept;  // merged dims without the last
+  // Of the dims that are reduced, again without the last.
   int32_t n_reduced;
   int64_t kept_dims[TIR_MAX_RANK], kept_strides[TIR_MAX_RANK];
   int64_t reduced_dims[TIR_MAX_RANK], reduced_strides[TIR_MAX_RANK];
@@ -52,6 +53,7 @@ typedef struct tir_exec_axes {
 // rows, or, where there are inner elements, tiles of up to
 // TIR_EXEC_COLUMN_TILE columns side by side.
 typedef struct tir_exec_rows {
+  // A result, or a row of results, per outer; `n` is the size of the axis.
   int64_t outer, n, inner;
   int64_t n_groups, groups_per_unit;
 } tir_exec_rows;

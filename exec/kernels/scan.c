@@ -1,4 +1,7 @@
 // cumsum: parameters; the loops are in levels/scan.c.
+//
+// A running sum is one chain of additions, so only what lies around the axis is
+// cut: a single long row is not.
 #include "exec/kernels/scan.h"
 
 #include "exec/kernels/levels.h"

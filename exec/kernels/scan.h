@@ -5,7 +5,9 @@
 #include "exec/kernels/reduce.h"
 
 typedef struct tir_exec_scan {
+  // The axis is that of the sum; results have the operand's shape.
   tir_exec_rows rows;
+  // exclusive: a result leaves its own element out. reverse: from the end.
   bool exclusive, reverse;
 } tir_exec_scan;
 

@@ -1,9 +1,14 @@
 // softmax, log_softmax, logsumexp, cross_entropy: parameters; the loops are in
 // levels/softmax.c.
+//
+// Rows are what is handed out, never a part of one: each needs its largest
+// element and its sum before anything can be written.
 #include "exec/kernels/softmax.h"
 
 #include "exec/kernels/levels.h"
 
+// The block of the three that go along one axis. logsumexp of an empty axis is
+// a value, so it is the result that decides whether there is work.
 static tir_status prepare_rows(tir_exec_prepare *q, int64_t axis_attr,
                                tir_exec_kernel_fn run) {
   const tir_ir_type *const in = &q->in[0];
@@ -14,6 +19,7 @@ static tir_status prepare_rows(tir_exec_prepare *q, int64_t axis_attr,
   if (!run) return tir_exec_kernel_missing(q);
   tir_exec_rows *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
+  // 8 is the cost of an exponential.
   tir_exec_fill_rows(q, in, axis, 8, p);
   q->params = p;
   q->run = tir_ir_type_numel(&q->out[0]) == 0 ? tir_exec_kernel_nothing : run;
@@ -58,6 +64,7 @@ static tir_status cross_entropy_prepare(tir_exec_prepare *q) {
   if (!run) return tir_exec_kernel_missing(q);
   tir_exec_cross_entropy *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
+  // Targets are numbers of classes, which is the last axis of the logits.
   tir_exec_fill_indices(&q->in[1], logits->dims[logits->rank - 1], &p->targets);
   p->rows_per_unit = tir_exec_cut(q, p->targets.n, 8 * (double)p->targets.size);
   q->params = p;

@@ -23,6 +23,8 @@ void tir_exec_dense_strides(const tir_ir_type *type,
 
 // --- preparing ---------------------------------------------------------------
 
+// A dim and the one behind it are one if both sides go through them with one
+// stride. Negative strides (flips) and repeats (0) merge by the same test.
 static void merge_dims(tir_exec_box *box) {
   int rank = 0;
   for (int i = 0; i < box->rank; i++) {
@@ -47,7 +49,8 @@ static void merge_dims(tir_exec_box *box) {
 }
 
 // The dim along which the source is dense while the target's dense one is the
-// last; −1 if there is none.
+// last; −1 if there is none. Both sides then read or write whole lines of a
+// tile, in whichever order the tile is gone through.
 static int dense_column(const tir_exec_box *box) {
   for (int i = box->rank - 2; i >= 0; i--)
     if (box->from_strides[i] == (int64_t)box->elem_size) return i;
@@ -55,12 +58,15 @@ static int dense_column(const tir_exec_box *box) {
 }
 
 void tir_exec_box_finish(tir_exec_box *box) {
+  // Before merging, because that drops dims: the count is the same, and 0 says
+  // that there is nothing to copy.
   box->n = 1;
   for (int i = 0; i < box->rank; i++) box->n *= box->dims[i];
   merge_dims(box);
   const int last = box->rank - 1;
   const int64_t size = (int64_t)box->elem_size;
   const bool to_dense = box->to_strides[last] == size;
+  // A target that is not dense along its last dim takes single elements.
   box->form = FORM_ELEMENTS;
   if (!to_dense) return;
   if (box->from_strides[last] == size) {
@@ -140,6 +146,7 @@ static void transpose_plane(const tir_exec_box *box, const char *from,
 static void copy_innermost(const tir_exec_box *box, const char *from,
                            char *to) {
   const int last = box->rank - 1;
+  // Of runs, repeats and single elements; a plane takes its sizes itself.
   const int64_t n = box->dims[last];
   switch (box->form) {
     case FORM_RUN:
@@ -165,6 +172,8 @@ void tir_exec_box_copy(const tir_exec_box *box, const char *from, char *to) {
   to += box->to_offset;
   const bool plane = box->form == FORM_TRANSPOSE;
   int64_t at[TIR_MAX_RANK] = {0};
+  // An odometer over the outer dims. The column of a plane is not one of them:
+  // transpose_plane goes through it.
   for (;;) {
     copy_innermost(box, from, to);
     int d = box->rank - 2;
@@ -191,6 +200,7 @@ tir_exec_boxes *tir_exec_boxes_params(tir_exec_prepare *q, size_t n) {
   tir_exec_boxes *const p = tir_exec_kernel_params(q, size);
   if (!p) return NULL;
   p->n = n;
+  // Both may be changed by the caller: the first output is the common case.
   p->clear_arg = (uint32_t)q->n_in;
   for (size_t i = 0; i < n; i++) {
     p->box[i].to_arg = (uint32_t)q->n_in;
@@ -202,6 +212,8 @@ tir_exec_boxes *tir_exec_boxes_params(tir_exec_prepare *q, size_t n) {
 }
 
 void tir_exec_boxes_cut(tir_exec_prepare *q, tir_exec_boxes *p) {
+  // Clearing has to come before all copies, and units have no order. One box is
+  // cut along its first dim, several are handed out whole.
   if (p->clear_bytes > 0) return;
   const tir_exec_box *const box = &p->box[0];
   if (p->n == 1) {
@@ -213,7 +225,8 @@ void tir_exec_boxes_cut(tir_exec_prepare *q, tir_exec_boxes *p) {
   }
 }
 
-// Places first … end − 1 along the first dim.
+// Places first … end − 1 along the first dim. Form and column stay right: the
+// strides are the same, and `n` is only asked whether it is 0.
 static tir_exec_box part_of(const tir_exec_box *box, tir_exec_span span) {
   tir_exec_box part = *box;
   part.from_offset += span.first * box->from_strides[0];

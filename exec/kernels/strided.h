@@ -11,6 +11,7 @@ typedef struct tir_exec_box {
   int32_t rank;
   // What the innermost loops do; chosen by tir_exec_box_finish.
   int32_t form;
+  // Only with FORM_TRANSPOSE.
   int32_t column;  // transposing: the dim along which the source is dense
   size_t elem_size;
   int64_t n;  // elements
@@ -25,6 +26,7 @@ void tir_exec_dense_strides(const tir_ir_type *type,
                             int64_t strides[TIR_MAX_RANK]);
 // Merges dims and chooses loops, once dims and strides are filled in.
 void tir_exec_box_finish(tir_exec_box *box);
+// Source and target must not overlap. Without elements it does nothing.
 void tir_exec_box_copy(const tir_exec_box *box, const char *from, char *to);
 
 // Block of a kernel that copies boxes, perhaps into zeros.

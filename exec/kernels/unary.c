@@ -1,4 +1,8 @@
-// Elementwise kernels with one operand.
+// Elementwise kernels with one operand: the loops of levels/unary.c, bound by
+// the driver in elementwise.c.
+//
+// Costs decide how finely a step is cut, and nothing else: 1 is an addition, 2
+// a square root or division, 8 and 16 are exponentials and what takes more.
 #include "exec/kernels/levels.h"
 
 #define TIR_UNARY_KERNEL(name) TIR_COSTLY_UNARY_KERNEL(name, 1)

@@ -1,15 +1,22 @@
 // check_range, slice_at, update_slice: rows of bytes along an axis, shifted by
 // starts that the run gives.
+//
+// A window starts at a number that is an operand, so it is not known when the
+// program is compiled. check_range refuses numbers out of range before anything
+// is written; the other two take what they get and move it inside, so that
+// whatever a start holds, they read and write within their operands.
 #include <inttypes.h>
 
 #include "exec/kernels/indexing.h"
 
 typedef struct window_params {
   tir_exec_indices starts;  // their size is the last start in range
-  int64_t outer;            // rows: indices of the axes before the window's
+  int64_t outer;            // rows: indices of the axes before it
+  // Starts are given for the first of those axes; the rest share them.
   int64_t rows_per_start;
   size_t whole_bytes, part_bytes;  // of a row
-  size_t step_bytes;               // of one place along the axis
+  // Of window and whole, in a row: the axis and all behind it.
+  size_t step_bytes;  // of one place along the axis
   int64_t rows_per_unit;
   size_t out_arg;
 } window_params;
@@ -17,6 +24,8 @@ typedef struct window_params {
 // --- check_range
 // --------------------------------------------------------------
 
+// starts, whole[, part]: gives the starts on when all are in range. Only the
+// shapes of the others count.
 static tir_status check_range_run(const tir_exec_call *call) {
   const window_params *const p = call->params;
   const void *const x = tir_exec_arg(call, 0);
@@ -40,6 +49,7 @@ static tir_status check_range_prepare(tir_exec_prepare *q) {
   if (!tir_ir_axis(attrs->axis, q->in[1].rank, &axis))
     return tir_base_fail(q->error, TIR_ERR_ARGUMENT,
                          "check_range: axis out of range");
+  // The window's length: that of an operand along the axis, or an attribute.
   const int64_t taken = q->n_in == 3 ? q->in[2].dims[axis] : attrs->size;
   tir_exec_fill_indices(&q->in[0], q->in[1].dims[axis] - taken, &p->starts);
   p->whole_bytes = tir_ir_type_bytes(&q->in[0]);
@@ -64,6 +74,7 @@ static size_t window_at(const window_params *p, const void *starts,
   return (size_t)start * p->step_bytes;
 }
 
+// `start` is the number of the operand that holds the starts.
 static tir_status make_params(tir_exec_prepare *q, int64_t axis_attr,
                               const tir_ir_type *whole, const tir_ir_type *part,
                               size_t start) {
@@ -88,6 +99,7 @@ static tir_status make_params(tir_exec_prepare *q, int64_t axis_attr,
   return TIR_OK;
 }
 
+// x, starts. One memcpy a row.
 static tir_status slice_at_run(const tir_exec_call *call) {
   const window_params *const p = call->params;
   const char *const x = tir_exec_arg(call, 0);
@@ -112,7 +124,9 @@ static tir_status slice_at_prepare(tir_exec_prepare *q) {
 
 const tir_exec_kernel_desc tir_kernel_slice_at = {.prepare = slice_at_prepare};
 
-// The result may be the base's memory, or the value's if that is everything.
+// base, value, starts. The result may be the base's memory, or the value's if
+// that is everything. What is around the window is copied first, which does
+// nothing in the base's memory.
 static tir_status update_slice_run(const tir_exec_call *call) {
   const window_params *const p = call->params;
   const char *base = tir_exec_arg(call, 0);

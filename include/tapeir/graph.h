@@ -49,7 +49,8 @@ TIR_API tir_param_kind tir_module_param_kind(const tir_module *module,
 /// −1 if there is none of that name.
 TIR_API int64_t tir_module_find_param(const tir_module *module,
                                       const char *name);
-/// Copy of a parameter's data as a new tensor. Errors: ARGUMENT, BUSY, TORN.
+/// Copy of a parameter's data as a new tensor. Errors: ARGUMENT, BUSY, TORN;
+/// FORMAT for a mapped one that does not match its checksum.
 TIR_API tir_status tir_module_get_param(tir_module *module, const char *name,
                                         tir_tensor **out_tensor,
                                         tir_error *error);
@@ -61,7 +62,8 @@ TIR_API tir_status tir_module_set_param(tir_module *module, const char *name,
 /// Copies data between modules: every parameter of `from` whose name begins
 /// with `prefix` ("" or NULL: all) and that `to` has too. Types are compared
 /// first: on an error nothing is written. `*out_n` (may be NULL) is how many.
-/// Errors  DTYPE, SHAPE naming the parameter; BUSY, TORN.
+/// Errors  DTYPE, SHAPE naming the parameter; BUSY, TORN; FORMAT for a mapped
+///         one that does not match its checksum.
 TIR_API tir_status tir_module_copy_params(tir_module *to, tir_module *from,
                                           const char *prefix, size_t *out_n,
                                           tir_error *error);
@@ -101,6 +103,7 @@ TIR_API tir_status tir_module_add_graph(tir_module *module,
                                         tir_error *error);
 
 /// Metadata: UTF-8 keys and values. A NULL value removes the key.
+/// Errors  ARGUMENT; BUSY during runs and saves of other threads; TORN.
 TIR_API tir_status tir_module_set_metadata(tir_module *module, const char *key,
                                            const char *value, tir_error *error);
 /// Borrowed value, NULL if there is none of that key.

@@ -37,10 +37,10 @@ TIR_API void tir_clip_grads_by_value(tir_tape *tape, const tir_value *w,
                                      size_t n, tir_value limit);
 
 /// Each gradient scaled to a norm of at most `limit`, by itself:
-/// g ← g·(limit / max(‖g‖, limit)). One below the limit keeps its bits.
+/// g ← g·(limit / max(‖g‖, limit)). One up to the limit keeps its bits.
 ///
 ///   w      n variables [...]   f32 or f64, each with a gradient attached
-///   limit  []                  dtype of the variables; above 0
+///   limit  []                  dtype of the variables; above 0, or infinity
 ///
 /// Errors  as tir_decay_grads.
 /// Source  TensorFlow clip_by_norm.
@@ -51,7 +51,8 @@ TIR_API void tir_clip_grads_by_norm(tir_tape *tape, const tir_value *w,
 /// most `limit`. The norm does not overflow where it is finite itself.
 ///
 ///   w        n variables [...]   f32 or f64 alike, with a gradient attached
-///   limit    []                  dtype of the variables; above 0
+///   limit    []                  dtype of the variables; above 0; infinity
+///                                to measure the norm alone
 ///   returns  []                  the norm before; invalid if n is 0
 ///
 /// Errors  as tir_decay_grads.
@@ -134,7 +135,8 @@ TIR_API tir_value tir_unscale_grads(tir_tape *tape, const tir_value *w,
                                     size_t n, tir_value scale);
 
 /// The next scale: after a step that overflowed scale·backoff; after
-/// `interval` good steps in a row scale·growth, unless that is not finite.
+/// `interval` good steps in a row scale·growth, unless that is not finite. It
+/// has no floor: a model whose every step overflows ends at a scale of 0.
 ///
 ///   scale     []   f32 or f64 state, say 65,536 at first
 ///   n_good    []   i64 state, 0 at first

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ir/base/utf8.h"
+
 enum { MESSAGE_MAX = sizeof(((tir_error *)0)->message) };
 
 _Static_assert(sizeof(tir_error) == 512, "tir_error is 512 bytes");
@@ -24,34 +26,8 @@ const char *tir_status_name(tir_status status) {
 
 // --- UTF-8 -----------------------------------------------------------------
 
-// Bytes a sequence takes by its first byte; 0 if none begins with it.
-static size_t utf8_length(unsigned char lead) {
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return 2;
-  if (lead >= 0xE0 && lead <= 0xEF) return 3;
-  if (lead >= 0xF0 && lead <= 0xF4) return 4;
-  return 0;
-}
-
 static bool is_continuation(unsigned char byte) {
   return (byte & 0xC0) == 0x80;
-}
-
-// Length of the valid UTF-8 sequence at s (NUL-terminated), 0 if there is
-// none. Over-long forms and surrogates are not valid.
-static size_t utf8_sequence(const unsigned char *s) {
-  const size_t n = utf8_length(s[0]);
-  for (size_t i = 1; i < n; i++)
-    if (!is_continuation(s[i])) return 0;
-  // The second byte tells over-long forms, surrogates (U+D800 to U+DFFF) and
-  // what lies above U+10FFFF.
-  if (n == 3 &&
-      ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] >= 0xA0)))
-    return 0;
-  if (n == 4 &&
-      ((s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] >= 0x90)))
-    return 0;
-  return n;
 }
 
 // Takes away a sequence that was cut in the middle at the end of the text.
@@ -63,7 +39,8 @@ static void cut_at_boundary(char *text, size_t size) {
     lead--;
     if (!is_continuation((unsigned char)text[lead])) break;
   }
-  if (size > 0 && lead + utf8_length((unsigned char)text[lead]) > size)
+  if (size > 0 &&
+      lead + tir_base_utf8_promised((unsigned char)text[lead]) > size)
     text[lead] = '\0';
 }
 
@@ -151,7 +128,8 @@ const char *tir_base_quote(const char *name, char buffer[TIR_QUOTED_MAX]) {
   size_t used = 0;
   // Room is counted in bytes written: the escape of one byte takes four.
   while (*s) {
-    const size_t n = utf8_sequence(s);
+    const size_t n =
+        tir_base_utf8_length((const char *)s, strnlen((const char *)s, 4));
     const bool plain = is_plain(s, n);
     const size_t taken = plain ? n : 1, written = plain ? n : 4;
     if (used + written > CONTENT_MAX) {

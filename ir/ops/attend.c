@@ -11,11 +11,6 @@
 #include "ir/ops/rules.h"
 #include "ir/ops/window.h"
 
-// A failed call's handle has an owner, so it counts as given and is refused.
-static bool is_given(tir_value v) {
-  return v.owner != NULL || v.slot != 0 || v.generation != 0;
-}
-
 // A call: operands that are left out are all-zero handles.
 typedef struct attention {
   tir_tape *tape;
@@ -36,7 +31,8 @@ static bool is_usable(const attention *a) {
   return tir_ir_usable(t, a->q, a->op, "q") &&
          tir_ir_usable(t, a->k, a->op, "k") &&
          tir_ir_usable(t, a->v, a->op, "v") &&
-         (!is_given(a->mask) || tir_ir_usable(t, a->mask, a->op, "mask"));
+         (!tir_ir_is_given(a->mask) ||
+          tir_ir_usable(t, a->mask, a->op, "mask"));
 }
 
 // q times the scale; 0 stands for 1 / sqrt(d) for the size d of its last axis.
@@ -79,7 +75,7 @@ static bool is_wider(const tir_ir_type *q, const tir_ir_type *k) {
 static tir_value record_written_out(const attention *a) {
   tir_tape *t = a->tape;
   tir_value scores = tir_matmul_t(t, a->q, a->k, false, true);
-  if (is_given(a->mask)) scores = tir_add(t, scores, a->mask);
+  if (tir_ir_is_given(a->mask)) scores = tir_add(t, scores, a->mask);
   if (!tir_ir_ready(t)) return tir_ir_refused(t, a->op);
   if (a->causal) scores = tir_ir_see_the_past(t, scores);
   return tir_matmul(t, tir_softmax(t, scores, -1), a->v);
@@ -92,8 +88,8 @@ static tir_value record_written_out(const attention *a) {
 static tir_value record_op(const attention *a) {
   const tir_attrs_attention attrs = {
       .causal = a->causal,
-      .has_mask = is_given(a->mask),
-      .has_length = is_given(a->length),
+      .has_mask = tir_ir_is_given(a->mask),
+      .has_length = tir_ir_is_given(a->length),
   };
   tir_value in[5] = {a->q, a->k, a->v};
   size_t n = 3;
@@ -150,7 +146,7 @@ static tir_value record_shared(attention a, int64_t n) {
   a.q = split_heads(&a, a.q, axis, n, false);
   a.k = tir_expand_dims(t, a.k, &between, 1);
   a.v = tir_expand_dims(t, a.v, &between, 1);
-  if (is_given(a.mask)) {
+  if (tir_ir_is_given(a.mask)) {
     const tir_ir_type mask = type_of(&a, a.mask);
     const int own = mask.rank - 3;
     const int behind = own + 1;
@@ -173,7 +169,7 @@ static tir_value record_attention(attention a, double scale) {
   const int64_t n_shared = count_shared(&q, &k, &v);
   if (n_shared > 0) return record_shared(a, n_shared);
   if (!is_wider(&q, &k) && !is_wider(&q, &v)) return record_op(&a);
-  if (!is_given(a.length)) return record_written_out(&a);
+  if (!tir_ir_is_given(a.length)) return record_written_out(&a);
   return tir_ir_keep_error(a.tape, a.op, TIR_ERR_UNSUPPORTED,
                            "k or v has leading axes that q has not: broadcast "
                            "q first");

@@ -11,12 +11,6 @@ enum {
   ARITHMETIC = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_IN_PLACE | TIR_TRAIT_EXACT,
 };
 
-// Broadcasting and dtypes are infer's affair; this only packs two handles.
-static tir_value record2(tir_tape *tape, tir_op op, tir_value a, tir_value b) {
-  const tir_value in[] = {a, b};
-  return tir_ir_record(tape, op, in, 2, NULL);
-}
-
 // --- add -------------------------------------------------------------------
 
 // da = db = g, summed to each operand's shape.
@@ -43,7 +37,7 @@ const tir_op_desc tir_op_add = {
 };
 
 tir_value tir_add(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_ADD, a, b);
+  return tir_ir_record2(tape, TIR_OP_ADD, a, b);
 }
 
 tir_value tir_add_scalar(tir_tape *tape, tir_value a, double b) {
@@ -77,7 +71,7 @@ const tir_op_desc tir_op_sub = {
 };
 
 tir_value tir_sub(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_SUB, a, b);
+  return tir_ir_record2(tape, TIR_OP_SUB, a, b);
 }
 
 tir_value tir_sub_scalar(tir_tape *tape, tir_value a, double b) {
@@ -118,7 +112,7 @@ const tir_op_desc tir_op_mul = {
 };
 
 tir_value tir_mul(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_MUL, a, b);
+  return tir_ir_record2(tape, TIR_OP_MUL, a, b);
 }
 
 tir_value tir_mul_scalar(tir_tape *tape, tir_value a, double b) {
@@ -157,7 +151,7 @@ const tir_op_desc tir_op_div = {
 };
 
 tir_value tir_div(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_DIV, a, b);
+  return tir_ir_record2(tape, TIR_OP_DIV, a, b);
 }
 
 tir_value tir_div_scalar(tir_tape *tape, tir_value a, double b) {
@@ -227,7 +221,7 @@ const tir_op_desc tir_op_pow = {
 };
 
 tir_value tir_pow(tir_tape *tape, tir_value x, tir_value y) {
-  return record2(tape, TIR_OP_POW, x, y);
+  return tir_ir_record2(tape, TIR_OP_POW, x, y);
 }
 
 tir_value tir_pow_scalar(tir_tape *tape, tir_value x, double y) {
@@ -269,7 +263,7 @@ const tir_op_desc tir_op_maximum = {
 };
 
 tir_value tir_maximum(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_MAXIMUM, a, b);
+  return tir_ir_record2(tape, TIR_OP_MAXIMUM, a, b);
 }
 
 tir_value tir_maximum_scalar(tir_tape *tape, tir_value a, double b) {
@@ -295,7 +289,7 @@ const tir_op_desc tir_op_minimum = {
 };
 
 tir_value tir_minimum(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_MINIMUM, a, b);
+  return tir_ir_record2(tape, TIR_OP_MINIMUM, a, b);
 }
 
 tir_value tir_minimum_scalar(tir_tape *tape, tir_value a, double b) {

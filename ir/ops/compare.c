@@ -10,12 +10,6 @@
 
 enum { COMPARE = TIR_TRAIT_ELEMENTWISE | TIR_TRAIT_EXACT };
 
-// The dtypes are infer's affair; this only packs two handles.
-static tir_value record2(tir_tape *tape, tir_op op, tir_value a, tir_value b) {
-  const tir_value in[] = {a, b};
-  return tir_ir_record(tape, op, in, 2, NULL);
-}
-
 // --- comparisons: results change in jumps, so gradients are 0 ---------------
 
 // +0 equals −0, and a NaN equals nothing.
@@ -33,7 +27,7 @@ const tir_op_desc tir_op_equal = {
 };
 
 tir_value tir_equal(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_EQUAL, a, b);
+  return tir_ir_record2(tape, TIR_OP_EQUAL, a, b);
 }
 
 const tir_op_desc tir_op_not_equal = {
@@ -50,7 +44,7 @@ const tir_op_desc tir_op_not_equal = {
 };
 
 tir_value tir_not_equal(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_NOT_EQUAL, a, b);
+  return tir_ir_record2(tape, TIR_OP_NOT_EQUAL, a, b);
 }
 
 // Swapping the operands of these four gives another of them, so none of them is
@@ -69,7 +63,7 @@ const tir_op_desc tir_op_less = {
 };
 
 tir_value tir_less(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_LESS, a, b);
+  return tir_ir_record2(tape, TIR_OP_LESS, a, b);
 }
 
 const tir_op_desc tir_op_less_equal = {
@@ -86,7 +80,7 @@ const tir_op_desc tir_op_less_equal = {
 };
 
 tir_value tir_less_equal(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_LESS_EQUAL, a, b);
+  return tir_ir_record2(tape, TIR_OP_LESS_EQUAL, a, b);
 }
 
 const tir_op_desc tir_op_greater = {
@@ -103,7 +97,7 @@ const tir_op_desc tir_op_greater = {
 };
 
 tir_value tir_greater(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_GREATER, a, b);
+  return tir_ir_record2(tape, TIR_OP_GREATER, a, b);
 }
 
 const tir_op_desc tir_op_greater_equal = {
@@ -120,7 +114,7 @@ const tir_op_desc tir_op_greater_equal = {
 };
 
 tir_value tir_greater_equal(tir_tape *tape, tir_value a, tir_value b) {
-  return record2(tape, TIR_OP_GREATER_EQUAL, a, b);
+  return tir_ir_record2(tape, TIR_OP_GREATER_EQUAL, a, b);
 }
 
 // --- where -----------------------------------------------------------------

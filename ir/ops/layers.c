@@ -11,11 +11,6 @@
 #include "ir/base/checked.h"
 #include "ir/ops/rules.h"
 
-// An all-zero handle means "without": a failed call's handle has an owner.
-static bool is_given(tir_value v) {
-  return v.owner != NULL || v.slot != 0 || v.generation != 0;
-}
-
 // A weight or the like: usable, and of the type wanted.
 static bool check_operand(tir_tape *tape, const char *op, const char *name,
                           tir_value v, const tir_ir_type *wanted) {
@@ -34,15 +29,15 @@ static bool check_operand(tir_tape *tape, const char *op, const char *name,
 
 static bool check_optional(tir_tape *tape, const char *op, const char *name,
                            tir_value v, const tir_ir_type *wanted) {
-  return !is_given(v) || check_operand(tape, op, name, v, wanted);
+  return !tir_ir_is_given(v) || check_operand(tape, op, name, v, wanted);
 }
 
 // y * weight + bias, as far as they are given. Shapes broadcast from the right,
 // so a weight over the last axes needs no reshape.
 static tir_value affine(tir_tape *tape, tir_value y, tir_value weight,
                         tir_value bias) {
-  if (is_given(weight)) y = tir_mul(tape, y, weight);
-  return is_given(bias) ? tir_add(tape, y, bias) : y;
+  if (tir_ir_is_given(weight)) y = tir_mul(tape, y, weight);
+  return tir_ir_is_given(bias) ? tir_add(tape, y, bias) : y;
 }
 
 // --- layer_norm and rms_norm -------------------------------------------------
@@ -118,7 +113,7 @@ static bool channel_type(tir_tape *tape, const char *op, tir_value x,
 // A value per channel with new axes behind, so that it broadcasts to x.
 static tir_value per_channel(tir_tape *tape, tir_value v, int rank) {
   int axes[TIR_MAX_RANK];
-  if (!is_given(v) || rank == 2) return v;
+  if (!tir_ir_is_given(v) || rank == 2) return v;
   for (int i = 0; i < rank - 2; i++) axes[i] = 1 + i;
   return tir_expand_dims(tape, v, axes, rank - 2);
 }

@@ -20,6 +20,11 @@ static bool same_dims(tir_tape *tape, tir_value x, tir_value y) {
   return true;
 }
 
+tir_value tir_ir_record2(tir_tape *tape, tir_op op, tir_value a, tir_value b) {
+  const tir_value in[] = {a, b};
+  return tir_ir_record(tape, op, in, 2, NULL);
+}
+
 tir_dtype tir_ir_sum_dtype(tir_tape *tape, tir_value g) {
   const tir_dtype dtype = tir_value_dtype(tape, g);
   const bool is_half = dtype == TIR_DTYPE_F16 || dtype == TIR_DTYPE_BF16;

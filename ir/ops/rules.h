@@ -13,6 +13,16 @@
 // in jumps: every gradient is an exact zero.
 void tir_ir_vjp_zero(const tir_ir_vjp *q);
 
+// An op of two operands and no attributes: broadcasting and dtypes are infer's
+// affair.
+tir_value tir_ir_record2(tir_tape *tape, tir_op op, tir_value a, tir_value b);
+
+// An all-zero handle means "without"; that of a failed call has an owner, so it
+// counts as given and is refused.
+static inline bool tir_ir_is_given(tir_value v) {
+  return v.owner != NULL || v.slot != 0 || v.generation != 0;
+}
+
 // What sums of gradients are made in: halves are for storage only, so theirs
 // are f32; else the dtype of `g`.
 tir_dtype tir_ir_sum_dtype(tir_tape *tape, tir_value g);

@@ -277,3 +277,45 @@ TEST_F(Command, BrokenFilesAreOne) {
   Tapeir("info missing.tir");
   EXPECT_EQ(status, 1);
 }
+
+// An error behind the first graph: what was made before is freed.
+TEST_F(Command, InfoOfAGraphThatDoesNotCompile) {
+  Write("late.tirt", R"(graph @a(%x: f32[2]) {
+  return %x "y"
+}
+graph @b(%x: f32[1000000000000000000]) {
+  %0 = exp %x : f32[1000000000000000000]
+  %1 = exp %0 : f32[1000000000000000000]
+  %2 = tanh %0 : f32[1000000000000000000]
+  return %0 "y", %1 "u", %2 "v"
+}
+)");
+  Tapeir("info --json late.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(out, "");
+  EXPECT_EQ(err, "error: b: plan: memory exceeds the address space\n");
+}
+
+// Compared as numbers, with room for the rounding of the last place: of so many
+// elements some lie where the last bit of f32 decides it.
+TEST_F(Command, CheckComparesHalves) {
+  Write("half.tirt", R"(graph @g(%x: f32[400000]) {
+  %0 = exp %x : f32[400000]
+  %1 = cast %0 {dtype = f16} : f16[400000]
+  %2 = cast %0 {dtype = bf16} : bf16[400000]
+  return %1 "f", %2 "b"
+}
+)");
+  Tapeir("check half.tirt");
+  EXPECT_EQ(status, 0) << err << out;
+  for (const char *value : {"f", "b"}) {
+    const std::string row =
+        std::string("ok   g value ") + value + ": differs by ";
+    ASSERT_TRUE(Has(row)) << out;
+    const double off =
+        strtod(out.c_str() + out.find(row) + row.size(), nullptr);
+    // Half a thousandth is a unit of f16 between 0.5 and 1. The bits themselves
+    // would differ by 1 of 15,000.
+    EXPECT_TRUE(off == 0 || off > 2e-4) << off;
+  }
+}

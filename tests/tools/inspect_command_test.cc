@@ -90,6 +90,65 @@ graph @g(%x: f32[2], %z: f32[2]) {
   EXPECT_TRUE(Has("- metadata k: 1\n+ metadata k: 2\n")) << out;
 }
 
+// Outputs without a name look alike.
+TEST_F(Command, DiffCountsPorts) {
+  const auto write = [this](const char *name, const char *outputs) {
+    Write(name, std::string("graph @g(%x: f32[2]) {\n  %0 = exp %x : f32[2]\n"
+                            "  return ") +
+                    outputs + "\n}\n");
+  };
+  write("a.tirt", "%0");
+  write("b.tirt", "%0, %0");
+  Tapeir("diff a.tirt b.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(out, "! graph g: 1 outputs in the first, 2 in the second\n");
+  Tapeir("diff b.tirt a.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(out, "! graph g: 2 outputs in the first, 1 in the second\n");
+}
+
+// 1 and 65504 are 0x3c00 and 0x7bff; the difference is one of numbers.
+TEST_F(Command, DiffReadsHalves) {
+  const auto write = [this](const char *name, const char *dtype,
+                            const char *values) {
+    Write(name, std::string("param \"h\" ") + dtype +
+                    "[3] {kind = trainable} [" + values + "]\n");
+  };
+  write("a.tirt", "f16", "1, -2, 65504");
+  write("b.tirt", "f16", "1, 2.5, 65504");
+  Tapeir("diff a.tirt b.tirt");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(out, "! parameter h: 1 of 3 values differ, by 4.5 at most\n");
+  write("a.tirt", "bf16", "1, -2, 256");
+  write("b.tirt", "bf16", "1, 2.5, 258");
+  Tapeir("diff a.tirt b.tirt");
+  EXPECT_EQ(out, "! parameter h: 2 of 3 values differ, by 4.5 at most\n");
+}
+
+// Cut at any byte of a character, a name stays UTF-8, which JSON needs.
+TEST_F(Command, LongNamesAreCutBetweenCharacters) {
+  for (int pad = 0; pad < 4; pad++) {
+    std::string name(pad, 'a');
+    for (int i = 0; i < 200; i++) name += "\U0001F600";
+    const auto graph = [&name](const char *op) {
+      return "graph @\"" + name + "\"(%x: f32[2]) {\n  %0 = " + op +
+             " %x : f32[2] \"" + name + "\"\n  return %0 \"y\"\n}\n";
+    };
+    Write("a.tirt", graph("exp"));
+    Write("b.tirt", graph("tanh"));
+    Tapeir("diff --json a.tirt b.tirt");
+    EXPECT_EQ(status, 1) << err;
+    EXPECT_TRUE(Has("\"in\": \"first\"")) << pad << out;
+    EXPECT_TRUE(Has("\"in\": \"second\"")) << pad << out;
+    Tapeir("bench --runs 1 --force --trace t.json a.tirt");
+    EXPECT_EQ(status, 0) << err;
+    EXPECT_NE(Read("t.json").find("\"ph\": \"X\""), std::string::npos) << pad;
+    const std::string cut = out.substr(0, out.find(": median"));
+    EXPECT_EQ((cut.size() - static_cast<size_t>(pad)) % 4, 0u) << cut;
+    EXPECT_GT(cut.size(), 240u);
+  }
+}
+
 TEST_F(Command, DiffTroubleIsTwo) {
   Tapeir("diff m.tirt missing.tirt");
   EXPECT_EQ(status, 2);
@@ -149,6 +208,26 @@ TEST_F(Command, BenchTimesRunsAndSteps) {
   Tapeir("bench --runs 3 --trace t.json m.tirt");
   EXPECT_EQ(status, 1);
   EXPECT_EQ(err, "error: t.json exists (--force overwrites)\n");
+}
+
+// No memory for the second input: the first is given back once.
+TEST_F(Command, BenchOfInputsThatAreTooLarge) {
+  Write("large.tirt",
+        R"(graph @g(%x: f32[4], %y: f32[1000000000000000000]) {
+  %0 = exp %x : f32[4]
+  return %0 "y"
+}
+)");
+  // The address sanitizer warns of what it cannot give; its errors are told
+  // by the check of Run.
+  Run("export ASAN_OPTIONS=$ASAN_OPTIONS:allocator_may_return_null=1; "
+      "bench='" TAPEIR_BINARY_DIR
+      "/tools/tapeir bench'; "
+      "$bench --runs 1 large.tirt 2>err.txt; status=$?; "
+      "grep -v 'WARNING: AddressSanitizer' err.txt >&2; exit $status");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(err,
+            "error: inputs: out of memory: 4000000000000000000 bytes asked\n");
 }
 
 // --- about itself ----------------------------------------------------------

@@ -248,7 +248,17 @@ TEST_F(Train, ALossThatIsNoNumberStopsIt) {
       "train t.tirt --data x=tx.npy --data y=ty.npy --lr 1e30 --epochs 9 "
       "--save-as a.tir");
   EXPECT_EQ(status, 1);
-  EXPECT_NE(err.find("nothing was saved"), std::string::npos) << err;
+  EXPECT_EQ(err.find("error: the loss is "), 0u) << err;
+  EXPECT_NE(err.find(": nothing was saved\n"), std::string::npos) << err;
+  EXPECT_EQ(Read("a.tir"), "");
+  // What was written before is named.
+  Tapeir(
+      "train t.tirt --data x=tx.npy --data y=ty.npy --lr 1e30 --epochs 9 "
+      "--checkpoint 1 --checkpoint-as c-%d.tir --save-as a.tir");
+  EXPECT_EQ(status, 1);
+  EXPECT_NE(err.find(": c-1.tir was saved at step 1\n"), std::string::npos)
+      << err;
+  EXPECT_GT(Read("c-1.tir").size(), 0u);
   EXPECT_EQ(Read("a.tir"), "");
 }
 
@@ -267,4 +277,133 @@ TEST_F(Train, ProgressOnATerminalOnly) {
                "/tools/tapeir train t.tirt --data x=tx.npy --data y=ty.npy "
                "--lr 0.1 --save-as a.tir' /dev/null");
   EXPECT_TRUE(Has("epoch 1/1 ######")) << out;
+}
+
+// Of whatever format, and in whichever order the files come.
+TEST_F(Train, DataWithoutRowsAreRefused) {
+  Npy<float>("x0", TIR_DTYPE_F32, {0, 2}, {});
+  Npy<float>("y0", TIR_DTYPE_F32, {0, 1}, {});
+  Write("x0.csv", "");
+  Write("head.csv", "a,b\n");
+  Write("x0-idx", std::string("\0\0\x0d\x02\0\0\0\0\0\0\0\x02", 12));
+  for (const char *x : {"x0.npy", "x0.csv", "head.csv", "x0-idx"}) {
+    Tapeir(std::string("train t.tirt --data y=ty.npy --lr 0.2 --save-as a.tir "
+                       "--data x=") +
+           x);
+    EXPECT_EQ(status, 1) << x;
+    EXPECT_EQ(err, std::string("error: ") + x + " has no rows\n");
+  }
+  Tapeir(
+      "train t.tirt --data x=tx.npy --data y=y0.npy --lr 0.2 --save-as a.tir");
+  EXPECT_EQ(err, "error: y0.npy has no rows\n");
+  Tapeir(
+      "train t.tirt --data x=x0.npy --data y=y0.npy --lr 0.2 --save-as a.tir");
+  EXPECT_EQ(err, "error: x0.npy has no rows\n");
+  EXPECT_EQ(Read("a.tir"), "");
+}
+
+// A batch of none decides the batch as any other: what follows must agree.
+TEST_F(Train, BatchesOfNoneAndSomeDoNotMix) {
+  Write("none.tirt", R"(graph @train_step(%x: f32[0, 2], %y: f32[2, 1]) {
+  %0 = reduce_sum %x : f32[]
+  %1 = reduce_sum %y : f32[]
+  %2 = add %0, %1 : f32[]
+  return %2 "loss"
+}
+)");
+  Tapeir("train none.tirt --data x=tx.npy --data y=ty.npy --save-as a.tir");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(err, "error: input y is captured for batches of 2\n");
+}
+
+// The loss is the one element there is.
+TEST_F(Train, EveryDtypeOfAnNpyIsReadAsItsNumber) {
+  Write("one.tirt", R"(graph @train_step(%x: f64[1, 1]) {
+  %0 = reduce_sum %x : f64[]
+  return %0 "loss"
+}
+)");
+  const auto loss = [this](tir_dtype dtype, auto value) {
+    Npy<decltype(value)>("v", dtype, {1, 1}, {value});
+    Tapeir("train one.tirt --data x=v.npy --force --save-as a.tir");
+    return out + err;
+  };
+  const auto f16 = [&loss](uint16_t bits) { return loss(TIR_DTYPE_F16, bits); };
+  const auto bf16 = [&loss](uint16_t bits) {
+    return loss(TIR_DTYPE_BF16, bits);
+  };
+  EXPECT_EQ(f16(0x3c00), "epoch 1 loss 1\n");
+  EXPECT_EQ(f16(0xc100), "epoch 1 loss -2.5\n");
+  EXPECT_EQ(f16(0x7bff), "epoch 1 loss 65504\n");
+  EXPECT_EQ(f16(0x0400), "epoch 1 loss 6.10352e-05\n") << "the least normal";
+  EXPECT_EQ(f16(0x03ff), "epoch 1 loss 6.09756e-05\n") << "subnormal";
+  EXPECT_EQ(f16(0x8001), "epoch 1 loss -5.96046e-08\n") << "subnormal";
+  EXPECT_EQ(f16(0x7c00),
+            "error: the loss is inf at step 1: nothing was saved\n");
+  EXPECT_EQ(f16(0xfc00),
+            "error: the loss is -inf at step 1: nothing was saved\n");
+  EXPECT_NE(f16(0x7e00).find("nan at step 1"), std::string::npos);
+  EXPECT_EQ(loss(TIR_DTYPE_I8, int8_t{-3}), "epoch 1 loss -3\n");
+  EXPECT_EQ(loss(TIR_DTYPE_U8, uint8_t{253}), "epoch 1 loss 253\n");
+  EXPECT_EQ(loss(TIR_DTYPE_I16, int16_t{-300}), "epoch 1 loss -300\n");
+  EXPECT_EQ(loss(TIR_DTYPE_I32, int32_t{-70000}), "epoch 1 loss -70000\n");
+  EXPECT_EQ(loss(TIR_DTYPE_I64, int64_t{-70000}), "epoch 1 loss -70000\n");
+  EXPECT_EQ(loss(TIR_DTYPE_F32, -0.5f), "epoch 1 loss -0.5\n");
+  EXPECT_EQ(bf16(0xbf80), "epoch 1 loss -1\n");
+  EXPECT_EQ(bf16(0x4049), "epoch 1 loss 3.14062\n");
+  EXPECT_EQ(bf16(0x0001), "epoch 1 loss 9.18355e-41\n") << "subnormal";
+  EXPECT_NE(bf16(0x7f80).find("inf at step 1"), std::string::npos);
+  EXPECT_NE(bf16(0x7fc0).find("nan at step 1"), std::string::npos);
+}
+
+// The longest name that fits is meant.
+TEST_F(Train, NamesMayHoldAnEqualsSign) {
+  Write("two.tirt", R"(graph @train_step(%a: f32[1, 1], %9: f32[1, 1] "a=b") {
+  %0 = constant {value = 10} : f32[]
+  %1 = reduce_sum %a : f32[]
+  %2 = reduce_sum %9 : f32[]
+  %3 = mul %1, %0 : f32[]
+  %4 = add %3, %2 : f32[]
+  return %4 "loss"
+}
+)");
+  Npy<float>("one", TIR_DTYPE_F32, {1, 1}, {1});
+  Npy<float>("two", TIR_DTYPE_F32, {1, 1}, {2});
+  for (const char *data : {"--data a=b=two.npy --data a=one.npy",
+                           "--data a=one.npy --data a=b=two.npy"}) {
+    Tapeir(std::string("train two.tirt --force --save-as a.tir ") + data);
+    EXPECT_EQ(status, 0) << err;
+    EXPECT_EQ(out, "epoch 1 loss 12\n") << data;
+  }
+  Tapeir("train two.tirt --force --save-as a.tir --data a=b=two.npy");
+  EXPECT_EQ(err, "error: input a: give --data or --set\n");
+}
+
+// The loss is the sum of what was read in one batch.
+TEST_F(Train, TheFirstLineOfACsvIsNotLost) {
+  Write("sum.tirt", R"(graph @train_step(%x: f32[batch=2, 2]) {
+  %0 = reduce_sum %x : f32[]
+  return %0 "loss"
+}
+)");
+  const auto read = [this](const std::string &text, const char *columns = "") {
+    Write("d.csv", text);
+    Tapeir(std::string("train sum.tirt --force --save-as a.tir --data "
+                       "x=d.csv") +
+           columns);
+    return out + err;
+  };
+  const std::string mark = "\xef\xbb\xbf";
+  EXPECT_EQ(read("1,2\n3,4\n"), "epoch 1 loss 10\n");
+  EXPECT_EQ(read(mark + "1,2\n3,4\n"), "epoch 1 loss 10\n");
+  EXPECT_EQ(read(mark + "a,b\n1,2\n3,5\n"), "epoch 1 loss 11\n");
+  EXPECT_EQ(read("1,\n1,2\n3,4\n"), "error: d.csv:1: a field is empty\n");
+  EXPECT_EQ(read("1, ,3\n1,2,3\n1,2,3\n", ":2-3"),
+            "error: d.csv:2-3:1: a field is empty\n");
+  EXPECT_EQ(read("cat,,3\ncat,1,2\ndog,3,4\n", ":2-3"),
+            "error: d.csv:2-3:1: a field is empty\n");
+  EXPECT_EQ(read("1,2\n3,\n"), "error: d.csv:2: a field is empty\n");
+  // Headings, with a column that has none.
+  EXPECT_EQ(read(",a\n1,2\n3,4\n"), "epoch 1 loss 10\n");
+  EXPECT_EQ(read(",,a\n1,2,x\n3,4,x\n", ":1-2"), "epoch 1 loss 10\n");
 }

@@ -124,3 +124,26 @@ TEST_F(Command, ViewTakesTimesOfTheSameGraphOnly) {
   Tapeir("view m.tirt");
   EXPECT_EQ(status, 2);
 }
+
+TEST_F(Command, ViewSaysWhatAProfileLacks) {
+  const auto with = [this](const std::string &text) {
+    Write("b.json", text);
+    Tapeir("view --profile b.json --output p.html m.tirt");
+    EXPECT_EQ(status, 1);
+    EXPECT_EQ(Read("p.html"), "");
+    return err;
+  };
+  EXPECT_EQ(with("{\"n_steps\": 2, \"steps\": []}"),
+            "error: b.json has no median_ns\n");
+  EXPECT_EQ(with("{\"n_steps\": 2, \"median_ns\": \"1\", \"steps\": []}"),
+            "error: b.json has no median_ns\n");
+  EXPECT_EQ(with("{\"n_steps\": 2, \"median_ns\": 9, \"steps\": "
+                 "[{\"step\": 0, \"median_ns\": 1}, {\"step\": 1}]}"),
+            "error: b.json: steps[1] has no median_ns\n");
+  EXPECT_EQ(with("{\"n_steps\": 2, \"median_ns\": 9, \"steps\": "
+                 "[{\"median_ns\": 1}]}"),
+            "error: b.json: steps[0] has no step\n");
+  EXPECT_EQ(with("{\"n_steps\": 2, \"median_ns\": 9}"),
+            "error: b.json is no bench of this graph: it has 2 steps, the "
+            "graph 2\n");
+}

@@ -5,7 +5,7 @@
 #include "tests/support/text_graph.h"
 
 extern "C" {
-#include "ir/utf8.h"
+#include "ir/base/utf8.h"
 }
 
 namespace {
@@ -163,11 +163,11 @@ TEST(Utf8, AgreesWithADecoderOnAllShortSequences) {
                                       static_cast<unsigned char>(b), c, d};
           for (size_t room = 1; room <= 4; room++)
             ASSERT_EQ(
-                tir_ir_utf8_length(reinterpret_cast<const char *>(s), room),
+                tir_base_utf8_length(reinterpret_cast<const char *>(s), room),
                 oracle(s, room))
                 << a << " " << b << " " << +c << " " << +d << " " << room;
         }
-  EXPECT_EQ(tir_ir_utf8_length("a", 0), 0u);
+  EXPECT_EQ(tir_base_utf8_length("a", 0), 0u);
 }
 
 }  // namespace

@@ -1,4 +1,8 @@
-// Loops of attention.
+// Loops of attention: the template for f32 and f64, with the exponential that
+// softmax uses too.
+//
+// Products are those of levels/gemm.c, reached by a pointer in the parameter
+// block: of the same level, chosen once.
 #include <math.h>
 
 #include "exec/kernels/levels.h"

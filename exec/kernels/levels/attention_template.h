@@ -12,6 +12,7 @@
 
 #include "exec/kernels/levels/exps_template.h"
 
+// A block of rows at work; pointers into operands are of its leading index.
 typedef struct NAME(block) {
   const tir_exec_attention_params *p;
   const T *q, *k, *v, *mask;  // first row of q and of mask
@@ -26,7 +27,9 @@ typedef struct NAME(block) {
 } NAME(block);
 #define BLOCK NAME(block)
 
-// How many positions row i of the block sees.
+// How many positions row i of the block sees: always the first so many. With a
+// valid length the last row sees all valid positions, as when the rows are the
+// newest of a longer sequence; without one, row i sees itself and those before.
 static int64_t NAME(seen)(const BLOCK *b, int64_t i) {
   const tir_exec_attention_params *const p = b->p;
   if (!p->causal) return b->valid;
@@ -66,7 +69,9 @@ static void NAME(score)(const BLOCK *b, int64_t at, int64_t keys) {
 }
 
 // Turns `seen` scores of row i into weights, the rest of `keys` into 0, and
-// shrinks what the row has so far.
+// shrinks what the row has so far. With m the largest score, weights are e^(s −
+// m); if m grows, sums and products so far are multiplied by e^(m_old − m_new),
+// and the division by the sum at the end makes them a softmax.
 static void NAME(weigh)(const BLOCK *b, int64_t i, int64_t at, int64_t keys,
                         int64_t seen) {
   const tir_exec_attention_params *const p = b->p;
@@ -82,8 +87,10 @@ static void NAME(weigh)(const BLOCK *b, int64_t i, int64_t at, int64_t keys,
   T now = NAME(largest)(s, seen);
   now = MAX(before, now);
   b->largest[i] = now;
+  // All scores are −∞ so far: their weights become 0 and not NaN.
   if (now == (T)-INFINITY) now = 0;
   const T sum = NAME(exps)(s, seen, now, s);
+  // Nothing to shrink before the first block, whose product overwrites `out`.
   if (at == 0) {
     b->sum[i] = sum;
     return;
@@ -91,11 +98,13 @@ static void NAME(weigh)(const BLOCK *b, int64_t i, int64_t at, int64_t keys,
   const T shrunk = EXP(before - now);
   b->sum[i] = b->sum[i] * shrunk + sum;
   T *const out = b->out + i * p->e;
+  // The largest stayed, which is common after the first blocks.
   if (shrunk == 1) return;
   TIR_IVDEP
   for (int64_t c = 0; c < p->e; c++) out[c] = out[c] * shrunk;
 }
 
+// to[first … first + rows) = weights · v, over `keys` positions from `at` on.
 static void NAME(multiply)(const BLOCK *b, int64_t first, int64_t rows,
                            int64_t at, int64_t keys, T *to) {
   const tir_exec_attention_params *const p = b->p;
@@ -117,7 +126,8 @@ static void NAME(multiply)(const BLOCK *b, int64_t first, int64_t rows,
   p->gemm(&g);
 }
 
-// A weight of 0 hides a finite value only.
+// A weight of 0 hides a finite value only: 0·∞ is NaN. So x·0 is summed, which
+// is 0 if all are finite.
 static bool NAME(is_finite)(const T *x, int64_t n) {
   T lane[TIR_EXEC_LANES] = {0};
   int64_t i = 0;
@@ -130,6 +140,8 @@ static bool NAME(is_finite)(const T *x, int64_t n) {
 static void NAME(add_values)(const BLOCK *b, int64_t at, int64_t keys) {
   const tir_exec_attention_params *const p = b->p;
   T *const to = at == 0 ? b->out : b->product;
+  // Row 0 sees the least. If it sees all there is no 0 to worry about; else,
+  // with values that are not finite, each row takes only the positions it sees.
   const bool ragged = NAME(seen)(b, 0) < at + keys;
   if (!ragged || NAME(is_finite)(b->v + at * p->e, keys * p->e)) {
     NAME(multiply)(b, 0, b->rows, at, keys, to);
@@ -146,11 +158,13 @@ static void NAME(add_values)(const BLOCK *b, int64_t at, int64_t keys) {
 
 static void NAME(rows)(const BLOCK *b) {
   const tir_exec_attention_params *const p = b->p;
+  // The last row sees the most: positions behind that are not read.
   const int64_t all = NAME(seen)(b, b->rows - 1);
   for (int64_t i = 0; i < b->rows; i++) {
     b->largest[i] = (T)-INFINITY;
     b->sum[i] = 0;
   }
+  // No block comes: 0/0 below makes such a row NaN.
   if (all == 0)
     for (int64_t c = 0; c < b->rows * p->e; c++) b->out[c] = 0;
   for (int64_t at = 0; at < all; at += TIR_EXEC_ATTENTION_KEYS) {
@@ -180,6 +194,7 @@ static void NAME(place)(const tir_exec_call *call, int64_t number, BLOCK *b) {
   b->rows = p->m - b->first < TIR_EXEC_ATTENTION_ROWS ? p->m - b->first
                                                       : TIR_EXEC_ATTENTION_ROWS;
   const int64_t row = leading * p->m + b->first;
+  // q and out are dense over all leading axes; the others may repeat theirs.
   b->q = (const T *)tir_exec_arg(call, 0) + row * p->d;
   b->out = (T *)tir_exec_arg(call, p->out_arg) + row * p->e;
   b->k = tir_exec_arg(call, 1);
@@ -208,6 +223,7 @@ static tir_status NAME(attention)(const tir_exec_call *call) {
   const tir_exec_span span =
       tir_exec_span_of(call, p->n_leading * p->blocks, p->per_unit);
   BLOCK b = {.p = p, .pack = call->scratch};
+  // The order in which attention.c counted the scratch memory.
   b.scores = (T *)((char *)call->scratch + p->pack_bytes);
   b.product = b.scores + TIR_EXEC_ATTENTION_ROWS * TIR_EXEC_ATTENTION_KEYS;
   b.largest = b.product + TIR_EXEC_ATTENTION_ROWS * p->e;

@@ -1,4 +1,7 @@
 // Loops of elementwise ops with two operands, and of clip.
+//
+// A loop sees whole runs; broadcasting is over when it is called. Float rules
+// are those of docs/numerics.md §2: NaN passes maximum, minimum and clip.
 #include "exec/kernels/levels/loops.h"
 #include "exec/kernels/levels/math.h"
 
@@ -14,11 +17,13 @@ TIR_LOOP_2(maximum_f32, float, float, tir_max_f32(x, y))
 TIR_LOOP_2(maximum_f64, double, double, tir_max_f64(x, y))
 TIR_LOOP_2(minimum_f32, float, float, tir_min_f32(x, y))
 TIR_LOOP_2(minimum_f64, double, double, tir_min_f64(x, y))
+// max first, then min: with crossed bounds the upper one wins.
 TIR_LOOP_3(clip_f32, float, float, tir_min_f32(tir_max_f32(x, y), z))
 TIR_LOOP_3(clip_f64, double, double, tir_min_f64(tir_max_f64(x, y), z))
 
 // pow in double. A whole block of one small exponent, as x² and its gradient
-// have it, needs no pow: x·x is rounded once, as pow's result is.
+// have it, needs no pow: x·x is rounded once, as pow's result is. The loops
+// ignore the exponents then, but keep the shape of all others.
 static inline int all_are_f32(double y0, int64_t n, const float *y) {
   int same = 1;
   for (int64_t i = 0; i < n; i++) same &= (double)y[i] == y0;
@@ -58,6 +63,7 @@ static void pow_f64(int64_t n, void *out, const void *a, const void *b,
     power_f64(n, out, a, b, c);
 }
 
+// In W, an unsigned type: sums and products wrap, and the cast to T cuts them.
 #define TIR_INT_LOOPS(suffix, T, W)                              \
   TIR_LOOP_2(add_##suffix, T, T, (W)x + (W)y)                    \
   TIR_LOOP_2(sub_##suffix, T, T, (W)x - (W)y)                    \
@@ -104,6 +110,7 @@ TIR_LOOP_2(div_u8, uint8_t, uint8_t, x / y)
 #define TIR_ENTRIES(name) \
   { TIR_FLOAT_ENTRIES(name), TIR_INT_ENTRIES(name) }
 
+// What is not named is NULL: pow of integers, checks of floats.
 const tir_exec_level_binary TIR_LEVEL(tir_exec_binary) = {
     .add = TIR_ENTRIES(add),
     .sub = TIR_ENTRIES(sub),

@@ -1,6 +1,8 @@
-// Loops of comparisons and of `where`.
+// Loops of comparisons and of `where`. Results are bytes 0 and 1.
 #include "exec/kernels/levels/loops.h"
 
+// C's operators are the rules: false with a NaN, but for x != y, and −0 equals
+// +0. bool is compared as u8.
 #define TIR_COMPARE_LOOPS(suffix, T)                 \
   TIR_LOOP_2(equal_##suffix, uint8_t, T, x == y)     \
   TIR_LOOP_2(not_equal_##suffix, uint8_t, T, x != y) \
@@ -34,7 +36,8 @@ TIR_SWAPPED(i32)
 TIR_SWAPPED(i64)
 #undef TIR_SWAPPED
 
-// Elements are moved as bits: floats are never touched.
+// Elements are moved as bits: floats are never touched. Both operands are read
+// whichever is chosen, so that the loop has no branches.
 #define TIR_WHERE_LOOP(T)                                                   \
   static void where_##T(int64_t n, void *out, const void *a, const void *b, \
                         const void *c) {                                    \

@@ -4,6 +4,8 @@
 
 #define MAX(x, y) ((x) > (y) ? (x) : (y))
 
+// Of n elements, in lanes that are combined by halves; −∞ if there are none.
+// Lanes a short run cannot reach are left out.
 static inline T NAME(largest)(const T *x, int64_t n) {
   T lane[TIR_EXEC_LANES];
   int width = TIR_EXEC_LANES;
@@ -18,6 +20,7 @@ static inline T NAME(largest)(const T *x, int64_t n) {
   return lane[0];
 }
 
+// In the same lanes.
 static inline T NAME(sum)(const T *x, int64_t n) {
   T lane[TIR_EXEC_LANES];
   int width = TIR_EXEC_LANES;

@@ -1,4 +1,10 @@
-// Own matrix products.
+// Own matrix products: for small and thin shapes, for integers, and for
+// everything where there is no BLAS.
+//
+// Floats go in tiles of sums that stay in registers: the templates give a set
+// of widths per dtype, all of one chain of operations per element. Without FMA
+// (baseline) a chain rounds twice per term, so its bits are not those of the
+// other levels.
 #include <string.h>
 
 #include "exec/kernels/levels.h"
@@ -26,7 +32,8 @@
 _Static_assert(2 * VECTOR_BYTES <= TIR_EXEC_PANEL_BYTES,
                "a panel row must fit its scratch");
 
-// to[p][j] = from[j][p] for a square of 16 bytes a side.
+// to[p][j] = from[j][p] for a square of 16 bytes a side. memcpy, since rows
+// need not be aligned; it is a single load or store.
 typedef float four __attribute__((vector_size(16)));
 typedef double two __attribute__((vector_size(16)));
 
@@ -37,6 +44,7 @@ static inline void f32_turn(const float *from, int64_t from_row, float *to,
   memcpy(&b, from + from_row, sizeof b);
   memcpy(&c, from + 2 * from_row, sizeof c);
   memcpy(&d, from + 3 * from_row, sizeof d);
+  // Pairs of rows are woven into each other, then pairs of pairs.
   const four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
   const four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
   const four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
@@ -73,7 +81,8 @@ static inline void f64_turn(const double *from, int64_t from_row, double *to,
 #include "exec/kernels/levels/gemm_float_template.h"
 
 // Integers: rows of b scaled and added, which the compiler vectorises. Sums
-// wrap.
+// wrap; S is unsigned and not narrower than int, so that nothing overflows on
+// the way.
 #define TIR_INT_GEMM(suffix, S, U)                          \
   static void suffix##_gemm(const tir_exec_gemm_block *g) { \
     const U *const a = g->a;                                \

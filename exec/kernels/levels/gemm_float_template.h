@@ -77,12 +77,14 @@ static void NAME(pack)(const tir_exec_gemm_block *g, const T *b, int64_t k,
     for (; p + NAME(LEAST) <= k; p += NAME(LEAST), to += NAME(LEAST) * columns)
       for (int64_t j = 0; j < columns; j += NAME(LEAST))
         NAME(turn)(b + p + j * g->b_column, g->b_column, to + j, columns);
+  // What is left, one element after the other.
   for (; p < k; p++, to += columns) {
     for (int64_t j = 0; j < n; j++) to[j] = b[p * g->b_row + j * g->b_column];
     for (int64_t j = n; j < columns; j++) to[j] = 0;
   }
 }
 
+// All of a and c; k and b are narrowed down by the callers.
 static STRETCH NAME(whole)(const tir_exec_gemm_block *g) {
   return (STRETCH){.m = g->m,
                    .k = g->k,
@@ -125,6 +127,7 @@ static void NAME(panel)(const tir_exec_gemm_block *g, int64_t j,
   STRETCH s = NAME(whole)(g);
   s.c += j;
   int64_t p = 0;
+  // At least once, also for k = 0: c is then written as zeros.
   do {
     s.k = g->k - p < TIR_EXEC_STRETCH ? g->k - p : TIR_EXEC_STRETCH;
     s.a = (const T *)g->a + p * g->a_column;
@@ -180,6 +183,7 @@ static inline T NAME(dot)(const T *x, const T *y, int64_t k,
       sum[v] = NAME(fma)(NAME(load_1)(x + p + v * LANES),
                          NAME(load_1)(y + p + v * LANES), sum[v]);
   }
+  // What does not fill four vectors goes into the first one.
   for (; p + LANES <= k; p += LANES)
     sum[0] = NAME(fma)(NAME(load_1)(x + p), NAME(load_1)(y + p), sum[0]);
   if (p < k) {
@@ -218,6 +222,7 @@ static void NAME(dots)(const tir_exec_gemm_block *g) {
     return;
   }
   if (g->b_row != 1) {
+    // A column of b is gathered once for all rows.
     T *const dense = g->pack;
     for (int64_t p = 0; p < g->k; p++) dense[p] = y[p * g->b_row];
     y = dense;
@@ -230,6 +235,8 @@ static void NAME(dots)(const tir_exec_gemm_block *g) {
         NAME(dot)((const T *)g->a + i * g->a_row, y, g->k, rest);
 }
 
+// Chains everywhere but in the first form. It is chosen by shape and flags, and
+// not for a part of a product: there a lone column must equal its neighbours.
 static void NAME(gemm)(const tir_exec_gemm_block *g) {
   if (g->n == 1 && g->a_column == 1 && !g->is_part)
     NAME(dots)(g);

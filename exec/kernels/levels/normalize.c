@@ -11,15 +11,16 @@ typedef struct stats {
   double mean, variance, root;
 } stats;
 
-// Beyond this squares would overflow; the scale leaves room on both sides.
+// Beyond this squares would overflow; the scale leaves room on both sides: the
+// largest double, 2^1024, comes to 2^484, and 2^500 to 2^−40.
 #define LARGE 0x1p500
 #define SMALL_SCALE 0x1p-540
 
 static inline stats make_stats(const tir_exec_normalize *p, double scale,
                                double mean, double squares, double epsilon) {
   const double variance = squares / (double)p->axes.count;
-  // The scaled epsilon vanishes beside the variance of large numbers, unless
-  // that is 0.
+  // In scaled numbers √(σ²·s² + ε·s²) is s·√(σ² + ε). The scaled epsilon
+  // vanishes beside the variance of large numbers, unless that is 0.
   const double root = variance == 0.0
                           ? __builtin_sqrt(epsilon) * scale
                           : __builtin_sqrt(variance + epsilon * scale * scale);

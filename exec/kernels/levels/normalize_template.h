@@ -10,6 +10,8 @@
 // Σ(x·scale − mean)² of a run, or Σx·scale with a mean of 0.
 static double NAME(run)(const T *x, int64_t n, double scale, double mean,
                         bool is_square) {
+  // One of the two loops runs; the condition in its head keeps the body free of
+  // branches. The rest of a run goes into the first lanes.
   double lane[TIR_EXEC_LANES] = {0};
   int64_t i = 0;
   for (; is_square && i + TIR_EXEC_LANES <= n; i += TIR_EXEC_LANES)
@@ -29,6 +31,7 @@ static double NAME(run)(const T *x, int64_t n, double scale, double mean,
   return lane[0];
 }
 
+// Over all runs of a group: a run is what lies contiguous.
 static double NAME(sum)(const tir_exec_axes *p, const T *x, double scale,
                         double mean, bool is_square) {
   int64_t at[TIR_MAX_RANK] = {0};
@@ -47,6 +50,7 @@ static double NAME(scale_of)(const tir_exec_axes *p, const T *x, int64_t n) {
   int64_t at[TIR_MAX_RANK] = {0};
   int64_t offset = 0;
   bool is_large = false;
+  // Known when compiled: in f32 the rest of the function is not there.
   if (!MAY_OVERFLOW) return 1;
   for (int64_t r = 0; r < p->reduced_count; r++) {
     for (int64_t i = 0; i < n; i++)
@@ -57,6 +61,9 @@ static double NAME(scale_of)(const tir_exec_axes *p, const T *x, int64_t n) {
   return is_large ? SMALL_SCALE : 1;
 }
 
+// Writes what is read of a group's statistics, without their scale: with s the
+// scale, the mean is mean/s, the variance variance/s², and 1/√ of it s times
+// that of the scaled numbers. Divided twice, because s² may underflow.
 static void NAME(put)(const tir_exec_call *call, int64_t group,
                       const stats *s) {
   const tir_exec_normalize *const p = call->params;
@@ -77,6 +84,7 @@ static void NAME(row)(const tir_exec_call *call, double epsilon, const T *x,
   double mean = 0;
   if (p->is_centered)
     mean = NAME(sum)(axes, x, scale, 0, false) / (double)axes->count;
+  // A second pass, about the mean: Σx² − (Σx)²/n would cancel.
   const double squares = NAME(sum)(axes, x, scale, mean, true);
   const stats s = make_stats(p, scale, mean, squares, epsilon);
   NAME(put)(call, group, &s);
@@ -93,7 +101,8 @@ static void NAME(row)(const tir_exec_call *call, double epsilon, const T *x,
   }
 }
 
-// A pass over a tile of columns, row after row: adds to `sum`, or writes y.
+// A pass over a tile of columns, row after row. With `root` it writes y; else
+// it adds to `sum`: (x·scale − mean)² with a mean, x·scale without.
 static void NAME(column_pass)(const tir_exec_axes *p, const T *x, T *y,
                               int64_t width, const double *scale,
                               const double *mean, const double *root,
@@ -152,6 +161,7 @@ static tir_status NAME(kernel)(const tir_exec_call *call) {
       tir_exec_span_of(call, axes->n_groups, axes->groups_per_unit);
   for (int64_t g = span.first; g < span.end; g++) {
     int64_t at[TIR_MAX_RANK];
+    // Row of results, then the tile in it; rows have a single tile.
     const int64_t k = g / p->tiles;
     const int64_t j = g % p->tiles * TIR_EXEC_COLUMN_TILE;
     const int64_t offset = j + tir_exec_seek(axes->n_kept, axes->kept_dims,

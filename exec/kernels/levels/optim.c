@@ -1,4 +1,6 @@
-// Loops of the optimiser steps.
+// Loops of the optimiser steps, for f32 and f64. Formulas are in the templates.
+//
+// f32 steps compute in f32: what is stored is rounded to it anyway.
 #include "exec/kernels/optim.h"
 
 #include <math.h>
@@ -6,6 +8,7 @@
 
 #include "exec/kernels/levels.h"
 
+// Elements on the stack at a time: three blocks of doubles are 6 KiB.
 enum { BLOCK = 256 };
 
 #define T float

@@ -5,9 +5,12 @@
 //   SQRT(x)    square root
 //
 // One pass each: every element of state is read and written once. Outputs may
-// stand in the memory of operands, also of one another's, so an iteration
-// reads everything before it writes. An output nobody reads is NULL.
+// stand in the memory of operands, also of one another's, so an iteration reads
+// everything before it writes. An output nobody reads is NULL. Scalars are read
+// before the first element is written. In the formulas g is the gradient and a
+// dash marks what is written.
 
+// w' = w − lr·g.
 static tir_status NAME(sgd)(const tir_exec_call *call) {
   const tir_exec_optim_params *const p = call->params;
   const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
@@ -21,6 +24,7 @@ static tir_status NAME(sgd)(const tir_exec_call *call) {
   return TIR_OK;
 }
 
+// v' = μ·v + g; w' = w − lr·v'. A loop for each choice of outputs.
 static tir_status NAME(momentum)(const tir_exec_call *call) {
   const tir_exec_optim_params *const p = call->params;
   const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
@@ -69,6 +73,7 @@ static NAME(adam_values)
   s.beta2 = *(const T *)tir_exec_arg(call, 6);
   s.epsilon = *(const T *)tir_exec_arg(call, 7);
   s.decay = decays ? *(const T *)tir_exec_arg(call, 8) : 0;
+  // The step count may be an integer; 1 − β^t is worked out in double.
   const double step =
       tir_ir_load_f64(p->step_dtype, tir_exec_arg(call, decays ? 9 : 8));
   s.rest1 = (T)(1.0 - (double)s.beta1);
@@ -78,6 +83,8 @@ static NAME(adam_values)
   return s;
 }
 
+// m' = β1·m + (1 − β1)·g; v' = β2·v + (1 − β2)·g²; w' = w − lr·(m'/(1 −
+// β1^t))/(√(v'/(1 − β2^t)) + ε), where adamw first takes lr·decay·w from w.
 // Through blocks on the stack, so that unused outputs cost no second loop.
 static inline tir_status NAME(adam_steps)(const tir_exec_call *call,
                                           bool decays) {

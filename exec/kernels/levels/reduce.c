@@ -1,8 +1,14 @@
-// Loops of the reductions.
+// Loops of the reductions: each op and dtype is one inclusion of
+// reduce_template.h, or of argbest_template.h, with its own fold.
+//
+// The templates undefine their parameters, so each inclusion gives all of them.
+// At the end stand the tables by dtype.
 #include "exec/kernels/levels.h"
 #include "exec/kernels/levels/math.h"
 
-// Narrow integers are rare here: one level of them serves all.
+// Narrow integers are rare here: one level of them serves all. Tables of the
+// other levels have no entry for them, and kernels/reduce.c takes that of the
+// baseline.
 #if defined(__AVX2__)
 #define TIR_SMALL_INTS 0
 #else
@@ -11,7 +17,8 @@
 
 // --- sums and means ---------------------------------------------------------
 
-// −0 is what addition leaves alone bit for bit; +0 is not.
+// −0 is what addition leaves alone bit for bit; +0 is not: −0 + +0 is +0. A
+// mean divides in double: not every count above 2^24 is an f32.
 #define SUM_FINISH(p, a, T) \
   ((p)->divide ? (T)((double)(a) / (double)(p)->count) : (a))
 
@@ -33,7 +40,9 @@
 #define FINISH(p, a) SUM_FINISH(p, a, double)
 #include "exec/kernels/levels/reduce_template.h"
 
-// Integers wrap, so their sums run on unsigned numbers.
+// Integers wrap, so their sums run on unsigned numbers. Those narrower than int
+// are promoted to it, where two of them cannot overflow, and cut back by the
+// cast.
 #if TIR_SMALL_INTS
 #define T int8_t
 #define A uint8_t
@@ -82,6 +91,10 @@
 #include "exec/kernels/levels/reduce_template.h"
 
 // --- products ---------------------------------------------------------------
+
+// Nothing is skipped: 0·∞ is NaN, wherever it comes in the tree. Narrow
+// products are made in 32 unsigned bits: two u16 would overflow the int they
+// promote to.
 
 #define T float
 #define A float
@@ -151,7 +164,9 @@
 // --- maxima and minima ------------------------------------------------------
 
 // Floats as integers of the same order: −0 below +0, every NaN as `nan`, which
-// is above all or below all. The fold is then a single operation.
+// is above all or below all. The fold is then a single operation, and any order
+// of it gives the same element. Of negative numbers all bits but the sign are
+// turned over, since their magnitude orders the wrong way round.
 static inline int32_t key_f32(float x, int32_t nan) {
   const uint32_t bits = tir_bits_f32(x);
   const uint32_t sign = (uint32_t)((int32_t)bits >> 31);
@@ -159,6 +174,8 @@ static inline int32_t key_f32(float x, int32_t nan) {
   return (bits & 0x7fffffffu) > 0x7f800000u ? nan : key;
 }
 
+// The inverse; `nan` becomes a NaN again: INT32_MAX has all bits but the sign,
+// INT32_MIN turns into all bits.
 static inline float from_key_f32(int32_t key) {
   const uint32_t sign = (uint32_t)(key >> 31);
   return tir_from_bits_f32((uint32_t)key ^ (sign & 0x7fffffffu));
@@ -180,6 +197,7 @@ static inline double from_key_f64(int64_t key) {
   return x;
 }
 
+// Each evaluates an operand twice: callers give no side effects.
 #define INT_MAX_FOLD(a, b) ((a) > (b) ? (a) : (b))
 #define INT_MIN_FOLD(a, b) ((a) < (b) ? (a) : (b))
 
@@ -315,8 +333,8 @@ static inline double from_key_f64(int64_t key) {
 
 // --- norms ------------------------------------------------------------------
 
-// Squares of f32 fit double with room to spare, so nothing overflows. Those
-// of f64 are scaled: kernels/reduce.c.
+// Squares of f32 fit double with room to spare: they are below 2^256, so
+// nothing overflows. Those of f64 are scaled: kernels/reduce.c.
 #define T float
 #define A double
 #define NAME(x) norm_f32_##x
@@ -416,6 +434,7 @@ static inline double from_key_f64(int64_t key) {
 #define IS_NAN(x) 0
 #include "exec/kernels/levels/argbest_template.h"
 
+// Fields of tir_exec_fold, in order.
 #define TIR_FOLD_ENTRY(name) \
   { name##_kernel, name##_finish, name##_row_part, name##_finish_rows }
 #define TIR_KERNEL_ENTRY(name) name##_kernel

@@ -37,6 +37,8 @@ typedef struct NAME(tree) {
 } NAME(tree);
 #define TREE NAME(tree)
 
+// As a binary counter counts up: a carry folds two trees of one size, the older
+// on the left.
 static inline void NAME(push)(TREE *tree, A a) {
   for (uint64_t n = tree->n++; n % 2 == 1; n /= 2) {
     tree->top--;  // by itself: FOLD may evaluate its operands twice
@@ -45,6 +47,7 @@ static inline void NAME(push)(TREE *tree, A a) {
   tree->level[tree->top++] = a;
 }
 
+// What is left, from the smallest tree up: the newest blocks first.
 static inline A NAME(total)(TREE *tree) {
   A a = tree->level[--tree->top];
   while (tree->top > 0) {
@@ -61,6 +64,7 @@ static A NAME(row)(const tir_exec_axes *p, const T *x, int64_t first,
   if (p->n_reduced == 0 && p->inner <= TIR_EXEC_ROW_BLOCK)
     return NAME(run)(x, p->inner);
   TREE tree = {0};
+  // Exact: cut_fold counted so many blocks for each run.
   const int64_t per_run = p->n_blocks / p->reduced_count;
   int64_t at[TIR_MAX_RANK] = {0};
   int64_t offset = tir_exec_seek(p->n_reduced, p->reduced_dims,
@@ -110,6 +114,7 @@ static void NAME(column_push)(A *level, int *top, uint64_t n, int64_t width) {
   ++*top;
 }
 
+// As NAME(total): from the top down to level 0.
 static void NAME(column_total)(A *level, int top, int64_t width) {
   for (; top > 1; top--) {
     A *const a = level + (top - 2) * TIR_EXEC_COLUMN_TILE;
@@ -130,6 +135,7 @@ static void NAME(column_tile)(const tir_exec_axes *p, const T *x, int64_t first,
   for (int64_t r = first; r < end; r++) {
     const T *const row = x + offset;
     A *const sum = level + top * TIR_EXEC_COLUMN_TILE;
+    // A block starts with its first row, so no identity takes part.
     if ((r - first) % TIR_EXEC_COLUMN_BLOCK == 0) {
       TIR_IVDEP
       for (int64_t j = 0; j < width; j++) sum[j] = MAP(row[j]);
@@ -172,6 +178,7 @@ static void NAME(write_columns)(const tir_exec_axes *p, const A *a,
 static void NAME(columns)(const tir_exec_axes *p, const T *x, int64_t first,
                           int64_t end, int64_t part, T *out, A *level,
                           A *parts) {
+  // Parts end where blocks do; the last has what is left.
   const int64_t rows = p->part_blocks * TIR_EXEC_COLUMN_BLOCK;
   const int64_t from = part * rows;
   const int64_t n = tir_exec_piece(p->reduced_count - from, rows);
@@ -192,6 +199,7 @@ static tir_status NAME(kernel)(const tir_exec_call *call) {
   const T *const x = tir_exec_arg(call, 0);
   T *const out = tir_exec_arg(call, p->out_arg);
   A *const parts = p->n_parts > 1 ? call->shared : NULL;
+  // A step that is not cut is one unit.
   const int64_t end = call->end > 0 ? call->end : 1;
   for (int64_t unit = call->first; unit < end; unit++) {
     const int64_t first = unit / p->n_parts * p->groups_per_unit;
@@ -242,6 +250,7 @@ static tir_status NAME(finish)(const tir_exec_call *call) {
   const tir_exec_axes *const p = call->params;
   T *const out = tir_exec_arg(call, p->out_arg);
   A *const parts = call->shared;
+  // Up to 64 parts: 7 levels hold them, with the one that is pushed.
   A level[TIR_EXEC_PART_LEVELS * TIR_EXEC_COLUMN_TILE];
   if (p->inner_reduced) {
     NAME(finish_rows)(p, parts, p->n_parts, p->n_groups, out);

@@ -1,4 +1,5 @@
-// Loops of running sums.
+// Running sums. Each is a chain of additions in order; what runs side by side
+// is columns.
 #include "exec/kernels/levels/loops.h"
 
 // Neighbouring columns side by side, each in order; a lone row is a column of

@@ -1,4 +1,7 @@
 // Loops of softmax, log_softmax, logsumexp and cross_entropy.
+//
+// f32 rows are summed in f32: with the largest element subtracted first,
+// exponentials lie in 0 … 1, and no sum of them overflows.
 #include "exec/kernels/softmax.h"
 
 #include "exec/kernels/levels/loops.h"

@@ -14,12 +14,15 @@
 
 #include "exec/kernels/levels/exps_template.h"
 
+// e^(x − largest) / Σe^(x − largest). `out` may be x.
 static void NAME(softmax_row)(const T *x, int64_t n, T *out) {
   const T sum = NAME(exps)(x, n, NAME(largest)(x, n), out);
   TIR_IVDEP
   for (int64_t i = 0; i < n; i++) out[i] = out[i] / sum;
 }
 
+// (x − largest) − log Σe^(x − largest): never the log of a quotient, which may
+// have vanished.
 static void NAME(log_softmax_row)(const T *x, int64_t n, T *out) {
   const T largest = NAME(largest)(x, n);
   const T log_sum = LOG(NAME(exps)(x, n, largest, NULL));
@@ -27,7 +30,9 @@ static void NAME(log_softmax_row)(const T *x, int64_t n, T *out) {
   for (int64_t i = 0; i < n; i++) out[i] = (x[i] - largest) - log_sum;
 }
 
-// Axis in the middle: `width` neighbouring results side by side.
+// Axis in the middle: `width` neighbouring results side by side. Exponentials
+// are worked out twice rather than kept: the second pass may write over x, and
+// each element is read before its place is written.
 static void NAME(columns)(const T *x, int64_t n, int64_t stride, int64_t width,
                           bool is_log, T *out) {
   T largest[TIR_EXEC_COLUMN_TILE];

@@ -1,4 +1,7 @@
 // Loops of elementwise ops with one operand.
+//
+// f32 functions are branch-free and vectorised: math.h in f32, wide_math.h in
+// f64 with one rounding. f64 functions are libm's, one element at a time.
 #include "exec/kernels/levels/loops.h"
 #include "exec/kernels/levels/wide_math.h"
 
@@ -79,6 +82,7 @@ TIR_SIGNED_LOOPS(i16, int16_t, uint32_t)
 TIR_SIGNED_LOOPS(i32, int32_t, uint32_t)
 TIR_SIGNED_LOOPS(i64, int64_t, uint64_t)
 #undef TIR_SIGNED_LOOPS
+// abs and relu of what has no sign.
 TIR_LOOP_1(same_u8, uint8_t, uint8_t, x)
 
 #define TIR_FLOAT_ENTRIES(name) \
@@ -87,6 +91,7 @@ TIR_LOOP_1(same_u8, uint8_t, uint8_t, x)
   [TIR_DTYPE_I8] = name##_i8, [TIR_DTYPE_I16] = name##_i16, \
   [TIR_DTYPE_I32] = name##_i32, [TIR_DTYPE_I64] = name##_i64
 
+// What is not named is NULL: there is no such kernel.
 const tir_exec_level_unary TIR_LEVEL(tir_exec_unary) = {
     .neg = {TIR_FLOAT_ENTRIES(neg),
             TIR_SIGNED_ENTRIES(neg), [TIR_DTYPE_U8] = neg_u8},

@@ -1,10 +1,10 @@
 // UTF-8: Unicode 15, table 3-7. The first byte tells the length; the second one
 // is restricted further where a short form, a surrogate or too large a number
 // would come out.
-#include "ir/utf8.h"
+#include "ir/base/utf8.h"
 
 // C0 and C1 could only begin over-long forms; F5 and above lie beyond U+10FFFF.
-static size_t length_by_lead(unsigned char lead) {
+size_t tir_base_utf8_promised(unsigned char lead) {
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead <= 0xdf) return 2;
   if (lead >= 0xe0 && lead <= 0xef) return 3;
@@ -12,10 +12,10 @@ static size_t length_by_lead(unsigned char lead) {
   return 0;
 }
 
-size_t tir_ir_utf8_length(const char *text, size_t room) {
+size_t tir_base_utf8_length(const char *text, size_t room) {
   const unsigned char *s = (const unsigned char *)text;
   if (room == 0) return 0;
-  const size_t n = length_by_lead(s[0]);
+  const size_t n = tir_base_utf8_promised(s[0]);
   if (n > room) return 0;
   for (size_t i = 1; i < n; i++)
     if ((s[i] & 0xc0) != 0x80) return 0;
@@ -26,9 +26,9 @@ size_t tir_ir_utf8_length(const char *text, size_t room) {
   return n;
 }
 
-bool tir_ir_is_utf8(const char *text, size_t size) {
+bool tir_base_is_utf8(const char *text, size_t size) {
   for (size_t i = 0; i < size;) {
-    const size_t n = tir_ir_utf8_length(text + i, size - i);
+    const size_t n = tir_base_utf8_length(text + i, size - i);
     if (n == 0) return false;
     i += n;
   }
