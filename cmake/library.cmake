@@ -72,7 +72,8 @@ if(TAPEIR_LEVEL_SOURCES)
     add_library(${target} OBJECT ${TAPEIR_LEVEL_SOURCES})
     target_include_directories(${target} PRIVATE
       ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/include)
-    target_compile_definitions(${target} PRIVATE TIR_LEVEL_NAME=${level})
+    target_compile_definitions(${target} PRIVATE TIR_LEVEL_NAME=${level}
+      TIR_LEVEL_IS_${level})
     # Following variables through them would take half of the compile time.
     target_compile_options(${target} PRIVATE ${TAPEIR_LEVEL_FLAGS_${level}}
       $<$<CONFIG:Debug>:-g1>)

@@ -315,10 +315,10 @@ static bool begin(request *r, const tir_value *heads,
     tir_ir_keep_error(r->tape, r->call, TIR_ERR_ARGUMENT, "no heads");
     return false;
   }
-  if (gradients && n_gradients != r->n_heads) {
+  const size_t n_given = gradients ? n_gradients : 0;
+  if ((gradients || n_gradients) && n_given != r->n_heads) {
     tir_ir_keep_error(r->tape, r->call, TIR_ERR_ARGUMENT,
-                      "%zu heads but %zu head gradients", r->n_heads,
-                      n_gradients);
+                      "%zu heads but %zu head gradients", r->n_heads, n_given);
     return false;
   }
   for (size_t i = 0; options && i < 8; i++)

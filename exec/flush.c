@@ -159,15 +159,34 @@ static tir_status acquire_modules(tir_live *live, tir_error *error) {
   return TIR_OK;
 }
 
-// Before new versions take memory over: which modules are written is read from
-// the roots' buffers.
-static void end_leases(tir_live *live, bool torn) {
-  for (size_t i = 0; i < live->slice.modules.count; i++) {
-    tir_module *module = live->slice.modules.data[i];
-    const bool writes = writes_module(live, module);
-    if (writes && torn) tir_ir_module_set_torn(module);
-    tir_ir_module_end_lease(module);
+// A run that failed in the middle may have left half of them written. Before
+// new versions take memory over: which modules are written is read from the
+// roots' buffers.
+static void tear_modules(tir_live *live) {
+  for (size_t i = 0; i < live->slice.modules.count; i++)
+    if (writes_module(live, live->slice.modules.data[i]))
+      tir_ir_module_set_torn(live->slice.modules.data[i]);
+}
+
+// What is known of the old data, such as the checksum of a mapped file, does
+// not hold for the new.
+static void count_versions(const tir_live *live) {
+  for (size_t i = 0; i < live->slice.assigns.count; i++) {
+    const uint32_t root = live->slice.assigns.data[i].root;
+    const tir_pool_buffer *buffer =
+        root ? live->root.values.data[root].buffer : NULL;
+    if (!buffer || !buffer->module) continue;
+    tir_ir_param *param = &buffer->module->params.data[buffer->param];
+    param->version++;
+    param->unverified = false;
   }
+}
+
+// After the new versions have been handed over, which may write to storage.
+static void end_leases(tir_live *live) {
+  for (size_t i = 0; i < live->slice.modules.count; i++)
+    tir_ir_module_end_lease(live->slice.modules.data[i]);
+  live->slice.modules.count = 0;
 }
 
 // --- after the run ---------------------------------------------------------
@@ -280,14 +299,24 @@ static tir_status report(tir_live *live, const tir_program *program,
 }
 
 // All that can fail for want of memory or a lease comes before the first step.
+static tir_status prepare(tir_live *live, tir_cached_plan *plan,
+                          tir_error *error) {
+  TIR_TRY(prepare_memory(live, plan, error));
+  TIR_TRY(bind_externals(live, error));
+  TIR_TRY(bind_outputs(live, error));
+  return acquire_modules(live, error);
+}
+
+// Holds the leases of slice->modules afterwards, none if it failed before.
 static tir_status execute(tir_live *live, tir_cached_plan *plan,
                           tir_error *error) {
   tir_live_slice *slice = &live->slice;
   const tir_program *program = plan->program;
-  TIR_TRY(prepare_memory(live, plan, error));
-  TIR_TRY(bind_externals(live, error));
-  TIR_TRY(bind_outputs(live, error));
-  TIR_TRY(acquire_modules(live, error));
+  tir_status status = prepare(live, plan, error);
+  if (status != TIR_OK) {
+    slice->modules.count = 0;
+    return status;
+  }
   const tir_exec_binding binding = {
       .arena = live->arena,
       .scratch = live->scratch,
@@ -297,11 +326,12 @@ static tir_status execute(tir_live *live, tir_cached_plan *plan,
   };
   tir_exec_resolve_external(program, &binding, plan->ptr);
   tir_exec_failure failure = {0};
-  tir_status status =
+  status =
       tir_exec_run_steps(program, plan->ptr, live->scratch, NULL, &failure);
   live->stats.n_runs++;
+  if (status == TIR_OK || failure.torn) count_versions(live);
+  if (failure.torn) tear_modules(live);
   if (status != TIR_OK) status = report(live, program, status, &failure, error);
-  end_leases(live, failure.torn);
   return status;
 }
 
@@ -327,6 +357,7 @@ tir_status tir_live_run(tir_live *live, const uint32_t *asked, size_t n_asked,
     return status;
   }
   tir_cached_plan *plan = NULL;
+  live->slice.modules.count = 0;
   status = tir_live_key(live, error);
   if (status == TIR_OK) status = find_plan(live, &plan, error);
   if (status == TIR_OK) status = execute(live, plan, error);
@@ -334,6 +365,7 @@ tir_status tir_live_run(tir_live *live, const uint32_t *asked, size_t n_asked,
     status = hand_over(live, true, error);
   else
     fail_slice(live);
+  end_leases(live);
   live->effects.count = 0;
   free_unwanted(live);
   live->running = false;

@@ -13,6 +13,7 @@ typedef struct keying {
   tir_live_frame *root;
   tir_live_slice *slice;
   tir_context *context;
+  // The one of marking: nodes of the slice carry it.
   uint32_t epoch;
   uint32_t n_internal;
   bool out_of_memory;
@@ -56,6 +57,9 @@ static uint32_t code_of(keying *k, uint32_t v) {
 }
 
 // May the run overwrite this external's memory with its next version?
+// Nobody may see the old version after the run: no owner, no reader, no other
+// buffer over the memory. A tensor read by reference belongs to its owner; the
+// storage of a module's parameter is there to be written.
 static bool is_overwritable(const keying *k, uint32_t v) {
   const tir_live_value *value = &k->root->values.data[v];
   const tir_pool_buffer *buffer = value->buffer;
@@ -64,6 +68,22 @@ static bool is_overwritable(const keying *k, uint32_t v) {
 }
 
 // --- assigns ---------------------------------------------------------------
+
+// Does the run make this value? A node that is mere context made it before.
+static bool is_made_here(const keying *k, uint32_t value) {
+  const uint32_t maker = k->root->graph->values.data[value].node;
+  if (k->root->nodes.data[maker].mark != k->epoch) return false;
+  // Ids rise along the slice.
+  size_t low = 0, high = k->slice->nodes.count;
+  while (high - low > 1) {
+    const size_t middle = low + (high - low) / 2;
+    if (k->slice->nodes.data[middle] <= maker)
+      low = middle;
+    else
+      high = middle;
+  }
+  return k->slice->runs.data[low];
+}
 
 // Finds the chains of assigns: which external each starts from, and which
 // assign is the last.
@@ -81,9 +101,8 @@ static void find_assigns(keying *k) {
       tir_live_assign *before = &slice->assigns.data[t->assign - 1];
       before->is_last = false;
       assign.root = before->root;
-    } else if (k->root->nodes.data[g->values.data[target].node].mark ==
-               k->epoch) {
-      assign.root = 0;  // made in this very slice: nothing to overwrite
+    } else if (is_made_here(k, target)) {
+      assign.root = 0;  // nothing to overwrite
     }
     if (!TIR_VEC_PUSH(k->context, &slice->assigns, assign)) {
       k->out_of_memory = true;
@@ -101,9 +120,14 @@ static void place_assigns(keying *k) {
     tir_live_assign *assign = &k->slice->assigns.data[i];
     if (!assign->is_last || !assign->root || !is_overwritable(k, assign->root))
       continue;
+    // One that is here as context too is read from memory, which must not
+    // change under the reader.
+    const uint32_t maker = k->root->graph->values.data[assign->root].node;
+    if (k->root->nodes.data[maker].mark == k->epoch) continue;
     const uint32_t code = code_of(k, assign->root);
     if (k->out_of_memory) return;
     tir_live_external *external = &k->slice->externals.data[code >> 1];
+    // Only one chain can have a root's memory.
     if (external->kind != TIR_LIVE_INPUT) continue;
     external->kind = TIR_LIVE_STATE;
     assign->in_place = true;
@@ -141,6 +165,8 @@ static void number_outputs(keying *k, tir_ir_node n, bool runs) {
     value->local = k->n_internal++ << 1;
     value->local_epoch = k->epoch;
     if (runs) continue;
+    // The key tells that this result is read from memory, and from which
+    // external.
     const uint32_t pair[] = {v, external_of(k, v)};
     put(k, (uint64_t)pair[1] << 32 | i);
     if (!TIR_VEC_PUSH(k->context, &k->slice->substitutes, pair[0]) ||

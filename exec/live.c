@@ -6,6 +6,8 @@
 
 #include "ir/base/tensor.h"
 
+// A tape runs by itself when so many nodes wait, so that its graph stays
+// bounded in a program that never reads.
 enum { DEFAULT_MAX_PENDING = 65536, DEFAULT_CACHE_BYTES = 64 << 20 };
 
 // --- counts ----------------------------------------------------------------
@@ -45,23 +47,31 @@ void tir_live_disown(tir_tape *tape, uint32_t value) {
     free_if_unwanted(live, value);
 }
 
-// Calls `count` for every value whose data the gradient of `node` reads.
+// Which values the gradient of a node just recorded will read.
+static void find_residuals(tir_live *live, tir_ir_node n) {
+  const tir_ir_graph *g = live->root.graph;
+  tir_live_node *data = &live->root.nodes.data[n.id];
+  data->residuals_in = data->residuals_out = 0;
+  // A gradient call under a higher derivative reads all its operands.
+  if (tir_ir_op(g, n) == TIR_OP_GRADIENT) data->residuals_in = UINT16_MAX;
+  for (uint32_t i = 0; i < tir_ir_n_in(g, n); i++) {
+    // Only the rules of operands that a gradient flows to will be asked.
+    if (!tir_live_wants(&live->root, n, i)) continue;
+    const tir_ir_needs needs = tir_ir_op_needs(tir_ir_desc(g, n), i);
+    data->residuals_in |= needs.in;
+    data->residuals_out |= needs.out;
+  }
+}
+
+// One reader more (`by` +1) or less for each of them.
 static void count_residuals(tir_live *live, uint32_t node, int by) {
   const tir_ir_graph *g = live->root.graph;
   const tir_ir_node n = {node};
-  const tir_op_desc *desc = tir_ir_desc(g, n);
   const uint32_t n_in = tir_ir_n_in(g, n), n_out = tir_ir_n_out(g, n);
-  uint16_t in_mask = 0, out_mask = 0;
+  const uint16_t in_mask = live->root.nodes.data[node].residuals_in;
+  const uint16_t out_mask = live->root.nodes.data[node].residuals_out;
   for (uint32_t i = 0; i < n_in; i++) {
-    if (!tir_live_wants(&live->root, n, i)) continue;
-    const tir_ir_needs needs = tir_ir_op_needs(desc, i);
-    in_mask |= needs.in;
-    out_mask |= needs.out;
-  }
-  // A gradient call under a higher derivative reads all its operands.
-  const bool all = tir_ir_op(g, n) == TIR_OP_GRADIENT;
-  for (uint32_t i = 0; i < n_in; i++) {
-    if (!all && !(in_mask >> (i < 15 ? i : 15) & 1)) continue;
+    if (!(in_mask >> (i < 15 ? i : 15) & 1)) continue;
     const uint32_t v = tir_ir_in(g, n, i).id;
     if (by > 0)
       live->root.values.data[v].reads++;
@@ -88,10 +98,12 @@ static void release_operands(tir_live *live, uint32_t node, bool reads,
                         reads && tir_live_reads(g, n, i), uses);
 }
 
+// Afterwards the node is an ordinary one: its results are data without a past.
 void tir_live_release_history(tir_live *live, uint32_t node) {
   tir_live_node *data = &live->root.nodes.data[node];
   if (!data->history) return;
   data->history = false;
+  // The call may be collected before the node: its number must not be kept.
   if (data->released_by) data->released_by = TIR_LIVE_GONE;
   count_residuals(live, node, -1);
   // A pending node goes on using its operands until it is run.
@@ -132,6 +144,7 @@ void tir_live_drop(tir_live *live, uint32_t node) {
   data->state = TIR_LIVE_DROPPED;
   live->n_pending--;
   const tir_ir_node n = {node};
+  // A call that never runs gives up what it would have released by running.
   if (tir_ir_op(live->root.graph, n) == TIR_OP_GRADIENT)
     tir_live_release_cone(live, node);
   if (data->history) {
@@ -153,6 +166,7 @@ static uint8_t why_no_history(const tir_tape *tape, tir_ir_node node) {
   if (op == TIR_OP_STOP_GRADIENT || op == TIR_OP_CUT) return TIR_WHY_DETACHED;
   if (tir_ir_n_in(g, node) == 0) return TIR_WHY_LEAF;
   if (tape->mode.recording) return TIR_WHY_CONSTANT;
+  // Recording was on further out, so a pause inside of it is the reason.
   for (size_t i = 0; i < tape->modes.count; i++)
     if (tape->modes.data[i].recording) return TIR_WHY_PAUSED;
   return TIR_WHY_OUTSIDE;
@@ -167,7 +181,9 @@ static void count_node(tir_live *live, tir_ir_node node) {
     v->uses++;
     if (tir_live_reads(g, node, i)) v->reads++;
   }
-  if (root->nodes.data[node.id].history) count_residuals(live, node.id, +1);
+  if (!root->nodes.data[node.id].history) return;
+  find_residuals(live, node);
+  count_residuals(live, node.id, +1);
 }
 
 // Runs the node just recorded (eager), or all that waits. Its outputs have no
@@ -182,6 +198,7 @@ static void run_now(tir_tape *tape, tir_ir_node node, bool eager) {
   const tir_status status = eager ? tir_live_run(live, &first, 1, &error)
                                   : tir_live_flush(live, &error);
   for (uint32_t i = 0; i < n_out; i++)
+    // Without freeing: the caller makes handles of them next.
     live->root.values.data[first + i].owners--;
   if (status != TIR_OK)
     tir_ir_keep_error(tape, NULL, status, "%s", error.message);
@@ -214,6 +231,7 @@ static void recorded(tir_tape *tape, tir_ir_node node) {
   tir_live_node *data = &live->root.nodes.data[node.id];
   tir_live_value *out = &live->root.values.data[tir_ir_out(g, node, 0).id];
   if (!data->history) out->why = why_no_history(tape, node);
+  // Their data is there: there is nothing to run.
   if (op == TIR_OP_INPUT || op == TIR_OP_CONSTANT) {
     data->state = out->state = TIR_LIVE_DONE;
     return;
@@ -226,6 +244,7 @@ static void recorded(tir_tape *tape, tir_ir_node node) {
     tir_ir_keep_error(tape, "record", TIR_ERR_MEMORY,
                       "out of memory for %zu effects", live->effects.count + 1);
   const bool eager = live->options.flags & TIR_TAPE_EAGER;
+  // Nodes that belong together are still to come; caught_up follows.
   if (tape->holds_runs) return;
   if (eager || live->n_pending > live->options.max_pending)
     run_now(tape, node, eager);
@@ -254,6 +273,7 @@ static bool reserve_assigns(tir_tape *tape, size_t n) {
          (!frame->is_live || TIR_VEC_RESERVE(tape->context, &live->effects, n));
 }
 
+// The memory has two references then, so no assign overwrites it in place.
 void tir_live_alias(tir_live *live, tir_ir_node node) {
   tir_live_frame *root = &live->root;
   const uint32_t from = tir_ir_in(root->graph, node, 0).id;
@@ -283,6 +303,7 @@ const tir_ir_hooks tir_live_hooks = {
 
 // --- leaves ----------------------------------------------------------------
 
+// An invalid handle when recording failed; the buffer is given back then.
 tir_value tir_live_leaf(tir_tape *tape, const tir_ir_type *type,
                         tir_pool_buffer *buffer) {
   tir_live *live = tir_live_of(tape);
@@ -319,6 +340,8 @@ tir_value tir_value_from_data(tir_tape *tape, tir_dtype dtype,
   if (!tape) return (tir_value){0};
   tir_ir_type type;
   if (tape->body) {
+    // Data made in a body is a constant of all trips, so it is recorded
+    // outside.
     const tir_ir_outside inside = tir_ir_outside_begin(tape);
     const tir_value value = tir_value_from_data(tape, dtype, dims, rank, data);
     return tir_ir_outside_end(tape, inside, value);
@@ -328,6 +351,7 @@ tir_value tir_value_from_data(tir_tape *tape, tir_dtype dtype,
   const size_t bytes = tir_ir_type_bytes(&type);
   if (!data && bytes)
     return tir_ir_keep_error(tape, call, TIR_ERR_ARGUMENT, "data is NULL");
+  // A graph has no live leaves: the data becomes one of its constants.
   if (tape->capture) {
     tir_tensor *tensor;
     tir_error error;
@@ -355,6 +379,7 @@ tir_value tir_value_from_tensor(tir_tape *tape, tir_tensor *tensor) {
   if (tape->capture || tape->body) return tir_constant(tape, tensor);
   if (!tir_ir_ready(tape))
     return tir_ir_keep_error(tape, call, TIR_ERR_STATE, "skipped");
+  // By reference: the tensor is frozen as long as the tape may read it.
   tir_ir_type type = {.dtype = tensor->dtype, .rank = tensor->rank};
   memcpy(type.dims, tensor->dims, sizeof type.dims);
   tir_pool_buffer *buffer =
@@ -370,6 +395,8 @@ static tir_value random_state(tir_tape *tape) {
   tir_live *live = tir_live_of(tape);
   if (!live->random_state) {
     const int64_t dims[] = {2};
+    // Seed and step are data of a leaf, so every step finds the plan of the
+    // first.
     const int64_t data[] = {(int64_t)tape->seed, live->step};
     const tir_value leaf =
         tir_value_from_data(tape, TIR_DTYPE_I64, dims, 1, data);
@@ -419,6 +446,8 @@ tir_status tir_tape_create(tir_context *context,
   tir_pool_init(&live->pool, context);
   tir_plan_cache_init(&live->cache, context,
                       (size_t)live->options.max_cache_bytes);
+  // The pool and the cache hold nothing yet: freeing them after a failure would
+  // free nothing.
   live->frame = &live->root;
 
   tir_ir_graph *graph = NULL;
@@ -439,7 +468,7 @@ tir_status tir_tape_create(tir_context *context,
     return status;
   }
   tape->live = live;
-  tape->hooks = &tir_live_hooks;
+  tape->hooks = tape->live_hooks = &tir_live_hooks;
   tape->random_state = random_state;
   tape->assigned = tir_live_assigned;
   tape->reserve_assigns = reserve_assigns;
@@ -465,6 +494,8 @@ static void free_slice(tir_context *context, tir_live_slice *slice) {
   TIR_VEC_FREE(context, &slice->modules);
 }
 
+// Buffers go back to the pool before it ends; plans are freed before the
+// context can go.
 static void free_live(tir_context *context, tir_live *live) {
   for (size_t v = 1; v < live->root.values.count; v++)
     tir_pool_release(&live->pool, live->root.values.data[v].buffer);
@@ -491,7 +522,8 @@ void tir_tape_destroy(tir_tape *tape) {
   if (!tape) return;
   tir_context *context = tir_base_context_retain(tape->context);
   if (tape->capture) tir_capture_abandon(tape);
-  tape->hooks = NULL;
+  // The recorder ends its handles when the live state is gone already.
+  tape->hooks = tape->live_hooks = NULL;
   free_live(context, tir_live_of(tape));
   tir_ir_recorder_destroy(tape);
   tir_base_context_release(context);

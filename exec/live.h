@@ -63,6 +63,9 @@ typedef struct tir_live_node {
   uint32_t mark;         // epoch of the slice it is in
   uint32_t cone;         // epoch of the slice whose gradient call reaches it
   uint32_t released_by;  // gradient call that released its history
+  // Operands and results its gradient reads, as counted when it was recorded:
+  // variables may come and go meanwhile. Bit 15 stands for all from 15 on.
+  uint16_t residuals_in, residuals_out;
   uint8_t state;
   bool history;  // its history is alive: residuals are kept
 } tir_live_node;
@@ -184,14 +187,17 @@ static inline bool tir_live_wants(const tir_live_frame *frame, tir_ir_node node,
          !tir_ir_op_shape_only(tir_ir_desc(g, node), i);
 }
 // Reads the data of operand i: not a shape-only operand, nor the heads and
-// variables of a gradient call, which only say where the history lies.
+// variables of a gradient call, which only say where the history lies. The
+// target of an assign counts: its memory is where the new version goes, and
+// what stays in force if the run fails.
 static inline bool tir_live_reads(const tir_ir_graph *graph, tir_ir_node node,
                                   uint32_t i) {
   if (tir_ir_op(graph, node) == TIR_OP_GRADIENT) {
     const tir_attrs_gradient *attrs = tir_ir_attrs(graph, node);
     return i >= attrs->n_heads && i < 2 * attrs->n_heads;
   }
-  return !tir_ir_op_shape_only(tir_ir_desc(graph, node), i);
+  return tir_ir_op(graph, node) == TIR_OP_ASSIGN ||
+         !tir_ir_op_shape_only(tir_ir_desc(graph, node), i);
 }
 // Walks the history from heads. Fills frame->reached (nodes) and frame->wrt
 // (variables and the versions of them that were met). *out_released is a node

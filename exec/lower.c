@@ -12,6 +12,8 @@
 #include "ir/base/checked.h"
 #include "ir/body.h"
 
+// Memory of the program, as long as it lives; NULL with the error set. One
+// element more than asked for, so that no array is empty.
 static void *arena_array(tir_exec_lowering *l, size_t count, size_t elem_size) {
   size_t bytes = 0;
   void *array = NULL;
@@ -21,6 +23,7 @@ static void *arena_array(tir_exec_lowering *l, size_t count, size_t elem_size) {
   return array;
 }
 
+// Their addresses follow from the arena alone, whatever is bound.
 static bool is_internal(const tir_place *place) {
   return place->kind == TIR_PLACE_ARENA || place->kind == TIR_PLACE_CONSTANT;
 }
@@ -35,6 +38,7 @@ static bool shares_root(const tir_exec_lowering *l, uint32_t v) {
 
 static bool at_base(const tir_place *place) { return place->offset == 0; }
 
+// Inputs, params and outputs stand one behind the other from first_external on.
 static uint32_t base_entry(const tir_program *program, tir_place_kind kind,
                            uint32_t index) {
   uint32_t entry = program->first_external + index;
@@ -51,6 +55,7 @@ static void fill_splat(uint8_t *data, size_t size, uint64_t bits,
                        size_t elem_size) {
   if (size == 0) return;
   for (size_t i = 0; i < elem_size; i++) data[i] = (uint8_t)(bits >> (8 * i));
+  // Each turn doubles what is filled, by copying it.
   for (size_t done = elem_size; done < size;) {
     const size_t part = done < size - done ? done : size - done;
     memcpy(data + done, data, part);
@@ -58,6 +63,7 @@ static void fill_splat(uint8_t *data, size_t size, uint64_t bits,
   }
 }
 
+// One reference, which the program releases.
 static tir_status make_constant(tir_exec_lowering *l, uint32_t v,
                                 tir_tensor **out_tensor) {
   const tir_ir_node node = tir_ir_producer(l->graph, (tir_ir_value){v});
@@ -70,6 +76,7 @@ static tir_status make_constant(tir_exec_lowering *l, uint32_t v,
   tir_ir_type_of(l->graph, (tir_ir_value){v}, &type);
   TIR_TRY(tir_tensor_create(l->program->context, type.dtype, type.dims,
                             type.rank, out_tensor, l->error));
+  // A new tensor is zeros already.
   if (attrs->bits != 0)
     fill_splat((*out_tensor)->data, (*out_tensor)->size_bytes, attrs->bits,
                tir_dtype_size(type.dtype));
@@ -83,6 +90,8 @@ static size_t n_saved(const tir_plan_copy *copy) {
   return (size_t)(copy->kind == TIR_PLACE_ARENA) + copy->from_saved;
 }
 
+// Exactly the entries that make_pointers and saved_entry fill, so that tables
+// are allocated once.
 static void count_entries(const tir_exec_lowering *l, size_t *out_internal,
                           size_t *out_offsets, size_t *out_constants) {
   size_t internal = 1, offsets = 0, constants = 0;  // entry 0 is NULL
@@ -122,6 +131,7 @@ static tir_status add_internal(tir_exec_lowering *l, uint32_t v) {
   return TIR_OK;
 }
 
+// One entry for each port, whether or not a value lies at its start.
 static void add_bases(tir_program *program) {
   tir_exec_pointer *p = program->pointers + program->first_external;
   for (uint32_t i = 0; i < program->n_inputs; i++)
@@ -132,6 +142,8 @@ static void add_bases(tir_program *program) {
     *p++ = (tir_exec_pointer){.kind = TIR_PLACE_OUTPUT, .index = i};
 }
 
+// Internal entries come first, since they change with the arena only, then the
+// ports, then places inside of these.
 static tir_status make_pointers(tir_exec_lowering *l) {
   tir_program *program = l->program;
   size_t n_internal = 0, n_offsets = 0, n_constants = 0, n_pointers = 0;
@@ -149,6 +161,8 @@ static tir_status make_pointers(tir_exec_lowering *l) {
   program->first_external = (uint32_t)n_internal;
   program->first_offset = (uint32_t)(n_pointers - n_offsets);
 
+  // Entry 0 stays NULL: an unused output, or an operand read for its shape
+  // only.
   program->pointers[0] = (tir_exec_pointer){0};
   uint32_t offset = program->first_offset;
   l->n_internal = 1;
@@ -185,6 +199,7 @@ tir_status tir_exec_read_entry(tir_exec_lowering *l, tir_ir_node node,
   const tir_ir_value in = tir_ir_in(l->graph, node, operand);
   *out_entry = l->entry[in.id];
   note_read(l->program, *out_entry);
+  // An operand of no bytes needs no memory: nothing of it is read.
   if (*out_entry != 0 || l->places[in.id].size == 0) return TIR_OK;
   return tir_base_fail(l->error, TIR_ERR_STATE,
                        "compile: operand %u of node %%%u (%s) was given no "
@@ -211,6 +226,7 @@ static tir_status split_step(tir_exec_lowering *l,
     return tir_base_fail(l->error, TIR_ERR_LIMIT,
                          "compile: scratch memory exceeds the address space");
   step->split = split;
+  // Steps run one after the other, so they share the scratch of the largest.
   if (total > program->scratch_bytes) program->scratch_bytes = total;
   program->is_split = true;
   return TIR_OK;
@@ -224,6 +240,7 @@ tir_status tir_exec_bind_step(tir_exec_lowering *l,
   step->params = query->params;
   program->uses_blas |= query->uses_blas;
   program->is_split |= query->is_split;
+  // One unit is the whole step: it is called without a range.
   if (query->split.n_units > 1) return split_step(l, query, step);
   if (query->scratch_bytes > program->scratch_bytes)
     program->scratch_bytes = query->scratch_bytes;
@@ -245,6 +262,7 @@ static tir_status compile_bodies(tir_exec_lowering *l, tir_ir_node node) {
   while (tir_ir_next_body(l->graph, &visit) && visit.node.id == node.id) {
     tir_ir_graph *copy = NULL;
     tir_program *body = NULL;
+    // Room first: a compiled body must have an owner at once.
     if (!TIR_VEC_RESERVE(program->context, &program->bodies, 1))
       return tir_base_fail_memory(l->error, sizeof body);
     TIR_TRY(tir_ir_graph_copy(visit.body->graph, &copy, l->error));
@@ -265,6 +283,8 @@ static tir_status prepare_step(tir_exec_lowering *l, tir_ir_node node,
   for (uint32_t i = 0; i < n_out; i++) {
     const tir_ir_value out = tir_ir_out(l->graph, node, i);
     tir_ir_type_of(l->graph, out, &l->types[n_in + i]);
+    // A result without memory is one that nobody reads; kernels may leave it
+    // out.
     l->used[i] = l->entry[out.id] != 0;
   }
   tir_exec_prepare query = {
@@ -284,6 +304,7 @@ static tir_status prepare_step(tir_exec_lowering *l, tir_ir_node node,
   const tir_exec_kernel_desc *kernel =
       tir_exec_kernel(tir_ir_op(l->graph, node));
   tir_status status = TIR_OK;
+  // Before prepare, which lays the bodies' memory out in scratch.
   if (tir_ir_has_bodies(query.desc)) {
     const size_t first = program->bodies.count;
     status = compile_bodies(l, node);
@@ -302,6 +323,7 @@ static tir_status prepare_step(tir_exec_lowering *l, tir_ir_node node,
   return tir_exec_bind_step(l, &query, step);
 }
 
+// Operands, then outputs, as a kernel finds them.
 static tir_status fill_args(tir_exec_lowering *l, tir_ir_node node,
                             uint32_t *args) {
   const tir_op_desc *desc = tir_ir_desc(l->graph, node);
@@ -350,6 +372,7 @@ static tir_status make_steps(tir_exec_lowering *l) {
   uint32_t arg = 0;
   for (size_t i = 0; i < n_steps; i++) {
     const tir_ir_node node = {plan->order.data[i]};
+    // A region is in the order once, by its last member, and is one step.
     const uint32_t region = plan->region_of ? plan->region_of[node.id] : 0;
     tir_exec_step *step = &program->steps[i];
     *step = (tir_exec_step){.arg = arg};
@@ -372,6 +395,8 @@ static uint32_t saved_entry(tir_exec_lowering *l, const tir_plan_copy *copy) {
   return l->n_internal++;
 }
 
+// A copy through the arena is two: one saves a value, a later one takes it from
+// there.
 static tir_exec_copy resolve_copy(tir_exec_lowering *l,
                                   const tir_plan_copy *copy) {
   return (tir_exec_copy){
@@ -391,6 +416,7 @@ static tir_status make_copies(tir_exec_lowering *l) {
   if (!program->copies) return TIR_ERR_MEMORY;
   for (size_t i = 0; i < n; i++) {
     const tir_exec_copy copy = resolve_copy(l, &copies[i]);
+    // Its entry was counted and is there, but there is nothing to copy.
     if (copy.size_bytes == 0) continue;
     if (copy.from == 0)
       return tir_base_fail(l->error, TIR_ERR_STATE,
@@ -404,6 +430,8 @@ static tir_status make_copies(tir_exec_lowering *l) {
 
 // --- all of it -------------------------------------------------------------
 
+// In this order: steps name entries of the table, and the entries of saved
+// copies come behind those of values.
 static tir_status lower(tir_exec_lowering *l) {
   TIR_TRY(make_pointers(l));
   TIR_TRY(make_steps(l));
@@ -422,6 +450,7 @@ tir_status tir_exec_lower(tir_program *program,
       .error = error,
   };
   const tir_plan *plan = &program->plan;
+  // Scratch for the types of one node at a time, as large as the largest needs.
   size_t max_out = 1;
   l.max_types = 1;
   for (size_t i = 0; i < plan->order.count; i++) {

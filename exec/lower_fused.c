@@ -11,6 +11,7 @@
 typedef struct gathering {
   tir_exec_lowering *l;
   tir_plan_nodes nodes;
+  // By member, in the order of ids, which is an order of execution.
   tir_exec_fused_part *parts;
   tir_exec_fused_operand *operands;
   tir_ir_type *types;
@@ -35,6 +36,7 @@ static tir_ir_value origin_of(const tir_ir_graph *g, tir_ir_value v) {
 }
 
 // Number of the part that makes the value, TIR_EXEC_OUTER if none does.
+// Members' ids rise, so they are searched by halves.
 static uint32_t part_of(const gathering *x, tir_ir_value v) {
   const uint32_t node =
       tir_ir_producer(x->l->graph, origin_of(x->l->graph, v)).id;
@@ -49,6 +51,8 @@ static uint32_t part_of(const gathering *x, tir_ir_value v) {
   return low < x->nodes.n && x->nodes.ids[low] == node ? low : TIR_EXEC_OUTER;
 }
 
+// A value that several members read is one argument: it is loaded once. A
+// region has few enough members to look at all.
 static uint32_t find_arg(gathering *x, uint32_t entry) {
   uint32_t i = 0;
   while (i < x->n_args && x->args[i] != entry) i++;
@@ -69,6 +73,7 @@ static tir_status gather_operands(gathering *x, uint32_t k) {
     if (operand->is_shape) continue;
     operand->part = part_of(x, tir_ir_in(g, node, i));
     if (operand->part != TIR_EXEC_OUTER) {
+      // k rises, so the last one to say so is right.
       x->parts[operand->part].last_part = k;
       continue;
     }
@@ -82,6 +87,7 @@ static tir_status gather_operands(gathering *x, uint32_t k) {
 static tir_status gather_part(gathering *x, uint32_t k) {
   const tir_ir_graph *g = x->l->graph;
   const tir_ir_node node = {x->nodes.ids[k]};
+  // Every part before this one took its operands' types and one for its result.
   tir_ir_type *types = x->types + x->n_operands + k;
   tir_exec_fused_part *p = &x->parts[k];
   *p = (tir_exec_fused_part){
@@ -108,6 +114,7 @@ static void gather_results(gathering *x) {
   const tir_ir_graph *g = x->l->graph;
   for (uint32_t k = 0; k < x->nodes.n; k++) {
     const tir_ir_value out = tir_ir_out(g, (tir_ir_node){x->nodes.ids[k]}, 0);
+    // Read by other members only: it lives in registers.
     if (x->l->entry[out.id] == 0) continue;
     x->parts[k].out_arg = x->n_args;
     x->args[x->n_args++] = x->l->entry[out.id];
@@ -118,6 +125,7 @@ static void gather_results(gathering *x) {
 
 // "fused(mul, add, tanh)"; of many ops the first ones and how many more.
 static const char *name_ops(gathering *x) {
+  // Long enough for eight of the longest names, so nothing is cut off.
   enum { MAX_TEXT = 160, MAX_NAMED = 8 };
   char text[MAX_TEXT];
   size_t at = (size_t)snprintf(text, sizeof text, "fused(");
@@ -137,6 +145,7 @@ static const char *name_ops(gathering *x) {
   return memcpy(copy, text, at + 1);
 }
 
+// Lives as long as the program.
 const char *tir_exec_step_op(const tir_program *program,
                              const tir_exec_step *step) {
   const tir_plan *plan = &program->plan;
@@ -147,6 +156,8 @@ const char *tir_exec_step_op(const tir_program *program,
 
 // --- the step ----------------------------------------------------------------
 
+// Operands are gathered for all parts before results, so that the step's
+// arguments are what it reads, then what it writes.
 static tir_status prepare(gathering *x, uint32_t region, tir_exec_step *step) {
   tir_exec_lowering *l = x->l;
   const tir_plan_region *r = &l->program->plan.regions.data[region];
@@ -174,6 +185,7 @@ static tir_status prepare(gathering *x, uint32_t region, tir_exec_step *step) {
                          l->error);
     return status;
   }
+  // The last member stands for the step in messages and reports.
   step->node = x->nodes.ids[x->nodes.n - 1];
   return tir_exec_bind_step(l, &query, step);
 }
@@ -191,6 +203,7 @@ tir_status tir_exec_lower_region(tir_exec_lowering *l, uint32_t region,
   size_t n_operands = 0;
   for (uint32_t k = 0; k < x.nodes.n; k++)
     n_operands += tir_ir_n_in(l->graph, (tir_ir_node){x.nodes.ids[k]});
+  // Types, parts and operands in one block, in falling order of alignment.
   const size_t n_types = n_operands + x.nodes.n;
   const size_t n_bytes = n_types * sizeof *x.types +
                          x.nodes.n * sizeof *x.parts +

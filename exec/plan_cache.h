@@ -5,6 +5,7 @@
 
 #include "exec/program.h"
 
+// A plan and what one run of it needs, which only the tape's thread uses.
 typedef struct tir_cached_plan {
   uint64_t hash;
   uint64_t *key;

@@ -38,6 +38,7 @@ static char *write_number(char *at, uint32_t number) {
   return at;
 }
 
+// Names as in the program's text, so that a value listed can be found there.
 typedef struct numbering {
   const tir_ir_graph *graph;
   uint32_t *numbers;  // by value id
@@ -65,6 +66,8 @@ static void number_values(numbering *x, bool ports) {
   }
 }
 
+// Every value that is somewhere in memory, by rising id. Its name is the
+// graph's text, or one written into `texts`.
 static void list_all(tir_program *program, const uint32_t *numbers,
                      char *texts) {
   uint32_t count = 0;
@@ -80,6 +83,7 @@ static void list_all(tir_program *program, const uint32_t *numbers,
   }
 }
 
+// Lists and texts stay in the program's arena; the numbering is scratch.
 tir_status tir_exec_list_values(tir_program *program, tir_error *error) {
   const size_t n = (size_t)program->report.n_values;
   // '%', up to ten digits, NUL.
@@ -94,6 +98,7 @@ tir_status tir_exec_list_values(tir_program *program, tir_error *error) {
   tir_context *context = program->context;
   numbering x = {.graph = program->graph};
   const size_t numbers_bytes = program->plan.n_places * sizeof *x.numbers;
+  // String ids start at 1.
   const size_t n_strings = x.graph->strings.texts.count + 1;
   x.numbers = tir_base_alloc(context, numbers_bytes, _Alignof(uint32_t));
   x.taken = tir_base_alloc_zero(context, n_strings, 1);
@@ -109,6 +114,7 @@ tir_status tir_exec_list_values(tir_program *program, tir_error *error) {
   return ok ? TIR_OK : tir_base_fail_memory(error, names_bytes);
 }
 
+// 0 also for a program that lists nothing, like a tape's.
 size_t tir_program_n_values(const tir_program *program) {
   return program && program->listed ? (size_t)program->report.n_values : 0;
 }
@@ -129,11 +135,14 @@ tir_status tir_program_value(const tir_program *program, size_t index,
       .first_step = place->first,
       .last_step = place->last,
       .in_place = place->in_place,
+      // From 0, as the order of values in the graph that tir_program_graph
+      // gives.
       .value = value.id - 1,
   };
   return TIR_OK;
 }
 
+// The graph after its passes, as a copy that may outlive the program.
 tir_status tir_program_graph(const tir_program *program, tir_graph **out_graph,
                              tir_error *error) {
   if (out_graph) *out_graph = NULL;
@@ -155,6 +164,7 @@ static void annotate(void *user, const tir_ir_graph *graph, tir_ir_node node,
   for (uint32_t i = 0; i < tir_ir_n_out(graph, node); i++) {
     const tir_place *place =
         &program->plan.places[tir_ir_out(graph, node, i).id];
+    // Computed in registers of its region, so that it has a step but no bytes.
     const bool inner = region && place->kind == TIR_PLACE_NONE;
     tir_ir_text_add(text, i == 0 ? "  # %s%s" : ", %s%s",
                     place->is_view ? "view of " : "",
@@ -182,6 +192,7 @@ tir_status tir_program_to_text(const tir_program *program, char **out_text,
   tir_ir_print_graph(program->graph, annotate, (void *)(uintptr_t)program,
                      &text);
   tir_ir_print_data(program->graph, &text);
+  // The last line sums up what the comments beside the nodes say.
   const tir_memory_report *report = &program->report;
   tir_ir_text_add(&text,
                   "# %llu steps, arena %llu bytes (at least %llu), scratch "
@@ -196,6 +207,8 @@ tir_status tir_program_to_text(const tir_program *program, char **out_text,
 
 // --- ports -----------------------------------------------------------------
 
+// Text belongs to the graph and lives as long as the program. Dims that were
+// given a size have lost their name.
 static void fill_port(const tir_ir_graph *graph, tir_ir_value value,
                       const char *name, tir_port *out_port) {
   tir_ir_type type;
@@ -219,6 +232,7 @@ tir_status tir_program_input(const tir_program *program, size_t index,
   return TIR_OK;
 }
 
+// Through replacements: an output may name a value that a pass replaced.
 tir_status tir_program_output(const tir_program *program, size_t index,
                               tir_port *out_port) {
   if (!program || !out_port || index >= program->n_outputs)

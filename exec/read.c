@@ -1,4 +1,8 @@
 // From values to C: reading, formatting, flushing, ending steps.
+//
+// Every reader goes through `fetch`, which runs what the value needs and
+// nothing else that is no effect. Errors of the recording come out here first:
+// a tape in error runs nothing.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,6 +59,7 @@ static tir_status fetch(tir_tape *tape, tir_value value, const char *call,
   }
   const tir_ir_node n = tir_ir_producer(tape->graph, v);
   if (tir_ir_op(tape->graph, n) == TIR_OP_CONSTANT) {
+    // The element's bits come first in the attributes of a constant.
     *out_data = tir_ir_attrs(tape->graph, n);
     *out_repeat = true;
     return TIR_OK;
@@ -63,6 +68,7 @@ static tir_status fetch(tir_tape *tape, tir_value value, const char *call,
                        "%s: the value was lost in a run that failed", call);
 }
 
+// `to` has room for the whole type.
 static void copy_out(const tir_ir_type *type, const void *from, bool repeat,
                      void *to) {
   const size_t bytes = tir_ir_type_bytes(type);
@@ -75,6 +81,7 @@ static void copy_out(const tir_ir_type *type, const void *from, bool repeat,
     memcpy((uint8_t *)to + at, from, size);
 }
 
+// A copy: the value's own memory may be overwritten by the next assign.
 tir_status tir_read(tir_tape *tape, tir_value value, tir_tensor **out_tensor,
                     tir_error *error) {
   if (!out_tensor)
@@ -96,6 +103,7 @@ tir_status tir_read_into(tir_tape *tape, tir_value value, void *data,
   const void *from = NULL;
   bool repeat = false;
   TIR_TRY(fetch(tape, value, "read_into", &type, &from, &repeat, error));
+  // The run is not undone by a wrong size: effects have happened.
   if (tir_ir_type_bytes(&type) != size_bytes)
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
                          "read_into: %zu bytes given, the value has %zu",
@@ -106,6 +114,7 @@ tir_status tir_read_into(tir_tape *tape, tir_value value, void *data,
   return TIR_OK;
 }
 
+// NaN on an error, which the tape keeps, because there is no status to return.
 static double read_scalar(tir_tape *tape, tir_value value, const char *call) {
   tir_ir_type type;
   const void *data = NULL;
@@ -137,6 +146,7 @@ bool tir_read_bool(tir_tape *tape, tir_value value) {
   return tape && tape->error.status == TIR_OK && x != 0;
 }
 
+// In a body or a capture nothing ever runs, so there it is an error.
 tir_status tir_tape_flush(tir_tape *tape, tir_error *error) {
   if (!tape)
     return tir_base_fail(error, TIR_ERR_ARGUMENT, "tape_flush: tape is NULL");
@@ -162,6 +172,8 @@ tir_status tir_step_end(tir_tape *tape, const tir_value *keep, size_t n_keep,
     return tir_base_fail(error, TIR_ERR_STATE,
                          "step_end: it has no place in the body of a %s",
                          tape->body->op);
+  // Kept values move to the scope outside before this one takes its handles
+  // along.
   for (size_t i = 0; i < n_keep && tape->error.status == TIR_OK; i++)
     tir_keep(tape, keep[i]);
   if (!tir_ir_scope_may_end(tape, "step_end", true)) {
@@ -171,9 +183,12 @@ tir_status tir_step_end(tir_tape *tape, const tir_value *keep, size_t n_keep,
   tir_live *live = tir_live_of(tape);
   const tir_ir_scope scope = tape->scopes.data[tape->scopes.count - 1];
   tir_ir_scope_pop(tape);
+  // A step of a capture is only a scope: it has no run and no number.
   if (tape->capture) return TIR_OK;
   tir_status status = tape->error.status;
   if (status == TIR_OK)
+    // The handles are gone, so what is still owned is what goes on living: kept
+    // values, variables, states.
     status = tir_live_flush(live, error);
   else if (error)
     *error = tape->error;
@@ -181,12 +196,14 @@ tir_status tir_step_end(tir_tape *tape, const tir_value *keep, size_t n_keep,
   live->step++;
   if (live->random_state) tir_live_disown(tape, live->random_state);
   live->random_state = 0;
+  // Last: collecting moves ids.
   tir_live_collect(live, scope.first_node, scope.first_dim);
   return status;
 }
 
 // --- text ------------------------------------------------------------------
 
+// Fewer digits than would tell all numbers apart: the text is for people.
 static void add_element(tir_ir_text *text, const tir_ir_type *type,
                         const void *element) {
   if (tir_ir_dtype_is_integer(type->dtype)) {
@@ -232,6 +249,8 @@ static void add_elements(tir_ir_text *text, const tir_ir_type *type,
   }
 }
 
+// As snprintf: the length of the whole text, whatever the buffer holds. 0 on an
+// error, which the tape keeps.
 size_t tir_format_value(tir_tape *tape, tir_value value, char *buffer,
                         size_t size) {
   if (buffer && size) buffer[0] = '\0';

@@ -38,6 +38,7 @@ void tir_exec_resolve_internal(const tir_program *program, void *arena,
   }
 }
 
+// Only of external entries, whose kinds are these three.
 static void *base_of(const tir_exec_binding *binding,
                      const tir_exec_pointer *pointer) {
   switch (pointer->kind) {
@@ -58,6 +59,7 @@ void tir_exec_resolve_external(const tir_program *program,
   for (uint32_t i = 0; i < program->n_outputs; i++)
     *out++ = binding->outputs[i];
   for (uint32_t i = program->first_offset; i < program->n_pointers; i++) {
+    // An input that is read for its shape alone may be unbound.
     uint8_t *base = base_of(binding, &program->pointers[i]);
     ptr[i] = base ? base + program->pointers[i].offset : NULL;
   }
@@ -65,6 +67,8 @@ void tir_exec_resolve_external(const tir_program *program,
 
 // --- looking for NaN -------------------------------------------------------
 
+// Position of the first NaN, −1 if there is none. Only a NaN differs from
+// itself.
 static int64_t first_nan_f32(const float *x, int64_t n) {
   for (int64_t i = 0; i < n; i++)
     if (x[i] != x[i]) return i;
@@ -106,6 +110,8 @@ static tir_status check_nan(run *r, const tir_exec_step *step) {
   const tir_ir_node node = {step->node};
   const uint32_t n_in = tir_ir_n_in(graph, node);
   for (uint32_t i = 0; i < tir_ir_n_out(graph, node); i++) {
+    // A result that nobody reads has no memory. Programs that look for NaN are
+    // not fused: the step is this one node.
     const void *data = r->call.ptr[r->call.arg[n_in + i]];
     if (!data) continue;
     tir_ir_type type;
@@ -159,6 +165,9 @@ static tir_status poll(void *arg) {
 
 // --- the loops -------------------------------------------------------------
 
+// Notes where it failed. From the commit point on a failure leaves state half
+// written; steps that can fail on data stand before it, so that takes a fork in
+// a callback or a NaN that is looked for.
 static tir_status fail_step(run *r, const tir_exec_step *step,
                             tir_status status) {
   if (status == TIR_ERR_CANCELLED) return status;  // not the step's failure
@@ -215,6 +224,8 @@ static tir_status run_monitored(run *r, const tir_exec_poll *inside) {
   return fail_step(r, &r->program->steps[r->at], status);
 }
 
+// The loop with everything a caller may want between steps; run_plain is the
+// one without.
 static tir_status run_watched(run *r, uint32_t first, uint32_t end,
                               bool polled) {
   const bool monitored = r->options && r->options->monitor;
@@ -237,6 +248,7 @@ static tir_status run_steps(run *r) {
   const bool polled =
       r->options && (r->options->cancel || r->options->deadline_ns != 0);
   const uint32_t commit = program->commit;
+  // Nobody looks: one loop over all steps, without a branch for it in between.
   if (!polled && !program->check_nan && !(r->options && r->options->monitor))
     return run_plain(r, 0, program->n_steps, NULL);
   TIR_TRY(run_watched(r, 0, commit, polled));
@@ -245,6 +257,8 @@ static tir_status run_steps(run *r) {
   return run_watched(r, commit, program->n_steps, false);
 }
 
+// After all steps: outputs and params may be read until then. A caller who
+// bound an output over its source has the copy already.
 static void make_copies(const tir_program *program, void *const *ptr) {
   for (uint32_t i = 0; i < program->n_copies; i++) {
     const tir_exec_copy *copy = &program->copies[i];
@@ -268,6 +282,7 @@ tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
       .options = options,
       .host = tir_exec_float_enter(),
       .failure = failure,
+      // Looked at after callbacks only, which come with options.
       .process = options ? getpid() : 0,
   };
   tir_exec_blas_guard guard;
@@ -276,6 +291,7 @@ tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
     status = fail_blas(failure);
   if (status == TIR_OK) status = run_steps(&r);
   if (status == TIR_OK) make_copies(program, ptr);
+  // A guard that was refused undoes nothing.
   if (program->uses_blas) tir_exec_blas_end(&guard);
   tir_exec_float_leave(&r.host);
   return status;
@@ -283,6 +299,8 @@ tir_status tir_exec_run_steps(const tir_program *program, void *const *ptr,
 
 // --- bodies ----------------------------------------------------------------
 
+// No guards and no environment: those of the run around it are in force. A
+// monitor sees the control step as one.
 tir_status tir_exec_run_body(const tir_program *body, void *const *ptr,
                              void *scratch, const tir_exec_call *call,
                              tir_exec_failure *failure) {
@@ -300,6 +318,8 @@ tir_status tir_exec_run_body(const tir_program *body, void *const *ptr,
   if (!call->poll && !body->check_nan) {
     TIR_TRY(run_plain(&r, 0, body->n_steps, NULL));
   } else {
+    // Bodies hold no state: nothing in them is past a commit point, so they may
+    // be stopped anywhere.
     for (uint32_t at = 0; at < body->n_steps; at++) {
       if (call->poll) TIR_TRY(call->poll->ask(call->poll->user));
       TIR_TRY(run_plain(&r, at, at + 1, call->poll));

@@ -46,6 +46,8 @@ tir_status tir_exec_select_outputs(tir_ir_graph *graph,
   const size_t most = graph->outputs.count + 1;
   const size_t n = n_names < most ? n_names : most;
   const size_t n_bytes = most * sizeof(tir_ir_output);
+  // Aside first: the names may ask for any order, and a failure changes
+  // nothing.
   tir_ir_output *picked =
       tir_base_alloc_zero(graph->context, n_bytes, _Alignof(tir_ir_output));
   if (!picked) return tir_base_fail_memory(error, n_bytes);

@@ -1,4 +1,10 @@
 // What one run executes: marking the slice, and counting it as run.
+//
+// Marking walks from the effects and the values asked for to what they read and
+// have not got yet. A gradient call also takes in the history of its heads,
+// whether it ran or not, because the plan expands the call from the recorded
+// nodes. What ran already is context: it is not run again, and its data come
+// from memory.
 #include "exec/live.h"
 
 // --- marking ---------------------------------------------------------------
@@ -20,6 +26,8 @@ static void mark(marking *m, uint32_t id, bool cone) {
   const bool new_mark = node->mark != m->epoch;
   const bool new_cone = cone && node->cone != m->epoch;
   if (!new_mark && !new_cone) return;
+  // A node may be met twice: once as read, later as history too. Each way is
+  // followed once, so the walk is linear.
   node->mark = m->epoch;
   if (new_cone) node->cone = m->epoch;
   if (id < slice->low) slice->low = id;
@@ -58,6 +66,7 @@ static void mark_operands(marking *m, tir_ir_node n, bool cone) {
     if (runs && is_pending(m, producer) && tir_live_reads(g, n, i))
       mark(m, producer, false);
   }
+  // A call met as history is differentiated itself, and so needs its own cone.
   if (tir_ir_op(g, n) != TIR_OP_GRADIENT || (!runs && !cone)) return;
   const tir_attrs_gradient *attrs = tir_ir_attrs(g, n);
   for (uint32_t i = 0; i < (uint32_t)attrs->n_heads; i++)
@@ -108,6 +117,8 @@ static bool reserve_to_free(tir_live *live) {
   return TIR_VEC_RESERVE(g->context, &slice->to_free, n);
 }
 
+// A node with a history stays a user of its operands: the nodes that made them
+// must not be collected before it.
 static void settle_node(tir_live *live, uint32_t id) {
   tir_live_frame *root = &live->root;
   const tir_ir_graph *g = root->graph;
@@ -143,9 +154,12 @@ tir_status tir_live_settle(tir_live *live, tir_error *error) {
   if (!TIR_VEC_RESERVE(context, &slice->survivors, n_values))
     return tir_base_fail_memory(error, sizeof(uint32_t));
   for (size_t i = 0; i < slice->nodes.count; i++)
+    // From here on nothing fails: the counts of a slice change as a whole.
     if (slice->runs.data[i]) settle_node(live, slice->nodes.data[i]);
   for (size_t i = 0; i < slice->nodes.count; i++) {
     const tir_ir_node n = {slice->nodes.data[i]};
+    // After all nodes are settled: releasing lets go of what their histories
+    // still held.
     if (slice->runs.data[i] && tir_ir_op(g, n) == TIR_OP_GRADIENT)
       tir_live_release_cone(live, n.id);
   }

@@ -55,6 +55,9 @@ static bool take(job *j, uint32_t from, bool own, uint32_t *first,
   }
 }
 
+// Ranges of units never overlap and a kernel stops at the first unit that
+// fails, so the failure kept is that of the lowest unit however the lanes went
+// about it.
 static void note_failure(job *j, uint32_t unit, tir_status status,
                          const tir_exec_fault *fault) {
   tir_exec_lock_take(&j->lock);
@@ -66,6 +69,7 @@ static void note_failure(job *j, uint32_t unit, tir_status status,
   tir_exec_lock_give(&j->lock);
 }
 
+// Every lane stops soon after one saw the flag; a unit begun is finished.
 static bool should_stop(job *j) {
   const bool stopped = atomic_load_explicit(&j->stop, memory_order_relaxed);
   if (!stopped && j->poll && tir_exec_this_thread() == j->caller) {
@@ -96,10 +100,13 @@ static void run_lane(void *arg, uint32_t lane) {
   tir_exec_fault fault;
   tir_exec_call call = *j->call;
   call.fault = &fault;
+  // What all share comes first, then a part for each lane (lower.c).
   call.scratch = (char *)call.shared + j->step->split->shared_bytes +
                  lane * j->step->split->scratch_bytes;
   tir_exec_blas_guard guard;
   if (j->program->uses_blas) tir_exec_blas_begin_lane(&guard);
+  // Its own range from the front, then the others' from the back, beginning
+  // with its neighbour so that lanes do not all crowd on one.
   run_units(j, &call, lane, true);
   for (uint32_t i = 1; i < j->n_lanes; i++)
     run_units(j, &call, (lane + i) % j->n_lanes, false);
@@ -135,6 +142,7 @@ static tir_status run_shared(const tir_program *program,
   atomic_init(&j.failed_unit, UINT32_MAX);
   atomic_init(&j.lock.holder, 0);
   for (uint32_t i = 0; i < n_lanes; i++) {
+    // Ranges differ by one unit at most; 64 bits hold the product.
     const uint64_t first = (uint64_t)n_units * i / n_lanes;
     const uint64_t end = (uint64_t)n_units * (i + 1) / n_lanes;
     atomic_init(&j.ranges[i].word, pack((uint32_t)first, (uint32_t)end));
@@ -154,5 +162,6 @@ tir_status tir_exec_run_split(const tir_program *program,
   const bool alone = tir_exec_n_lanes(program->context) == 1 && !poll;
   TIR_TRY(alone ? run_whole(step, call)
                 : run_shared(program, step, call, poll));
+  // On the calling thread: what combines the units is a fixed order of its own.
   return step->split->finish ? step->split->finish(call) : TIR_OK;
 }

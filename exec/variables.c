@@ -5,6 +5,7 @@
 #include "exec/live.h"
 #include "tapeir/ops.h"
 
+// Only values of the live graph are counted: a capture's live until it ends.
 static void own(tir_tape *tape, uint32_t value) {
   if (tir_live_frame_of(tape)->is_live && value) tir_live_own(tape, value);
 }
@@ -21,6 +22,7 @@ tir_live_variable *tir_live_variable_of(tir_live_frame *frame, uint32_t value) {
 
 void tir_live_set_grad(tir_tape *tape, tir_live_variable *variable,
                        uint32_t grad) {
+  // Owned before the old one goes: they may be the same.
   own(tape, grad);
   disown(tape, variable->grad);
   variable->grad = grad;
@@ -51,6 +53,7 @@ static uint32_t new_variable(tir_live_frame *frame) {
   return (uint32_t)frame->variables.count;
 }
 
+// The value becomes a variable with a gradient of zeros.
 static bool mark(tir_tape *tape, const char *call, uint32_t value,
                  tir_grad_request request) {
   tir_live_frame *frame = tir_live_frame_of(tape);
@@ -122,10 +125,12 @@ static void move_param(tir_tape *tape, uint32_t target, uint32_t value) {
   if (!frame->is_live || !module) return;
   uint32_t *current = &live->modules.data[module - 1]
                            .values.data[frame->values.data[target].param];
+  // An old version was written to, which is not what the module holds.
   if (*current != target) return;
   own(tape, value);
   *current = value;
   disown(tape, target);
+  // An owner that is left may be a handle, which goes along.
   if (frame->values.data[target].owners) move_handles(tape, target, value);
 }
 
@@ -148,7 +153,10 @@ static tir_ir_value cut(tir_tape *tape, tir_value x, tir_ir_value v) {
   frame->values.data[to.id].param_module =
       frame->values.data[v.id].param_module;
   frame->values.data[to.id].param = frame->values.data[v.id].param;
+  // From here on x as an operand is the leaf; the value it was stays for its
+  // head.
   tir_ir_rebind(tape, x, to, head);
+  // Data that is there is shared, not copied, and the node never runs.
   if (frame->is_live)
     tir_live_alias(tir_live_of(tape), tir_ir_producer(tape->graph, to));
   // Attaching again to a parameter: asking for it must find the new leaf.
@@ -161,6 +169,8 @@ void tir_attach_grad(tir_tape *tape, tir_value x, tir_grad_request request) {
   static const char call[] = "attach_grad";
   tir_ir_value v = markable(tape, x, call, request);
   if (!v.id) return;
+  // A fresh leaf: the history of x must not go on through the new variable, and
+  // a variable that exists keeps its mark and gradient for what was recorded.
   if (has_history(tape, v) ||
       tir_live_variable_of(tir_live_frame_of(tape), v.id))
     v = cut(tape, x, v);
@@ -174,6 +184,7 @@ void tir_retain_grad(tir_tape *tape, tir_value y, tir_grad_request request) {
   tir_live_variable *there =
       tir_live_variable_of(tir_live_frame_of(tape), v.id);
   if (there) {
+    // Asked for again: only how backward writes changes.
     there->request = (uint8_t)request;
     return;
   }
@@ -188,6 +199,12 @@ void tir_retain_grad(tir_tape *tape, tir_value y, tir_grad_request request) {
 void tir_mark_variables(tir_tape *tape, const tir_value *values,
                         const tir_value *gradients,
                         const tir_grad_request *requests, size_t n) {
+  if (tape && n && !values) {
+    tir_ir_keep_error(tape, "mark_variables", TIR_ERR_ARGUMENT,
+                      "values is NULL");
+    return;
+  }
+  // The first error ends it: what is marked by then stays marked.
   for (size_t i = 0; i < n && tape && tir_ir_ready(tape); i++) {
     tir_attach_grad(tape, values[i], requests ? requests[i] : TIR_GRAD_WRITE);
     if (gradients && gradients[i].owner)
@@ -226,6 +243,7 @@ static tir_value zeros(tir_tape *tape, tir_value x) {
   return symbolic ? tir_zeros_like(tape, x) : tir_ir_splat(tape, &type, 0.0);
 }
 
+// A slot of zeros is written out only when somebody asks.
 tir_value tir_grad_of(tir_tape *tape, tir_value x) {
   const tir_live_variable *variable = find(tape, x, "grad_of");
   if (!variable) return (tir_value){0};
@@ -249,6 +267,7 @@ void tir_set_grad(tir_tape *tape, tir_value x, tir_value gradient) {
   static const char call[] = "set_grad";
   tir_live_variable *variable = require(tape, x, call);
   if (!variable) return;
+  // All-zero: back to zeros that nobody has read.
   if (!gradient.owner) {
     tir_live_set_grad(tape, variable, 0);
     return;
@@ -279,7 +298,9 @@ void tir_grad_reset_fresh(tir_tape *tape, tir_value x) {
   if (variable) variable->fresh = false;
 }
 
+// Counts all of them, so that a second call can have room for them.
 size_t tir_tape_unreached(tir_tape *tape, tir_value *out_values, size_t n_max) {
+  if (!out_values) n_max = 0;
   if (!tape || !tir_ir_ready(tape)) return 0;
   const tir_live_frame *frame = tir_live_frame_of(tape);
   size_t n = 0;
@@ -312,6 +333,8 @@ void tir_live_assigned(tir_tape *tape, uint32_t target, uint32_t value) {
   move_param(tape, target, value);
 }
 
+// Looks through everything recorded after the value. Only an assign while
+// recording asks, which is rare.
 bool tir_live_in_history(tir_tape *tape, uint32_t value) {
   tir_live_frame *frame = tir_live_frame_of(tape);
   if (!tir_live_frame_sync(frame)) return false;

@@ -64,10 +64,11 @@ struct tir_tape {
   const tir_ir_graph *first_graph;  // of target 1: on a live tape the live one
   uint32_t target;                  // serial of the target, for slots
   uint32_t n_targets;
-  const tir_ir_hooks *hooks;  // NULL unless the target is a live graph
-  void *live;                 // exec/live.c
-  void *capture;              // exec/capture.c, NULL outside captures
-  size_t capture_scopes;      // scopes open when the capture began, and its own
+  const tir_ir_hooks *hooks;       // NULL unless the target is a live graph
+  const tir_ir_hooks *live_hooks;  // the same, whatever the target is
+  void *live;                      // exec/live.c
+  void *capture;                   // exec/capture.c, NULL outside captures
+  size_t capture_scopes;  // scopes open when the capture began, and its own
   tir_ir_body_recorder *body;  // innermost one being recorded; NULL: none
   // Gives the i64[2] {seed, step} operand of random ops; NULL: an error.
   tir_value (*random_state)(tir_tape *tape);

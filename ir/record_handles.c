@@ -32,11 +32,12 @@ static void unlink_slot(tir_tape *tape, uint32_t id) {
 
 // A slot may own two values: what it means as operand and as head.
 static void disown_slot(tir_tape *tape, const tir_ir_slot *slot) {
-  // Values are counted by the live graph alone; those of captures and bodies
-  // end with their graph.
-  if (!tape->hooks || slot->target != tape->target) return;
-  if (slot->head != slot->value) tape->hooks->disown(tape, slot->head);
-  tape->hooks->disown(tape, slot->value);
+  // Values are counted by the live graph alone, target 1, also while something
+  // else is recorded; those of captures and bodies end with their graph.
+  const tir_ir_hooks *const hooks = tape->live_hooks;
+  if (!hooks || slot->target != 1) return;
+  if (slot->head != slot->value) hooks->disown(tape, slot->head);
+  hooks->disown(tape, slot->value);
 }
 
 // Freed slots form a list through `next`; the last one freed is taken first.

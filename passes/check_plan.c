@@ -47,6 +47,8 @@ static tir_status broken(const checker *c, uint32_t value, const char *what) {
 
 // --- the line of memory ----------------------------------------------------
 
+// Not rounded: the checker looks at what is read and written, not at what the
+// planner sets aside.
 static size_t bytes_of(const checker *c, uint32_t value) {
   tir_ir_type type;
   tir_ir_type_of(c->g, (tir_ir_value){value}, &type);
@@ -417,6 +419,7 @@ static void visit_externals(checker *c, size_t *space_bytes, bool write) {
                          : op == TIR_OP_PARAM ? TIR_PLACE_PARAM
                                               : TIR_PLACE_CONSTANT;
     uint32_t index = p->index;
+    // Counted here, not believed: the place may be wrong.
     if (op == TIR_OP_PARAM) index = n_params++;
     const size_t space = space_of(c, kind, index);
     if (p->kind == TIR_PLACE_NONE || space == SIZE_MAX) continue;
@@ -430,6 +433,8 @@ static void visit_externals(checker *c, size_t *space_bytes, bool write) {
 }
 
 // Whatever happened before, this is what the caller sees.
+// Each output's memory holds the content of its value, as a result or as a
+// copy.
 static tir_status check_outputs(checker *c) {
   for (uint32_t i = 0; i < c->g->outputs.count; i++) {
     const uint32_t v = output_value(c, i);

@@ -70,9 +70,12 @@ static tir_status find_read(tir_pass_flow *f, tir_error *error) {
                            "schedule: node %%%u: %s calls must be expanded", id,
                            desc->name);
     if (tir_ir_op(g, n) == TIR_OP_ASSIGN) {
+      // The new version is read at the end, whoever else reads it. The target
+      // is not: the assign only says where the value goes.
       f->is_read[tir_ir_in(g, n, 1).id] = true;
       continue;
     }
+    // A node nobody needs has no step, even before eliminate-dead.
     if (!any_output_read(f, n) && !(desc->traits & TIR_TRAIT_EFFECT)) continue;
     if (!has_no_step(tir_ir_op(g, n)) && !tir_pass_is_view(g, n)) {
       f->step_of[id] = 0;
@@ -102,6 +105,8 @@ static void find_roots(tir_pass_flow *f) {
     if (tir_ir_op(g, n) == TIR_OP_ASSIGN) {
       const uint32_t value = f->root[tir_ir_in(g, n, 1).id];
       f->root[tir_ir_out(g, n, 0).id] = value;
+      // An assign moves no data by itself: its result is the value, and the
+      // param gets it when all steps are done or the value is computed there.
       f->assigned[f->root[tir_ir_in(g, n, 0).id]] = value;
       f->is_final[value] = true;
     } else if (tir_pass_is_view(g, n)) {
@@ -127,6 +132,7 @@ static void join_regions(tir_pass_flow *f) {
     f->step_of[node] = TIR_FLOW_NO_STEP;
     if (region) {
       const uint32_t *ids = &f->plan->members.data[region->first];
+      // Members before the last have no step of their own any more.
       if (ids[region->n_members - 1] != node) continue;
       for (uint32_t i = 0; i < region->n_members; i++)
         f->step_of[ids[i]] = n_steps;
@@ -148,6 +154,7 @@ static void hide_inner(tir_pass_flow *f, bool *is_outer) {
       for (uint32_t i = 0; i < n_in; i++) {
         if (tir_ir_op_shape_only(tir_ir_desc(g, n), i)) continue;
         const uint32_t root = f->root[tir_ir_in(g, n, i).id];
+        // Whoever reads it from another step needs it in memory.
         if (tir_pass_step_of_value(f, root) != s) is_outer[root] = true;
       }
     }
@@ -163,6 +170,8 @@ static void hide_inner(tir_pass_flow *f, bool *is_outer) {
 // A region stands where its last member stood, which may be after steps that
 // read what an earlier member makes. Numbers the steps again, such that each
 // comes after those it needs.
+// Kahn's algorithm with a heap by old number, so that the old order stays
+// wherever it can and the result depends on the graph alone.
 static tir_status renumber(tir_pass_flow *f, tir_error *error) {
   const uint32_t n = f->n_steps;
   const size_t n_bytes = 3 * (size_t)n * sizeof(uint32_t);
@@ -174,6 +183,7 @@ static tir_status renumber(tir_pass_flow *f, tir_error *error) {
   tir_status status = TIR_OK;
   for (uint32_t s = 0; s < n; s++)
     for (uint32_t i = f->reads_first[s]; i < f->reads_first[s + 1]; i++)
+      // Reads of inputs, params and constants wait for nothing.
       n_waiting[s] +=
           tir_pass_step_of_value(f, f->reads[i]) != TIR_FLOW_NO_STEP;
   for (uint32_t s = 0; s < n; s++)
@@ -235,6 +245,8 @@ static uint32_t list_reads(const tir_pass_flow *f, uint32_t s, uint32_t *seen,
   return count;
 }
 
+// A single node has all its results, read or not, since its kernel may write
+// them; a region only those that leave it.
 static void list_makes(tir_pass_flow *f) {
   uint32_t count = 0;
   for (uint32_t s = 0; s < f->n_steps; s++) {
@@ -268,6 +280,8 @@ static void fill_tables(tir_pass_flow *f, uint32_t *seen) {
 
   for (uint32_t i = 0; i < n_reads; i++) f->readers_first[f->reads[i] + 1]++;
   make_starts(f->readers_first, f->n_values);
+  // From here on `seen` is where the next reader of a root goes. Steps are met
+  // in order, so every list of readers rises.
   memcpy(seen, f->readers_first, f->n_values * sizeof *seen);
   for (uint32_t s = 0; s < f->n_steps; s++)
     for (uint32_t i = f->reads_first[s]; i < f->reads_first[s + 1]; i++)
@@ -276,6 +290,7 @@ static void fill_tables(tir_pass_flow *f, uint32_t *seen) {
 
 // --- making and freeing ----------------------------------------------------
 
+// Zeroed; freed by size, which follows from the graph.
 static void *take(tir_pass_flow *f, size_t n, size_t size) {
   return tir_base_alloc_zero(f->context, n * size, 8);
 }
@@ -331,11 +346,14 @@ static tir_status make_steps(tir_pass_flow *f, uint32_t *seen,
   find_roots(f);
   if (f->plan->regions.count > 0) {
     join_regions(f);
+    // Scratch of one flag a value, which fill_tables clears.
     hide_inner(f, (bool *)seen);
   }
   list_makes(f);
   fill_tables(f, seen);
   if (f->plan->regions.count == 0) return TIR_OK;
+  // It needs the tables, and they are in terms of the numbers it changes: hence
+  // twice.
   TIR_TRY(renumber(f, error));
   list_makes(f);
   fill_tables(f, seen);

@@ -43,6 +43,7 @@ typedef struct folder {
 
 // --- what may be folded ----------------------------------------------------
 
+// No elements: some dim is 0, and its data can be any address.
 static bool is_empty(const tir_ir_graph *g, tir_ir_value v) {
   tir_ir_type type;
   tir_ir_type_of(g, v, &type);
@@ -391,6 +392,7 @@ static tir_status fold_node(folder *f, tir_ir_node n) {
 
 // --- the pass --------------------------------------------------------------
 
+// An output is a use, so that its constant is never given back.
 static void count_uses(folder *f) {
   const tir_ir_graph *g = f->graph;
   for (size_t i = 0; i < g->outputs.count; i++)

@@ -26,6 +26,8 @@ typedef struct tir_term {
   uint32_t next;
 } tir_term;
 
+// Everything by value is of `to`, where forward nodes and what calls emitted
+// stand side by side.
 typedef struct tir_expansion {
   tir_context *context;
   tir_ir_graph *from;
@@ -196,6 +198,7 @@ static tir_status reverse_node(tir_expansion *x, tir_ir_node n) {
   memset(sums, 0, data.n_out * sizeof *sums);
   bool any = false;
   tir_scope_begin(x->tape);
+  // What the rule records belongs to this node, so it has its place and origin.
   x->tape->origin = data.origin;
   x->tape->site = data.site;
   for (uint32_t i = 0; i < data.n_out; i++) {
@@ -257,6 +260,7 @@ static tir_status expand_call(tir_expansion *x, tir_ir_node call) {
   x->tape->mode.recording = attrs.create_graph != 0;
   x->tape->node_flags = TIR_NODE_BACKWARD;
   for (uint32_t i = 0; i < n_wrt; i++)
+    // A wrt depends on itself; everything else follows from there.
     x->depends.data[x->map[tir_ir_in(x->from, call, 2 * n_heads + i).id]] =
         true;
   mark_dependents(x, n_nodes);
@@ -264,6 +268,7 @@ static tir_status expand_call(tir_expansion *x, tir_ir_node call) {
   for (uint32_t i = n_heads; i-- > 0;)
     TIR_TRY(add_term(x, x->map[tir_ir_in(x->from, call, i).id],
                      x->map[tir_ir_in(x->from, call, n_heads + i).id]));
+  // Nodes that this call emits come behind n_nodes and are not met.
   for (uint32_t id = n_nodes; id > 0; id--)
     TIR_TRY(reverse_node(x, (tir_ir_node){id}));
 
@@ -341,6 +346,7 @@ tir_status tir_pass_expand_gradients(tir_ir_graph *graph,
                      .from = graph,
                      .error = error ? error : &local,
                      .map_count = graph->values.count};
+  // On any failure `graph` is as it was.
   tir_status status = tir_ir_graph_create(
       x.context, tir_base_strings_text(&graph->strings, graph->name), &x.to,
       error);

@@ -28,6 +28,7 @@ tir_status tir_pass_keeps_types(const tir_ir_graph *g, tir_ir_node node,
       .n_out = data->n_out,
   };
   tir_ir_call_types types;
+  // Without an error: a refusal is an answer here.
   const tir_status status = tir_ir_infer_call(g, &call, &types, NULL);
   bool keeps = status == TIR_OK;
   for (uint32_t k = 0; keeps && k < data->n_out; k++) {
@@ -68,6 +69,7 @@ bool tir_pass_read_transpose(const tir_ir_graph *g, tir_ir_node node,
   const tir_attrs_axes *attrs = tir_ir_attrs(g, node);
   const int rank = tir_ir_value_at(g, tir_ir_in(g, node, 0))->rank;
   *out_rank = rank;
+  // Without a list the axes are reversed, which is left to infer.
   if (attrs->axes.n != rank) return false;
   for (int i = 0; i < rank; i++)
     if (!tir_ir_axis(attrs->axes.v[i], rank, &perm[i])) return false;

@@ -5,6 +5,9 @@
 TIR_API tir_status tir_graph_optimize(const tir_graph *graph,
                                       const char *passes, tir_graph **out_graph,
                                       tir_error *error) {
+  if (!graph || !out_graph)
+    return tir_base_fail(error, TIR_ERR_ARGUMENT, "graph_optimize: %s is NULL",
+                         graph ? "out_graph" : "graph");
   *out_graph = NULL;
   tir_ir_graph *copy = NULL;
   TIR_TRY(tir_ir_graph_copy(graph->ir, &copy, error));

@@ -36,6 +36,7 @@ static tir_status find_lower_bound(tir_context *context,
   for (uint32_t t = 0; t < n_times && fits; t++) {
     for (; next < n && blocks[next].first == t && fits; next++) {
       fits = tir_base_size_add(live, blocks[next].size, &live);
+      // Cannot overflow: what ends together is alive together.
       ends[blocks[next].last + 1] += blocks[next].size;
     }
     if (live > most) most = live;
@@ -72,6 +73,7 @@ typedef struct arena {
 // By the leading bits of the size: eight bins per power of two.
 static uint32_t bin_of(size_t size) {
   const uint32_t log = 63 - (uint32_t)__builtin_clzll(size | 1);
+  // Below 2^BIN_BITS every size has a bin to itself.
   if (log < BIN_BITS) return (uint32_t)size;
   const uint32_t part =
       (uint32_t)(size >> (log - BIN_BITS)) & ((1u << BIN_BITS) - 1);
@@ -103,6 +105,7 @@ static void bin_remove(arena *a, uint32_t i) {
 }
 
 // The smallest span of a bin that is large enough, lowest offset on a tie.
+// Only the first MAX_LOOKS spans, so that many alike do not make it quadratic.
 static uint32_t best_in_bin(const arena *a, uint32_t bin, size_t size) {
   uint32_t best = NONE;
   int looks = 0;
@@ -153,6 +156,7 @@ static bool grow(arena *a, size_t size) {
     missing -= a->spans[a->top].size;
   const size_t end = a->total;
   if (!tir_base_size_add(a->total, missing, &a->total)) return false;
+  // A free span at the end is made longer instead of leaving it as a gap.
   if (missing < size) {
     bin_remove(a, a->top);
     a->spans[a->top].size = size;
@@ -231,6 +235,7 @@ typedef struct by_time {
 
 // What ends at a time is freed after what begins at it: a step needs both its
 // operands and its results.
+// False when the arena would exceed the address space.
 static bool walk_times(by_time *w, tir_pass_block *blocks, size_t n,
                        uint32_t n_times) {
   size_t next = 0;
@@ -278,6 +283,9 @@ static tir_status pack_by_time(tir_context *context, tir_pass_block *blocks,
 // --- by size ---------------------------------------------------------------
 
 // Larger first, then longer alive, then as made.
+// Negative, since the heap gives the smallest key first. 42 bits of 64-byte
+// units above 20 bits of life leave the sign alone; what is larger counts as
+// the largest.
 static int64_t size_key(const tir_pass_block *b) {
   const uint64_t life = b->last - b->first, units = b->size / 64;
   const uint64_t most_life = (1 << 20) - 1, most_units = 1ull << 42;
@@ -323,6 +331,7 @@ static size_t find_position(const tir_pass_block *blocks,
 }
 
 // SIZE_MAX when the arena gets too large.
+// The bytes that all of it takes.
 static size_t place_by_size(tir_pass_block *blocks, tir_pass_ready_heap *heap,
                             uint32_t *placed) {
   size_t total = 0, n_placed = 0;
@@ -363,6 +372,7 @@ static tir_status pack_by_size(tir_context *context, tir_pass_block *blocks,
 
 // --- both ------------------------------------------------------------------
 
+// Puts one packing aside and the other in.
 static void swap_offsets(tir_pass_block *blocks, size_t *offsets, size_t n) {
   for (size_t i = 0; i < n; i++) {
     const size_t offset = blocks[i].offset;

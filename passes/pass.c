@@ -20,11 +20,14 @@ static const tir_pass_desc *const all_passes[] = {
 
 enum { N_PASSES = sizeof all_passes / sizeof *all_passes };
 
+// Nothing can run a gradient call, so even `none` expands them.
 static const tir_pass_desc *const none_passes[] = {
     &tir_pass_gradient,
     NULL,
 };
 
+// eliminate-common comes after whatever makes nodes equal, and eliminate-dead
+// last, to take along what all others left.
 static const tir_pass_desc *const basic_passes[] = {
     &tir_pass_gradient,
     &tir_pass_simplify_algebra,
@@ -35,6 +38,7 @@ static const tir_pass_desc *const basic_passes[] = {
     NULL,
 };
 
+// merge-transpose is the only pass that full adds.
 static const tir_pass_desc *const full_passes[] = {
     &tir_pass_gradient,        &tir_pass_simplify_algebra,
     &tir_pass_fold_constants,  &tir_pass_simplify_algebra,
@@ -93,6 +97,7 @@ static tir_status verify_after(const tir_pass_ctx *ctx,
 static tir_status run_pass(tir_pass_ctx *ctx, const tir_pass_desc *pass,
                            const tir_pass_watch *watch, tir_ir_graph *graph) {
   if (watch && watch->before) watch->before(watch->user, pass, graph);
+  // The count runs through a whole list; a watcher is told the difference.
   const uint64_t rewrites = ctx->rewrites;
   const int64_t start_ns = watch ? tir_base_now_ns() : 0;
   TIR_TRY(pass->run(ctx, graph));
@@ -115,6 +120,8 @@ static tir_status run_item(tir_pass_ctx *ctx, const char *name, size_t size,
   if (!line) {
     char buffer[TIR_QUOTED_MAX], copy[TIR_QUOTED_MAX] = "";
     const size_t shown = size < sizeof copy - 1 ? size : sizeof copy - 1;
+    // The message quotes a text that ends with a zero, cut where it is too
+    // long.
     memcpy(copy, name, shown);
     return tir_base_fail(ctx->error, TIR_ERR_ARGUMENT,
                          "passes: no pass or pipeline is named %s",
@@ -145,6 +152,7 @@ tir_status tir_pass_run(tir_pass_ctx *ctx, const char *list,
 
 // --- for the outside -------------------------------------------------------
 
+// Passes in the order of passes.def; NULL behind the last.
 size_t tir_inspect_n_passes(void) { return N_PASSES; }
 
 const char *tir_inspect_pass_name(size_t index) {

@@ -1,4 +1,5 @@
 // verify: check everything the other passes rely on. Changes nothing.
+// For lists given by hand: debug builds verify after every pass anyway.
 #include "ir/infer.h"
 #include "passes/pass.h"
 

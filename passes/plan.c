@@ -1,10 +1,13 @@
 // Beginning and end of a plan.
 #include "passes/plan.h"
 
+// An empty plan. Each pass fills its own part, in the order fuse, schedule,
+// plan-memory.
 void tir_plan_init(tir_plan *plan, tir_context *context) {
   *plan = (tir_plan){.context = context};
 }
 
+// Also of a plan that was given up half way; nothing happens to one all zero.
 void tir_plan_free(tir_plan *plan) {
   if (!plan->context) return;
   TIR_VEC_FREE(plan->context, &plan->regions);

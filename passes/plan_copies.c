@@ -6,7 +6,7 @@
 #include "passes/planner.h"
 
 static tir_status add_copy(tir_planner *p, tir_plan_copy copy) {
-  if (TIR_VEC_PUSH(p->flow.context, &p->plan->copies, copy)) return TIR_OK;
+  if (TIR_VEC_PUSH(p->plan->context, &p->plan->copies, copy)) return TIR_OK;
   return tir_base_fail_memory(p->error, sizeof copy);
 }
 
@@ -42,6 +42,7 @@ static bool is_direct(const tir_planner *p, uint32_t param, uint32_t root) {
 }
 
 // Assigning a param to itself is no copy.
+// A verified graph assigns each param at most once.
 static void list_params(const tir_planner *p, param_copies *c) {
   const tir_ir_graph *g = p->graph;
   for (tir_ir_node n = tir_ir_first(g); tir_ir_node_valid(n);
@@ -79,6 +80,7 @@ static tir_status copy_ready(tir_planner *p, param_copies *c) {
 }
 
 // Room for one old version, alive only at the end.
+// `saved` gets the offset when the buffers have theirs.
 static tir_status save_param(tir_planner *p, param_copies *c, uint32_t param) {
   const tir_planner_buffer b = {
       .kind = TIR_PLACE_ARENA,
@@ -102,7 +104,9 @@ static tir_status copy_params(tir_planner *p, param_copies *c) {
         !TIR_VEC_PUSH(p->flow.context, &c->ready, v))
       return tir_base_fail_memory(p->error, sizeof v);
   TIR_TRY(copy_ready(p, c));
-  // What is left are rings.
+  // What is left are rings. Whatever hangs on one reads it and is read by no
+  // param, so it was copied above: only members of a ring, which are all of one
+  // size, ever read a saved version.
   for (uint32_t v = 1; v < p->flow.n_values; v++) {
     if (!c->value[v]) continue;
     TIR_TRY(save_param(p, c, v));

@@ -148,7 +148,7 @@ static bool exists(const tir_ir_graph *g, uint32_t value) {
 
 static tir_status fill_places(tir_planner *p) {
   tir_plan *plan = p->plan;
-  tir_context *context = p->flow.context;
+  tir_context *context = plan->context;
   tir_base_free(context, plan->places, plan->n_places * sizeof *plan->places,
                 _Alignof(tir_place));
   plan->n_places = 0;

@@ -1,6 +1,10 @@
 // A binary heap in an array.
+//
+// Item i stands before items 2i + 1 and 2i + 2, so the first is the smallest.
+// Both walks move a hole instead of swapping, and the item is written once.
 #include "passes/ready_heap.h"
 
+// A total order over steps: results never depend on how ties fall.
 static bool is_before(tir_pass_ready a, tir_pass_ready b) {
   return a.key != b.key ? a.key < b.key : a.step < b.step;
 }

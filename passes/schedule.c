@@ -72,6 +72,7 @@ static tir_ir_node node_of(const scheduler *s, uint32_t step) {
   return (tir_ir_node){s->flow->node_of[step]};
 }
 
+// By steps: being an output or assigned is no reader.
 static bool has_readers(const tir_pass_flow *f, uint32_t root) {
   return f->readers_first[root] != f->readers_first[root + 1];
 }
@@ -234,6 +235,7 @@ static int64_t growth_of(const scheduler *s, uint32_t step) {
   return (int64_t)(growth > most ? most : growth < -most ? -most : growth);
 }
 
+// Smallest first; the heap breaks ties by step number, which is recorded order.
 static int64_t key_of(const scheduler *s, uint32_t step) {
   if (s->flags[step] & (IS_UPDATE | IS_EARLY)) return INT64_MIN;
   switch (s->rule) {
@@ -246,6 +248,7 @@ static int64_t key_of(const scheduler *s, uint32_t step) {
   }
 }
 
+// A key that changed is pushed again: the stamp tells the entry that counts.
 static void push(scheduler *s, uint32_t step) {
   const tir_pass_ready item = {key_of(s, step), step, ++s->stamp[step]};
   if (!tir_pass_ready_push(&s->heap, item)) s->out_of_memory = true;
@@ -255,6 +258,9 @@ static void wait_less(scheduler *s, uint32_t step) {
   if (--s->n_waiting[step] == 0) push(s, step);
 }
 
+// A step waits for the makers of what it reads; an updater also for all other
+// readers of the version it replaces, and, as every update, for the last step
+// that can fail; an effect for the one before.
 static void begin_run(scheduler *s, rule r) {
   const tir_pass_flow *f = s->flow;
   s->rule = r;
@@ -270,6 +276,7 @@ static void begin_run(scheduler *s, rule r) {
     const uint32_t updater = s->updater[v];
     for (uint32_t i = f->readers_first[v]; i < f->readers_first[v + 1]; i++) {
       const uint32_t reader = f->readers[i];
+      // Of one reader left it is the number, without a list to search.
       s->left_xor[v] ^= reader;
       if (tir_pass_step_of_value(f, v) != TIR_FLOW_NO_STEP)
         s->n_waiting[reader]++;

@@ -18,6 +18,8 @@ static bool is_narrow(int64_t dtype) {
          dtype == TIR_DTYPE_BF16;
 }
 
+// Every narrow float is an f64 as well, so this is exact. The graph shares its
+// tensors: it gets a new one.
 static tir_status widen_tensor(tir_pass_ctx *ctx, tir_tensor **tensor) {
   const tir_tensor *from = *tensor;
   tir_tensor *to = NULL;

@@ -25,6 +25,7 @@ static void encode_ints(tir_ser_attrs *out, const tir_ir_ints *ints) {
   integers->values = values;
 }
 
+// As encode_ints.
 static void encode_floats(tir_ser_attrs *out, const tir_ir_floats *floats) {
   double *numbers = out->numbers[out->n];
   memcpy(numbers, floats->v, sizeof floats->v);
@@ -151,6 +152,7 @@ static tir_status decode_dtype(const tir_op_desc *desc, const tir_ir_attr *attr,
                                const Tapeir__Attribute *message, void *field,
                                tir_error *error) {
   const char *name = (const char *)message->dtype.data;
+  // An empty text has no bytes, and perhaps no pointer.
   const tir_dtype dtype =
       tir_ir_dtype_parse(name ? name : "", message->dtype.len);
   if (dtype == TIR_DTYPE_INVALID) {
@@ -159,6 +161,7 @@ static tir_status decode_dtype(const tir_op_desc *desc, const tir_ir_attr *attr,
                          "%s: attribute %s: dtype %s is not known", desc->name,
                          attr->name, tir_ser_quote(&message->dtype, quoted));
   }
+  // In the graph every kind but a list takes eight bytes.
   const int64_t number = dtype;
   memcpy(field, &number, sizeof number);
   return TIR_OK;
@@ -173,6 +176,7 @@ static tir_status decode_ints(const tir_op_desc *desc, const tir_ir_attr *attr,
         error, TIR_ERR_LIMIT, "%s: attribute %s: %zu numbers, at most %d",
         desc->name, attr->name, integers->n_values, TIR_MAX_RANK);
   tir_ir_ints ints = {.n = (int64_t)integers->n_values};
+  // An empty list has no pointer to copy from.
   if (integers->n_values)
     memcpy(ints.v, integers->values, integers->n_values * sizeof *ints.v);
   memcpy(field, &ints, sizeof ints);
@@ -188,6 +192,7 @@ static tir_status decode_floats(const tir_op_desc *desc,
                          "%s: attribute %s: %zu numbers, at most %d",
                          desc->name, attr->name, reals->n_values, TIR_MAX_RANK);
   tir_ir_floats floats = {.n = (int64_t)reals->n_values};
+  // As above.
   if (reals->n_values)
     memcpy(floats.v, reals->values, reals->n_values * sizeof *floats.v);
   memcpy(field, &floats, sizeof floats);
@@ -213,6 +218,7 @@ static tir_status decode_label(const tir_op_desc *desc, const tir_ir_attr *attr,
 static tir_status decode_one(const tir_op_desc *desc, const tir_ir_attr *attr,
                              const Tapeir__Attribute *message, void *field,
                              tir_error *error) {
+  // Never converted: an integer in the place of a real number is an error.
   if (message->value_case != case_of(attr->kind))
     return tir_base_fail(error, TIR_ERR_FORMAT, "%s: attribute %s is not %s",
                          desc->name, attr->name, kind_name(attr->kind));

@@ -30,6 +30,7 @@ tir_ser_block *tir_ser_block_create(tir_context *context, size_t size) {
     free_block(block);
     return NULL;
   }
+  // Pages are aligned far beyond what a tensor needs.
   block->section = block->base;
   return block;
 }

@@ -55,6 +55,8 @@ static bool add_chunk(tir_ser_scratch *scratch, size_t size) {
   if (total < least) total = least;
   if (tir_ser_budget_take(scratch->budget, total, NULL) != TIR_OK) {
     total = least;
+    // Double is too much: just enough may do. No error is written, since
+    // whoever asked for the unpack knows the place in the file.
     if (tir_ser_budget_take(scratch->budget, total, NULL) != TIR_OK) {
       scratch->over_budget = true;
       return false;

@@ -11,6 +11,10 @@ typedef struct tir_ser_budget {
   uint64_t used;
 } tir_ser_budget;
 
+// What a named thing of a module takes besides its data and three times its
+// name, whose blocks double: strings, tables and their growth.
+enum { TIR_SER_NAMED_BYTES = 192 };
+
 // LIMIT when `size` more bytes would exceed the budget; else takes them.
 tir_status tir_ser_budget_take(tir_ser_budget *budget, uint64_t size,
                                tir_error *error);

@@ -57,6 +57,7 @@ tir_status tir_ser_decode_fail(tir_ser_decoder *decoder, size_t offset,
   return status;
 }
 
+// Errors tell offsets in the file, so that of the section is added.
 void tir_ser_decode_place(tir_ser_decoder *decoder, size_t offset) {
   if (decoder->error)
     decoder->error->byte_offset = decoder->file_offset + offset;
@@ -152,6 +153,7 @@ tir_status tir_ser_decode_scan(tir_ser_decoder *decoder) {
   };
   TIR_TRY(tir_ser_prescan_run(&scan, decoder->error));
   const uint64_t n_tensors = counts[1].n;
+  // An entry here, and the tensor that will be made for it.
   const uint64_t each = sizeof(tir_ser_tensor) + sizeof(struct tir_tensor);
   TIR_TRY(
       tir_ser_budget_take(&decoder->budget, n_tensors * each, decoder->error));
@@ -195,6 +197,7 @@ static tir_status check_place(tir_ser_decoder *decoder, size_t at,
   return TIR_OK;
 }
 
+// One entry of the table. *end is where the tensors so far end.
 static tir_status decode_tensor(tir_ser_decoder *decoder,
                                 const tir_ser_field *field,
                                 uint64_t tensor_bytes, uint64_t *end) {
@@ -303,10 +306,17 @@ static tir_status decode_param(tir_ser_decoder *decoder,
                                "parameter %s: tensor %" PRIu32
                                " belongs to another parameter",
                                tir_base_quote(name, quoted), message->tensor);
+  // Of a body: those are read before the parameters.
+  if (tensor->graph != 0)
+    return tir_ser_decode_fail(decoder, field->start, TIR_ERR_FORMAT,
+                               "parameter %s: tensor %" PRIu32
+                               " belongs to a constant",
+                               tir_base_quote(name, quoted), message->tensor);
   // The name and its entry in the module's tables.
   uint32_t index = 0;
-  TIR_TRY(tir_ser_budget_take(&decoder->budget, message->name.len + 64,
-                              decoder->error));
+  TIR_TRY(tir_ser_budget_take(
+      &decoder->budget, 3 * (uint64_t)message->name.len + TIR_SER_NAMED_BYTES,
+      decoder->error));
   const tir_status status =
       tir_ir_module_add_tensor(module, name, message->name.len, kind,
                                tensor->tensor, &index, decoder->error);
@@ -322,6 +332,7 @@ static tir_status decode_param(tir_ser_decoder *decoder,
   return TIR_OK;
 }
 
+// A key that comes twice is refused, as a second name of a parameter is.
 static tir_status decode_metadata(tir_ser_decoder *decoder,
                                   const tir_ser_field *field,
                                   tir_module *module) {
@@ -343,7 +354,9 @@ static tir_status decode_metadata(tir_ser_decoder *decoder,
   tir_status status =
       tir_ser_decode_text(decoder, field->start, &message->value, &value);
   if (status == TIR_OK)
-    status = tir_ser_budget_take(&decoder->budget, message->value.len + 64,
+    status = tir_ser_budget_take(&decoder->budget,
+                                 3 * (uint64_t)message->key.len +
+                                     message->value.len + TIR_SER_NAMED_BYTES,
                                  decoder->error);
   if (status == TIR_OK)
     status = tir_module_set_metadata(module, key, value, decoder->error);
@@ -372,6 +385,7 @@ static tir_status decode_body(tir_ser_decoder *decoder,
   tir_ir_body *body = NULL;
   TIR_TRY(tir_ser_budget_take(
       &decoder->budget, sizeof *body + 4 * sizeof(void *), decoder->error));
+  // Before the body is made, so that it cannot be lost for want of room.
   if (!TIR_VEC_RESERVE(decoder->context, &decoder->bodies, 1))
     return tir_base_fail_memory(decoder->error, sizeof body);
   TIR_TRY(tir_ser_decode_graph(decoder, field->offset, field->size, &graph));
@@ -380,6 +394,8 @@ static tir_status decode_body(tir_ser_decoder *decoder,
     decoder->bodies.data[decoder->bodies.count++] = body;
     return TIR_OK;
   }
+  // A body's graph has no name that its writer would know: its number says
+  // more.
   char prefix[32];
   snprintf(prefix, sizeof prefix, "body %zu", decoder->bodies.count + 1);
   tir_base_error_prefix(decoder->error, prefix);

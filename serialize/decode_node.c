@@ -76,6 +76,7 @@ static tir_status take_body(tir_ser_graph_decoder *d,
   return TIR_OK;
 }
 
+// In the order of the op's attributes: the file only lists their numbers.
 static tir_status decode_bodies(tir_ser_graph_decoder *d,
                                 const tir_ser_field *field,
                                 const tir_op_desc *desc,
@@ -105,6 +106,7 @@ static tir_status decode_attrs(tir_ser_graph_decoder *d,
   if (op == TIR_OP_CONSTANT) {
     tir_attrs_constant constant;
     TIR_TRY(decode_constant(d, field, message, &constant));
+    // The union may be larger; the op's inference reads this much of it.
     memcpy(attrs, &constant, sizeof constant);
     return TIR_OK;
   }
@@ -203,6 +205,8 @@ static tir_status append_node(tir_ser_graph_decoder *d,
   TIR_TRY(tir_ir_append_checked(
       d->graph, op, message->inputs, message->n_inputs, &attrs,
       is_declared ? types : NULL, message->n_types, &node, d->decoder->error));
+  // Results of most ops are inferred; of the others the file is what declares
+  // them.
   if (!is_declared) TIR_TRY(compare_types(d, field, node, types));
   return decode_labels(d, field, message, node);
 }

@@ -13,6 +13,8 @@
 #include "serialize/schema.h"
 #include "serialize/wire.h"
 
+// State of one graph. A body is encoded by one of its own, while that of the
+// graph around it waits.
 typedef struct encoder {
   const tir_ir_graph *graph;
   tir_ser_tensor_list *tensors;
@@ -310,6 +312,7 @@ static tir_status assemble(encoder *e, tir_ser_bytes *out_bytes) {
   tir_ser_bytes tail;
   tir_ser_bytes_init(&tail, g->context);
   tir_status status = put_outputs(e, &tail);
+  // Buffers remember; here it is asked for, before their sizes are used.
   if (tail.out_of_memory || e->head.out_of_memory || e->nodes.out_of_memory)
     status = out_of_memory(e);
   if (status == TIR_OK) {

@@ -6,11 +6,12 @@
 
 enum {
   TIR_SER_HEADER_BYTES = 128,
-  TIR_SER_ALIGN = 64,       // of the graph section's end and of each tensor
-  TIR_SER_PAGE = 4096,      // of the tensor section
-  TIR_SER_MAJOR = 0,        // formats this version writes and reads
-  TIR_SER_MINOR = 1,        // lowest minor that can hold what is written
-  TIR_SER_KNOWN_FLAGS = 0,  // must-understand flags known here
+  TIR_SER_AT_GRAPH_BYTES = 16,  // in the header
+  TIR_SER_ALIGN = 64,           // of the graph section's end and of each tensor
+  TIR_SER_PAGE = 4096,          // of the tensor section
+  TIR_SER_MAJOR = 0,            // formats this version writes and reads
+  TIR_SER_MINOR = 1,            // lowest minor that can hold what is written
+  TIR_SER_KNOWN_FLAGS = 0,      // must-understand flags known here
 };
 
 typedef struct tir_ser_header {

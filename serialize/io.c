@@ -14,7 +14,8 @@
 // One read or write call takes no more than this; systems stop at about 2 GiB.
 enum { MAX_PIECE = 1 << 30 };
 
-// The table of calls that production uses; tests bring tables that fail.
+// The table of calls that production uses; tests bring tables that fail. Each
+// only adds `user`, which the system has no use for.
 static int system_open(void *user, int dir, const char *name, int flags,
                        mode_t mode) {
   (void)user;
@@ -101,6 +102,7 @@ const char *tir_ser_quote_path(const char *path,
   char quoted[TIR_QUOTED_MAX];
   const char *tail = size > SHOWN ? path + size - SHOWN : path;
   // Not into the middle of a character.
+  // Bytes 10xxxxxx continue a character.
   while (((unsigned char)*tail & 0xc0) == 0x80) tail++;
   snprintf(buffer, TIR_SER_PATH_MAX, "%s%s", tail == path ? "" : "…",
            tir_base_quote(tail, quoted));
@@ -109,6 +111,8 @@ const char *tir_ser_quote_path(const char *path,
 
 tir_status tir_ser_fail_io(tir_error *error, const char *what, const char *path,
                            int error_number) {
+  // The variant that gives a status and fills the buffer (POSIX): it is safe
+  // among threads.
   char reason[96] = "", quoted[TIR_SER_PATH_MAX];
   if (strerror_r(error_number, reason, sizeof reason) != 0 || !reason[0])
     snprintf(reason, sizeof reason, "error %d", error_number);
@@ -131,6 +135,7 @@ tir_status tir_ser_open(const tir_ser_io *io, const char *path, int *out_fd,
   tir_status status = TIR_OK;
   if (io->stat_fd(io->user, fd, &info) != 0) {
     status = tir_ser_fail_io(error, "cannot look at", path, errno);
+    // A pipe or a device has no size that could be checked against.
   } else if (!S_ISREG(info.st_mode)) {
     char quoted[TIR_SER_PATH_MAX];
     status = tir_base_fail(error, TIR_ERR_IO, "cannot read %s: not a file",
@@ -151,6 +156,8 @@ tir_status tir_ser_read_all(const tir_ser_io *io, int fd, const char *path,
   size_t done = 0;
   while (done < size) {
     const size_t piece = size - done < MAX_PIECE ? size - done : MAX_PIECE;
+    // A call may return less than it was asked for; only 0 is the end of the
+    // file.
     const ssize_t n = io->read(io->user, fd, (uint8_t *)bytes + done, piece);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return tir_ser_fail_io(error, "cannot read", path, errno);

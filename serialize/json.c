@@ -1,5 +1,9 @@
-// Tokens of JSON (RFC 8259), as strict as the grammar: no comments, no
-// trailing commas, no control characters in strings.
+// Tokens of JSON (RFC 8259), as strict as the grammar: no comments, no trailing
+// commas, no control characters in strings.
+//
+// The text is not copied: a string is decoded where it stands, which only makes
+// it shorter, and its end is overwritten by a NUL. So a text can be read once,
+// front to back.
 #include "serialize/json.h"
 
 #include <inttypes.h>
@@ -18,6 +22,7 @@ uint64_t tir_ser_json_place(const tir_ser_json *json) {
   return json->file_offset + json->pos;
 }
 
+// The four characters that JSON calls white space, and no other.
 static void skip_space(tir_ser_json *json) {
   while (json->pos < json->size) {
     const char c = json->text[json->pos];
@@ -35,10 +40,12 @@ bool tir_ser_json_take(tir_ser_json *json, char c) {
 
 tir_status tir_ser_json_expect(tir_ser_json *json, char c) {
   if (tir_ser_json_take(json, c)) return TIR_OK;
+  // As "':'": the character in quotes.
   const char what[] = {'\'', c, '\'', '\0'};
   return tir_ser_json_fail(json, what);
 }
 
+// The first item has no comma before it; a comma must be followed by one.
 tir_status tir_ser_json_more(tir_ser_json *json, size_t n, char close,
                              bool *out_more) {
   *out_more = false;
@@ -92,6 +99,7 @@ static tir_status take_unicode(tir_ser_json *json, uint32_t *out_code) {
   json->pos += 2;
   if (!take_hex4(json, &low) || low < 0xdc00 || low > 0xdfff)
     return tir_ser_json_fail(json, "the second half of a surrogate pair");
+  // Ten bits from each half, above U+FFFF.
   *out_code = 0x10000 + ((*out_code - 0xd800) << 10) + (low - 0xdc00);
   return TIR_OK;
 }
@@ -122,6 +130,7 @@ static tir_status take_escape(tir_ser_json *json, char **to) {
     *to = put_utf8(*to, code);
     return TIR_OK;
   }
+  // strchr would find the NUL at the end of the list too.
   const char *letter = c ? strchr(letters, c) : NULL;
   if (!letter) return tir_ser_json_fail(json, "an escape");
   *(*to)++ = meanings[letter - letters];
@@ -163,6 +172,7 @@ tir_status tir_ser_json_integer(tir_ser_json *json, uint64_t *out_value) {
     const char c = json->text[json->pos];
     if (c < '0' || c > '9') break;
     const uint64_t digit = (uint64_t)(c - '0');
+    // So value · 10 + digit is at most INT64_MAX.
     if (*out_value > ((uint64_t)INT64_MAX - digit) / 10)
       return tir_ser_fail_at(json->error, json->file_offset + start,
                              TIR_ERR_LIMIT,

@@ -1,4 +1,9 @@
 // Tensors as .npy files.
+//
+// The header is parsed and written by npy_header.c; here are the file, the
+// check of its size and the order of its elements. Data is read straight into
+// the tensor unless it is column-major. Saving always writes row-major, through
+// replace.c like every other save.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,6 +30,8 @@ typedef struct npy_file {
   tir_error *error;
 } npy_file;
 
+// Leaves the file at its first byte of data. Its start is read first, since it
+// tells how long the rest of the header is.
 static tir_status load_header(npy_file *f) {
   uint8_t start[TIR_SER_NPY_START];
   const size_t n = f->size < sizeof start ? (size_t)f->size : sizeof start;
@@ -49,6 +56,8 @@ static tir_status load_header(npy_file *f) {
   return status;
 }
 
+// Exactly as many bytes as the shape needs, before anything that large is
+// allocated.
 static tir_status check_data_size(const npy_file *f) {
   const tir_ser_npy_header *header = &f->header;
   size_t bytes = 0;
@@ -76,6 +85,7 @@ static void to_row_major(const tir_tensor *tensor, const uint8_t *columns) {
                         tensor->rank, tir_dtype_size(tensor->dtype));
 }
 
+// A vector has the same elements in either order.
 static tir_status read_data(npy_file *f, tir_tensor *tensor) {
   const size_t size = tensor->size_bytes;
   if (!f->header.fortran_order || tensor->rank < 2)

@@ -92,10 +92,12 @@ static bool take_word(parser *p, const char *word) {
   return true;
 }
 
-// 'text' or "text", without escapes.
+// 'text' or "text", without escapes: no key or type code has any. The text is
+// not copied and ends without a NUL.
 static tir_status take_string(parser *p, const char **out_text,
                               size_t *out_size) {
   skip_space(p);
+  // '\0' stands for the end of the text: no quote, so it is an error.
   const char quote = p->pos < p->size ? p->text[p->pos] : '\0';
   if (quote != '\'' && quote != '"') return fail(p, "a string");
   const size_t start = p->pos + 1;
@@ -107,6 +109,7 @@ static tir_status take_string(parser *p, const char **out_text,
   return TIR_OK;
 }
 
+// For messages, of a text without NUL.
 static const char *quote_cut(const char *text, size_t size,
                              char buffer[TIR_QUOTED_MAX]) {
   char copy[32];
@@ -123,7 +126,7 @@ static tir_status take_dtype(parser *p, tir_dtype *out_dtype) {
                            "header: records are not supported");
   TIR_TRY(take_string(p, &text, &size));
   // Byte order (or "none"), then kind and size.
-  if (size == 3 && strchr("<|=", text[0])) {
+  if (size == 3 && text[0] && strchr("<|=", text[0])) {
     for (size_t i = 0; i < N_CODES; i++) {
       const bool one_byte = codes[i].code[1] == '1';
       if (memcmp(text + 1, codes[i].code, 2) != 0) continue;
@@ -139,18 +142,21 @@ static tir_status take_dtype(parser *p, tir_dtype *out_dtype) {
                          size && text[0] == '>' ? ": it is big-endian" : "");
 }
 
+// Python's words, with their capitals.
 static tir_status take_truth(parser *p, bool *out_truth) {
   *out_truth = take_word(p, "True");
   if (*out_truth || take_word(p, "False")) return TIR_OK;
   return fail(p, "True or False");
 }
 
+// Digits only, without a sign.
 static tir_status take_dim(parser *p, int64_t *out_dim) {
   skip_space(p);
   const size_t start = p->pos;
   uint64_t dim = 0;
   while (p->pos < p->size && p->text[p->pos] >= '0' && p->text[p->pos] <= '9') {
     const uint64_t digit = (uint64_t)(p->text[p->pos] - '0');
+    // So dim · 10 + digit is at most INT64_MAX.
     if (dim > ((uint64_t)INT64_MAX - digit) / 10)
       return tir_ser_fail_at(p->error, start, TIR_ERR_LIMIT,
                              "header: a dim does not fit 64 bits");
@@ -184,6 +190,7 @@ static tir_status take_shape(parser *p, tir_ser_npy_header *header) {
 static const char *const keys[] = {"descr", "fortran_order", "shape"};
 enum { N_KEYS = 3 };
 
+// Which of the three keys comes next; they may come in any order.
 static tir_status take_key(parser *p, int *out_index) {
   const char *key = NULL;
   size_t size = 0;
@@ -198,6 +205,7 @@ static tir_status take_key(parser *p, int *out_index) {
                          quote_cut(key, size, quoted));
 }
 
+// One "key: value".
 static tir_status take_item(parser *p, tir_ser_npy_header *header,
                             bool seen[N_KEYS]) {
   int index = 0;
@@ -225,6 +233,7 @@ tir_status tir_ser_npy_parse(const char *text, size_t size,
     comma = take(&p, ',');
   }
   skip_space(&p);
+  // Behind the dictionary there is only padding.
   if (p.pos != p.size) return fail(&p, "nothing more");
   for (int i = 0; i < N_KEYS; i++)
     if (!seen[i])
@@ -258,6 +267,7 @@ size_t tir_ser_npy_print(const tir_ser_npy_header *header,
   memcpy(out_bytes, magic, sizeof magic);
   out_bytes[6] = 1;
   out_bytes[7] = 0;
+  // The length fits two bytes many times over: version 1.0 will do.
   out_bytes[8] = (uint8_t)length;
   out_bytes[9] = (uint8_t)(length >> 8);
   memset(out_bytes + 10, ' ', length);

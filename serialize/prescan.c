@@ -1,6 +1,9 @@
 // Iterative pre-scan of a protobuf message: one frame per open message on a
 // stack of fixed depth. Checks tags, wire types against the schema, varints,
 // lengths, UTF-8, depth and counts; allocates nothing.
+//
+// A field is read whole before it is looked at; that of a message is then gone
+// into. So a length that reaches past the message around it is found first.
 #include "serialize/prescan.h"
 
 #include <inttypes.h>
@@ -103,6 +106,7 @@ static const char *scan_packed(const state *s, const tir_ser_field *field,
     *out_n = field->size / fixed;
     return field->size % fixed ? "packed field ends inside an element" : NULL;
   }
+  // A cursor of its own: that of the scan stands behind the field by now.
   tir_ser_cursor cursor = {s->cursor.bytes, field->offset,
                            field->offset + field->size};
   uint64_t n = 0;
@@ -193,6 +197,8 @@ tir_status tir_ser_prescan_run(const tir_ser_prescan *scan, tir_error *error) {
              .cursor = {scan->bytes, 0, scan->size},
              .depth = 1,
              .error = error};
+  // Each turn ends a message or reads a field, whose content is passed over in
+  // one step: the time is linear in the size.
   s.frames[0] = (frame){scan->root, scan->size};
   for (;;) {
     if (s.cursor.pos == s.cursor.end) {

@@ -61,7 +61,9 @@ static const char *base_of(const char *path) {
   return slash ? slash + 1 : path;
 }
 
-// Not secret, only unlikely to repeat: O_EXCL decides.
+// Not secret, only unlikely to repeat: O_EXCL decides. The time, the number of
+// the try and an address that differs between processes, mixed by one
+// multiplication.
 static uint32_t scramble(uint32_t salt) {
   struct timespec now = {0};
   clock_gettime(CLOCK_REALTIME, &now);
@@ -71,6 +73,7 @@ static uint32_t scramble(uint32_t salt) {
   return (uint32_t)(x >> 32);
 }
 
+// A long name is cut, so that the whole stays within what a directory takes.
 static void temporary_name(const char *base, uint32_t salt,
                            char out_name[TIR_SER_NAME_MAX]) {
   snprintf(out_name, TIR_SER_NAME_MAX, ".%.*s%s%" PRId64 ".%08" PRIx32,
@@ -90,6 +93,8 @@ typedef struct replacement {
   char name[TIR_SER_NAME_MAX];
 } replacement;
 
+// All further steps name files relative to this descriptor: renaming a
+// directory above meanwhile does not part the temporary file from its target.
 static tir_status open_dir(replacement *r, tir_error *error) {
   const tir_ser_io *io = r->io;
   // The directory part is opened through a bounded copy.
@@ -146,6 +151,7 @@ static tir_status create_temporary(replacement *r, int *out_fd,
                          r->path, errno);
 }
 
+// Content, mode, flush: what must be done before the rename may show the file.
 static tir_status fill(const replacement *r, int fd, tir_ser_content_fn content,
                        void *user, tir_error *error) {
   const tir_ser_io *io = r->io;

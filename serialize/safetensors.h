@@ -45,7 +45,6 @@ typedef struct tir_ser_st_header {
   tir_context *context;
   TIR_VEC(tir_ser_st_tensor) tensors;
   TIR_VEC(tir_ser_st_text) metadata;
-  uint64_t taken;  // of the budget
 } tir_ser_st_header;
 
 // Parses and checks all a header says but the uniqueness of its names.

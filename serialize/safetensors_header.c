@@ -1,8 +1,9 @@
 // Parsing the header of a safetensors file.
 //
 // The text is of unknown origin. It is read once, front to back, by loops that
-// know the three levels it may have; entries are then ordered by their place
-// in the data, which they must cover exactly.
+// know the three levels it may have; entries are then ordered by their place in
+// the data, which they must cover exactly. Names and metadata stay in the text:
+// the header only points to them.
 #include <inttypes.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ const char *tir_ser_st_dtype(tir_dtype dtype) {
   return NULL;
 }
 
+// Names and metadata are the caller's text.
 void tir_ser_st_free(tir_ser_st_header *header) {
   TIR_VEC_FREE(header->context, &header->tensors);
   TIR_VEC_FREE(header->context, &header->metadata);
@@ -51,7 +53,6 @@ static tir_status take_growth(parsing *p, size_t count, size_t capacity,
   if (count < capacity) return TIR_OK;
   const uint64_t growth = (2 * (uint64_t)capacity + 16) * size;
   TIR_TRY(tir_ser_budget_take(p->budget, growth, p->json.error));
-  p->header->taken += growth;
   return TIR_OK;
 }
 
@@ -64,6 +65,7 @@ static tir_status take_growth(parsing *p, size_t count, size_t capacity,
 
 // --- entries ---------------------------------------------------------------
 
+// By name; a dtype we do not have is refused, though the file may be right.
 static tir_status take_dtype(parsing *p, tir_ser_st_tensor *tensor) {
   const char *text = NULL;
   size_t size = 0;
@@ -79,6 +81,7 @@ static tir_status take_dtype(parsing *p, tir_ser_st_tensor *tensor) {
       "header: dtype %s is not supported", tir_base_quote(text, quoted));
 }
 
+// Any number of dims up to our rank; `rank` counts those that were read.
 static tir_status take_shape(parsing *p, tir_ser_st_tensor *tensor) {
   TIR_TRY(tir_ser_json_expect(&p->json, '['));
   for (tensor->rank = 0;; tensor->rank++) {
@@ -95,6 +98,7 @@ static tir_status take_shape(parsing *p, tir_ser_st_tensor *tensor) {
   }
 }
 
+// Places in the data behind the header. Whether they fit is checked later.
 static tir_status take_offsets(parsing *p, tir_ser_st_tensor *tensor) {
   TIR_TRY(tir_ser_json_expect(&p->json, '['));
   TIR_TRY(tir_ser_json_integer(&p->json, &tensor->begin));
@@ -106,6 +110,7 @@ static tir_status take_offsets(parsing *p, tir_ser_st_tensor *tensor) {
 static const char *const keys[] = {"dtype", "shape", "data_offsets"};
 enum { N_KEYS = sizeof keys / sizeof *keys };
 
+// Keys come in any order, each once; others are refused, since they may matter.
 static tir_status take_key(parsing *p, bool seen[N_KEYS], size_t *out_key) {
   const char *text = NULL;
   size_t size = 0, key = 0;
@@ -160,6 +165,7 @@ static tir_status take_tensor(parsing *p, tir_ser_st_tensor *tensor) {
       return tir_ser_fail_at(p->json.error, tensor->place, TIR_ERR_FORMAT,
                              "header: tensor %s has no %s",
                              tir_base_quote(tensor->name, quoted), keys[key]);
+  // All three are there: only now do they say something together.
   TIR_TRY(check_tensor(p, tensor));
   if (p->header->tensors.count >= p->limits->max_tensors)
     return tir_ser_fail_at(p->json.error, tensor->place, TIR_ERR_LIMIT,
@@ -169,6 +175,7 @@ static tir_status take_tensor(parsing *p, tir_ser_st_tensor *tensor) {
   return TIR_OK;
 }
 
+// Texts only, as the format has it.
 static tir_status take_metadata(parsing *p) {
   TIR_TRY(tir_ser_json_expect(&p->json, '{'));
   for (size_t n = 0;; n++) {
@@ -183,6 +190,7 @@ static tir_status take_metadata(parsing *p) {
   }
 }
 
+// A tensor, or the one key that is none.
 static tir_status take_entry(parsing *p, bool *had_metadata) {
   tir_ser_st_tensor tensor = {.place = tir_ser_json_place(&p->json)};
   TIR_TRY(tir_ser_json_string(&p->json, &tensor.name, &tensor.name_size));
@@ -205,6 +213,7 @@ static bool is_before(const tir_ser_st_tensor *a, const tir_ser_st_tensor *b) {
   return a->place < b->place;
 }
 
+// Item `at` of a heap with the largest on top goes down to its place.
 static void sink(tir_ser_st_tensor *heap, size_t at, size_t n) {
   const tir_ser_st_tensor item = heap[at];
   for (size_t child = 2 * at + 1; child < n; child = 2 * at + 1) {
@@ -216,8 +225,10 @@ static void sink(tir_ser_st_tensor *heap, size_t at, size_t n) {
   heap[at] = item;
 }
 
-// Heap sort: no recursion, no memory, no bad case. Files are mostly in order.
+// Heap sort: no recursion, no memory, no bad case. Files are mostly in order,
+// which is one pass.
 static void sort(tir_ser_st_tensor *tensors, size_t n) {
+  // No two entries are equal: each has a place of its own in the text.
   size_t in_order = 1;
   while (in_order < n && is_before(&tensors[in_order - 1], &tensors[in_order]))
     in_order++;
@@ -231,6 +242,8 @@ static void sort(tir_ser_st_tensor *tensors, size_t n) {
   }
 }
 
+// Sorted by place, each tensor must begin where the one before it ends: so no
+// byte has two owners, and none has no owner.
 static tir_status check_cover(const tir_ser_st_header *header,
                               uint64_t data_bytes, tir_error *error) {
   uint64_t end = 0, place = 0;
@@ -265,6 +278,7 @@ tir_status tir_ser_st_parse(tir_ser_st_header *header, char *text, size_t size,
       .limits = limits,
       .budget = budget,
   };
+  // The outermost level: names and what they stand for.
   bool had_metadata = false, more = false;
   TIR_TRY(tir_ser_json_expect(&p.json, '{'));
   for (size_t n = 0;; n++) {

@@ -1,8 +1,9 @@
 // Loading safetensors: into a module of its own.
 //
 // Order: size of the header, header (everything it says is checked), then one
-// tensor after the other. Nothing is allocated by a size the file itself is
-// not long enough for.
+// tensor after the other. Nothing is allocated by a size the file itself is not
+// long enough for. The format has no checksums: that the sizes agree is all
+// that can be told about the data.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "serialize/safetensors.h"
 #include "serialize/source.h"
 
+// `text` is the header as read; the entries of `header` point into it.
 typedef struct loading {
   tir_context *context;
   tir_ser_source *source;
@@ -23,10 +25,6 @@ typedef struct loading {
   tir_module *module;
   tir_error *error;
 } loading;
-
-// What a named thing of a module takes besides its name: strings, tables and
-// their growth.
-enum { NAMED_BYTES = 192 };
 
 static tir_status load_header(loading *l) {
   uint8_t start[TIR_SER_ST_START];
@@ -57,6 +55,7 @@ static tir_status load_header(loading *l) {
                           &l->budget, l->error);
 }
 
+// Limits hold for this format as for .tir.
 static tir_status check_name(loading *l, const char *name, size_t size,
                              uint64_t place) {
   if (size <= l->limits.max_name) return TIR_OK;
@@ -73,6 +72,8 @@ static tir_status refuse_at(loading *l, uint64_t place, tir_status status) {
   return tir_ser_as_format(status, l->error);
 }
 
+// The data of `entry` into `tensor`, which the module then owns. Tensors were
+// sorted by place and leave no gaps, so the data comes in order.
 static tir_status read_tensor(loading *l, const tir_ser_st_tensor *entry,
                               tir_tensor *tensor) {
   TIR_TRY(tir_ser_source_read(l->source, tensor->data, tensor->size_bytes,
@@ -90,11 +91,12 @@ static tir_status read_tensor(loading *l, const tir_ser_st_tensor *entry,
 }
 
 static tir_status load_tensor(loading *l, const tir_ser_st_tensor *entry) {
+  // Counted whole before anything of it is allocated.
   TIR_TRY(check_name(l, entry->name, entry->name_size, entry->place));
   // Names are kept in blocks that double.
   TIR_TRY(tir_ser_budget_take(&l->budget,
                               entry->end - entry->begin + sizeof(tir_tensor) +
-                                  TIR_SER_ALIGN + NAMED_BYTES +
+                                  TIR_SER_ALIGN + TIR_SER_NAMED_BYTES +
                                   3 * (uint64_t)entry->name_size,
                               l->error));
   tir_tensor *tensor = NULL;
@@ -105,6 +107,7 @@ static tir_status load_tensor(loading *l, const tir_ser_st_tensor *entry) {
   return status;
 }
 
+// A key that comes twice is refused: which value counts would be a guess.
 static tir_status load_metadata(loading *l, const tir_ser_st_text *item) {
   TIR_TRY(check_name(l, item->key, item->key_size, item->place));
   char quoted[TIR_QUOTED_MAX];
@@ -113,13 +116,15 @@ static tir_status load_metadata(loading *l, const tir_ser_st_text *item) {
                            "header: metadata %s is given twice",
                            tir_base_quote(item->key, quoted));
   TIR_TRY(tir_ser_budget_take(
-      &l->budget, NAMED_BYTES + item->value_size + 3 * (uint64_t)item->key_size,
+      &l->budget,
+      TIR_SER_NAMED_BYTES + item->value_size + 3 * (uint64_t)item->key_size,
       l->error));
   return refuse_at(
       l, item->place,
       tir_module_set_metadata(l->module, item->key, item->value, l->error));
 }
 
+// The module is half made on an error; load_source destroys it.
 static tir_status load_all(loading *l) {
   TIR_TRY(load_header(l));
   TIR_TRY(tir_module_create(l->context, &l->module, l->error));
@@ -142,6 +147,8 @@ static tir_status load_source(tir_context *context, tir_ser_source *source,
   };
   l.budget.limit = l.limits.max_bytes;
   const tir_status status =
+      // Refused rather than ignored: who asks for a mapping counts on its
+      // memory.
       l.limits.map
           ? tir_base_fail(error, TIR_ERR_UNSUPPORTED,
                           "safetensors data is not aligned: it is not mapped")
@@ -189,7 +196,8 @@ tir_status tir_safetensors_load_memory(tir_context *context, const void *bytes,
 
 // --- into a module ---------------------------------------------------------
 
-// Every parameter of `a` is one of `b` too.
+// Every parameter of `a` is one of `b` too. The message names the first that is
+// not, and how many more there are.
 static tir_status check_names(const tir_module *a, const tir_module *b,
                               const char *missing, tir_error *error) {
   const char *first = NULL;
@@ -206,6 +214,7 @@ static tir_status check_names(const tir_module *a, const tir_module *b,
                        tir_base_quote(first, quoted), more);
 }
 
+// Names first, then all data: on an error no parameter has changed.
 static tir_status copy_into(tir_module *module, tir_module *weights,
                             uint32_t flags, tir_error *error) {
   TIR_TRY(tir_ir_module_acquire(module, false, error));
@@ -223,6 +232,7 @@ tir_status tir_safetensors_load_into(tir_module *module, const char *path,
                                      uint32_t flags,
                                      const tir_load_options *options,
                                      tir_error *error) {
+  // Flags of a later version are refused, as reserved options are.
   const uint32_t known = TIR_WEIGHTS_ALLOW_MISSING | TIR_WEIGHTS_ALLOW_EXTRA;
   if (!module || !path)
     return tir_base_fail(error, TIR_ERR_ARGUMENT, "load: %s is NULL",
@@ -236,6 +246,7 @@ tir_status tir_safetensors_load_into(tir_module *module, const char *path,
       tir_safetensors_load(module->context, path, options, &weights, error));
   const tir_status status = copy_into(module, weights, flags, error);
   if (status != TIR_OK) {
+    // Only for the prefix of the message.
     const tir_ser_source s = {.path = path};
     tir_ser_source_prefix(&s, error);
   }

@@ -1,7 +1,8 @@
 // Saving a module's parameters as safetensors.
 //
 // Tensors of larger elements come first, so that each starts at a multiple of
-// its element size; their data starts at a multiple of 64.
+// its element size; their data starts at a multiple of 64. Graphs and the kind
+// of a parameter have no place in the format and are not saved.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@ typedef struct saving {
 
 // --- header ----------------------------------------------------------------
 
+// Running out of memory is remembered in `text` and asked for at the end.
 static void put(saving *s, const char *text) {
   tir_ser_put(&s->text, text, strlen(text));
 }
@@ -37,6 +39,7 @@ static void put_string(saving *s, const char *text) {
   put(s, "\"");
   for (; *text; text++) {
     const unsigned char c = (unsigned char)*text;
+    // Of a control character: \u00XX and its NUL.
     char escape[8];
     if (c == '"' || c == '\\')
       snprintf(escape, sizeof escape, "\\%c", c);
@@ -63,6 +66,7 @@ static void put_metadata(saving *s) {
   put(s, "}");
 }
 
+// The entry of one parameter, whose data comes behind all before it.
 static tir_status put_tensor(saving *s, size_t index, tir_error *error) {
   const tir_tensor *tensor = s->module->params.data[index].tensor;
   const size_t begin = s->data_bytes;
@@ -90,6 +94,7 @@ static tir_status find_order(saving *s, tir_error *error) {
   const tir_module *module = s->module;
   if (!TIR_VEC_RESERVE(module->context, &s->order, module->params.count))
     return tir_base_fail_memory(error, module->params.count);
+  // Element sizes are 8, 4, 2 and 1: one pass over the parameters for each.
   for (size_t size = 8; size > 0; size /= 2)
     for (size_t i = 0; i < module->params.count; i++)
       if (tir_dtype_size(module->params.data[i].tensor->dtype) == size)
@@ -98,6 +103,7 @@ static tir_status find_order(saving *s, tir_error *error) {
 }
 
 static tir_status put_header(saving *s, tir_error *error) {
+  // Room for the size of the header, which is known in the end.
   uint64_t size = 0;
   tir_ser_put(&s->text, &size, sizeof size);
   put(s, "{");
@@ -108,11 +114,13 @@ static tir_status put_header(saving *s, tir_error *error) {
     TIR_TRY(put_tensor(s, s->order.data[i], error));
   }
   put(s, "}");
+  // Spaces belong to the header: the format allows them behind it.
   while (!s->text.out_of_memory && s->text.vec.count % TIR_SER_ALIGN != 0)
     put(s, " ");
   if (s->text.out_of_memory)
     return tir_base_fail_memory(error, s->text.vec.count);
   size = s->text.vec.count - sizeof size;
+  // What no reader would take is not written.
   if (size > TIR_SER_ST_MAX_HEADER)
     return tir_base_fail(error, TIR_ERR_LIMIT,
                          "header of %" PRIu64 " bytes, at most %d", size,
@@ -123,6 +131,8 @@ static tir_status put_header(saving *s, tir_error *error) {
 
 // --- file ------------------------------------------------------------------
 
+// The reserved name, and damage of mapped data: the new file has no checksum
+// that would show it.
 static tir_status check_params(const tir_module *module, tir_error *error) {
   if (tir_ir_module_param(module, tir_ser_st_metadata))
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
@@ -134,6 +144,7 @@ static tir_status check_params(const tir_module *module, tir_error *error) {
   return TIR_OK;
 }
 
+// The header, then the data in the order of its entries.
 static tir_status write_content(void *user, tir_ser_output *output,
                                 tir_error *error) {
   const saving *s = user;

@@ -1,4 +1,7 @@
 // Where a load gets its bytes.
+//
+// Loaders read front to back and never seek, so a source is a position and a
+// read. File and memory differ here alone.
 #include "serialize/source.h"
 
 #include <stdio.h>
@@ -27,6 +30,7 @@ tir_status tir_ser_check_load(const tir_context *context, const void *from,
   return TIR_OK;
 }
 
+// 0 in the options means the default.
 static uint64_t or_default(uint64_t value, uint64_t by_default) {
   return value ? value : by_default;
 }
@@ -86,6 +90,7 @@ tir_status tir_ser_source_check(const tir_ser_source *source,
 }
 
 void tir_ser_source_prefix(const tir_ser_source *source, tir_error *error) {
+  // Memory has no name: the message then begins with "load".
   char quoted[TIR_SER_PATH_MAX], prefix[TIR_SER_PATH_MAX + 8];
   snprintf(prefix, sizeof prefix, "load%s%s", source->path ? " " : "",
            source->path ? tir_ser_quote_path(source->path, quoted) : "");

@@ -47,6 +47,7 @@ bool tir_ser_is_temporary(const char *name, const char *target,
     return false;
   const char *digits = mark + strlen(TIR_SER_TEMPORARY);
   int64_t pid = 0;
+  // Ten digits at most: the sum below cannot overflow.
   size_t n = strspn(digits, "0123456789");
   if (n == 0 || n > 10 || digits[n] != '.') return false;
   for (size_t i = 0; i < n; i++) pid = pid * 10 + (digits[i] - '0');
@@ -56,7 +57,7 @@ bool tir_ser_is_temporary(const char *name, const char *target,
   return true;
 }
 
-// True when in doubt.
+// True when in doubt: without this kind of lock nothing is ever removed.
 static bool is_locked(int fd) {
 #ifdef F_OFD_GETLK
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -79,6 +80,7 @@ static void consider(const tir_ser_io *io, int dir, const char *name,
                      const char *base) {
   int64_t pid = 0;
   if (!tir_ser_is_temporary(name, base, &pid) || pid <= 0) return;
+  // Signal 0 only asks whether the process is there.
   const bool is_gone = kill((pid_t)pid, 0) != 0 && errno == ESRCH;
   const int fd = io->open(io->user, dir, name,
                           O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
@@ -89,6 +91,7 @@ static void consider(const tir_ser_io *io, int dir, const char *name,
 }
 
 void tir_ser_remove_stale(const tir_ser_io *io, int dir, const char *base) {
+  // A descriptor of its own, since closedir closes the one it reads.
   const int copy =
       io->open(io->user, dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (copy < 0) return;

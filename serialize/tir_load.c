@@ -48,7 +48,7 @@ static tir_status load_header(loading *l) {
   TIR_TRY(tir_ser_source_read(l->source, bytes, n, l->error));
   TIR_TRY(tir_ser_header_decode(bytes, n, size, &l->header, l->error));
   if (l->header.graph_bytes > TIR_SER_MAX_GRAPH_BYTES)
-    return tir_ser_fail_at(l->error, n, TIR_ERR_LIMIT,
+    return tir_ser_fail_at(l->error, TIR_SER_AT_GRAPH_BYTES, TIR_ERR_LIMIT,
                            "graph section of %" PRIu64 " bytes, at most %d",
                            l->header.graph_bytes, TIR_SER_MAX_GRAPH_BYTES);
   return TIR_OK;
@@ -113,6 +113,21 @@ static tir_status check_tensor(loading *l, size_t index, size_t *end) {
       "tensor %zu is damaged: its checksum does not match", index + 1);
 }
 
+// Bytes other than 0 and 1 would be true for some ops and not for others.
+// Looked at in mapped data too: bools are few.
+static tir_status check_bools(loading *l, size_t index) {
+  const tir_ser_tensor *tensor = &l->decoder.tensors.data[index];
+  const uint8_t *data = l->block->section + tensor->offset;
+  if (tensor->dtype != TIR_DTYPE_BOOL) return TIR_OK;
+  for (size_t i = 0; i < tensor->size; i++)
+    if (data[i] > 1)
+      return tir_ser_fail_at(
+          l->error, l->header.tensor_offset + tensor->offset + i,
+          TIR_ERR_FORMAT, "tensor %zu: a bool is %d, expected 0 or 1",
+          index + 1, data[i]);
+  return TIR_OK;
+}
+
 // One reference to the block per tensor.
 static tir_status make_tensors(loading *l) {
   size_t end = 0;
@@ -123,6 +138,7 @@ static tir_status make_tensors(loading *l) {
       tensor->unverified = true;
     else
       TIR_TRY(check_tensor(l, i, &end));
+    TIR_TRY(check_bools(l, i));
     TIR_TRY(tir_tensor_wrap(l->context, tensor->dtype, tensor->dims,
                             tensor->rank, l->block->section + tensor->offset,
                             tir_ser_block_release, l->block, &tensor->tensor,
@@ -206,14 +222,14 @@ tir_status tir_module_verify_param(tir_module *module, const char *name,
   if (!module || !name)
     return tir_base_fail(error, TIR_ERR_ARGUMENT, "verify: %s is NULL",
                          module ? "name" : "module");
+  TIR_TRY(tir_ir_module_acquire(module, false, error));
   const tir_ir_param *param = tir_ir_module_param(module, name);
   char quoted[TIR_QUOTED_MAX];
-  if (!param)
-    return tir_base_fail(error, TIR_ERR_ARGUMENT,
-                         "verify: the module has no parameter %s",
-                         tir_base_quote(name, quoted));
-  TIR_TRY(tir_ir_module_acquire(module, false, error));
-  const tir_status status = tir_ir_check_param(module, param, error);
+  const tir_status status =
+      param ? tir_ir_check_param(module, param, error)
+            : tir_base_fail(error, TIR_ERR_ARGUMENT,
+                            "verify: the module has no parameter %s",
+                            tir_base_quote(name, quoted));
   tir_ir_module_end_lease(module);
   return status;
 }

@@ -165,12 +165,8 @@ static tir_status scatter_add_prepare(tir_exec_prepare *q) {
   const double rows = (double)p->outer * (double)(p->at.n + p->at.size);
   // Rows are walked once per unit: only long ones are worth cutting. Pieces of
   // 64 elements keep lanes off each other's cache lines.
-  p->per_unit = tir_exec_cut(q, p->inner / 64, rows * 64) * 64;
-  // A ragged row is not cut: the pieces above left its end out.
-  if (q->split.n_units < 2 || p->inner % 64 != 0) {
-    q->split.n_units = 1;
-    p->per_unit = p->inner;
-  }
+  const int64_t pieces = p->inner / 64 + (p->inner % 64 != 0);
+  p->per_unit = tir_exec_cut(q, pieces, rows * 64) * 64;
   return TIR_OK;
 }
 

@@ -20,6 +20,7 @@
 
 typedef tir_exec_loop tir_exec_loops[TIR_N_DTYPES];  // NULL: no such kernel
 
+// Tables of elementwise loops, by op and dtype of the first operand.
 typedef struct tir_exec_level_unary {
   tir_exec_loops neg, abs, square, sqrt, exp, log, tanh, sigmoid, relu;
   tir_exec_loops rsqrt, expm1, log1p, erf, sin, cos;

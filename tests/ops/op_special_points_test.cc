@@ -316,6 +316,27 @@ TEST_F(SpecialPoints, PowAtItsCorners) {
   }
 }
 
+// Whatever stands beside them.
+TEST_F(SpecialPoints, SquaresByPowHaveTheSameBits) {
+  const int64_t n = 1000;
+  std::vector<double> x(n), twos(n, 2), mixed(n, 2);
+  for (int64_t i = 0; i < n; i++) x[i] = 1 + static_cast<double>(i) / 997;
+  mixed[n - 1] = 3;
+  const tir_value base = tir_value_from_data(t, TIR_DTYPE_F64, &n, 1, x.data());
+  tir_tensor *squares = nullptr, *powers = nullptr;
+  for (const auto &[exponents, out] :
+       {std::pair{&twos, &squares}, std::pair{&mixed, &powers}}) {
+    const tir_value y =
+        tir_value_from_data(t, TIR_DTYPE_F64, &n, 1, exponents->data());
+    ASSERT_EQ(tir_read(t, tir_pow(t, base, y), out, nullptr), TIR_OK);
+  }
+  EXPECT_EQ(memcmp(tir_tensor_data(squares), tir_tensor_data(powers),
+                   (n - 1) * sizeof(double)),
+            0);
+  tir_tensor_release(squares);
+  tir_tensor_release(powers);
+}
+
 TEST_F(SpecialPoints, PowersOfZeroCanBeDifferentiatedAgain) {
   const auto power = [](double y) {
     return

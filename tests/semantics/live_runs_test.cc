@@ -195,6 +195,111 @@ TEST_F(LiveRuns, ParametersOfAModuleTrainInPlace) {
   tir_module_destroy(m);
 }
 
+// A module with one parameter "w" of these values.
+tir_module *ModuleWith(tir_context *c, const Floats &values) {
+  tir_module *m = nullptr;
+  tir_tensor *tensor = nullptr;
+  const int64_t n = static_cast<int64_t>(values.size());
+  EXPECT_EQ(tir_module_create(c, &m, nullptr), TIR_OK);
+  EXPECT_EQ(tir_tensor_from_data(c, TIR_DTYPE_F32, &n, 1, values.data(),
+                                 &tensor, nullptr),
+            TIR_OK);
+  EXPECT_EQ(tir_module_add_param(m, "w", TIR_PARAM_TRAINABLE, tensor, nullptr),
+            TIR_OK);
+  tir_tensor_release(tensor);
+  return m;
+}
+
+Floats ParamOf(tir_module *m) {
+  tir_tensor *tensor = nullptr;
+  tir_error error;
+  EXPECT_EQ(tir_module_get_param(m, "w", &tensor, &error), TIR_OK)
+      << error.message;
+  if (!tensor) return {};
+  const float *data = static_cast<const float *>(tir_tensor_data(tensor));
+  const Floats out(data, data + tir_tensor_numel(tensor));
+  tir_tensor_release(tensor);
+  return out;
+}
+
+// Nothing reads the old version, which is what the assign writes over.
+TEST_F(LiveRuns, AnAssignToAParameterNobodyReadsIsWritten) {
+  tir_module *m = ModuleWith(c, {1, 2});
+  tir_error error;
+  for (float i = 1; i <= 3; i++) {
+    tir_step_begin(t);
+    tir_assign(t, tir_param(t, m, "w"), Vec({10 * i, 20 * i}));
+    ASSERT_EQ(tir_step_end(t, nullptr, 0, &error), TIR_OK) << error.message;
+    EXPECT_EQ(ParamOf(m), (Floats{10 * i, 20 * i}));
+  }
+  // Twice in one run: the last one stands.
+  tir_step_begin(t);
+  tir_assign(t, tir_param(t, m, "w"), Vec({7, 8}));
+  tir_assign(t, tir_param(t, m, "w"), Vec({9, 8}));
+  ASSERT_EQ(tir_step_end(t, nullptr, 0, &error), TIR_OK) << error.message;
+  EXPECT_EQ(ParamOf(m), (Floats{9, 8}));
+  tir_module_destroy(m);
+}
+
+// A failed run leaves the old version of a leaf in force.
+TEST_F(LiveRuns, AFailedAssignLeavesWhatNobodyElseReads) {
+  const tir_value x = Vec({1, 2});
+  const int64_t dims[] = {2};
+  const int32_t bad[] = {0, 9};
+  const tir_value i = tir_value_from_data(t, TIR_DTYPE_I32, dims, 1, bad);
+  EXPECT_EQ(Read(tir_neg(t, x)), (Floats{-1, -2}));
+  tir_assign(t, x, tir_gather(t, Vec({3, 4}), i, 0));
+  tir_tensor *tensor;
+  tir_error error;
+  EXPECT_EQ(tir_read(t, tir_neg(t, x), &tensor, &error), TIR_ERR_VALUE);
+  EXPECT_EQ(Read(tir_neg(t, x)), (Floats{-1, -2}));
+}
+
+// The state is read in the slice of the forward run, and set anew in that of
+// the backward.
+TEST_F(LiveRuns, AStateIsSetAgainBeforeTheBackwardRuns) {
+  tir_module *m = ModuleWith(c, {1, 2});
+  tir_error error;
+  const tir_value x = Vec({.5f, .25f});
+  tir_attach_grad(t, x, TIR_GRAD_WRITE);
+  tir_step_begin(t);
+  tir_record_begin(t, true);
+  const tir_value h = tir_param(t, m, "w");
+  tir_assign(t, h, tir_tanh(t, x));
+  const tir_value loss = tir_sum(t, tir_square(t, h), nullptr, 0, false);
+  tir_mode_end(t);
+  EXPECT_EQ(Read(loss).size(), 1u);
+  tir_backward(t, loss);
+  tir_assign(t, h, Vec({3, 4}));
+  EXPECT_EQ(Grad(x).size(), 2u);
+  ASSERT_EQ(tir_step_end(t, nullptr, 0, &error), TIR_OK) << error.message;
+  EXPECT_EQ(ParamOf(m), (Floats{3, 4}));
+  tir_module_destroy(m);
+}
+
+// A variable that became one after it was used: what was counted then is what
+// is given back.
+TEST_F(LiveRuns, AttachedAfterItWasUsed) {
+  const tir_value w = Vec({3, 4});
+  tir_attach_grad(t, w, TIR_GRAD_WRITE);
+  tir_tape_statistics before = {};
+  for (int i = 0; i < 6000; i++) {
+    tir_step_begin(t);
+    const tir_value x = Vec({1, 2});
+    tir_record_begin(t, true);
+    const tir_value y = tir_mul(t, x, w);
+    tir_attach_grad(t, x, TIR_GRAD_WRITE);
+    tir_mode_end(t);
+    tir_backward(t, y);
+    EXPECT_EQ(Grad(w), (Floats{1, 2}));
+    EXPECT_EQ(Read(w), (Floats{3, 4}));
+    ASSERT_EQ(tir_step_end(t, nullptr, 0, nullptr), TIR_OK);
+    if (i == 3000) before = Stats();
+  }
+  EXPECT_EQ(Stats().survivor_bytes, before.survivor_bytes);
+  EXPECT_EQ(Stats().tape_bytes, before.tape_bytes);
+}
+
 TEST_F(LiveRuns, LongLoopStaysFlat) {
   const tir_value w = F32({1, 2, 3, 4}, {4, 1});
   tir_attach_grad(t, w, TIR_GRAD_WRITE);

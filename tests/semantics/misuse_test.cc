@@ -201,6 +201,25 @@ TEST_F(Misuse, LiveValueInACapture) {
   tir_module_destroy(m);
 }
 
+// A handle of the live tape may go while a capture is recorded, as those of a
+// C++ program do whenever their block ends.
+TEST_F(Misuse, LiveHandleReleasedInACapture) {
+  tir_module *m;
+  tir_error error;
+  ASSERT_EQ(tir_module_create(c, &m, &error), TIR_OK);
+  const tir_value x = F32(Floats(100000, 1), {100000});
+  const tir_value y = tir_neg(t, x);
+  EXPECT_EQ(Read(y).size(), 100000u);
+  const uint64_t before = Stats().survivor_bytes;
+  tir_capture_begin(t, m, "g");
+  tir_output(t, "y", tir_neg(t, tir_input(t, "x", TIR_DTYPE_F32, nullptr, 0)));
+  tir_value_release(t, y);
+  EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_OK) << error.message;
+  EXPECT_LE(Stats().survivor_bytes + 400000, before);
+  EXPECT_EQ(Read(tir_neg(t, x))[0], -1);
+  tir_module_destroy(m);
+}
+
 // A step that nobody ended goes with its capture or tape.
 TEST_F(Misuse, CaptureEndsWithAStepOpen) {
   tir_module *m;
@@ -332,6 +351,8 @@ TEST_F(Misuse, CountsMustAgree) {
   tir_mode_end(t);
   tir_backward_ex(t, heads, 2, heads, 1, nullptr);
   Expect("backward: 2 heads but 1 head gradients");
+  tir_mark_variables(t, nullptr, nullptr, nullptr, 1);
+  Expect("mark_variables: values is NULL");
   tir_value g;
   tir_grad(t, heads, 2, nullptr, 0, nullptr, 0, nullptr, &g);
   Expect("grad: no wrt values");

@@ -263,6 +263,15 @@ TEST_F(SerializeHostile, Constants) {
   file.params = {ParamSpec()};
   RefusedNode(file, TIR_ERR_FORMAT,
               "constant is tensor 1, which belongs to a parameter");
+  // Of a body, which is read before the parameters.
+  file.extra = Wire().Bytes(5, file.graphs[0].str());
+  file.graphs.clear();
+  Refused(file, TIR_ERR_FORMAT,
+          "parameter \"w\": tensor 1 belongs to a constant");
+  file = WithConstant(Wire().Varint(5, 1));
+  file.tensors[0].dtype = file.graphs[0].types[0].dtype = "bool";
+  file.tensors[0].dims = file.graphs[0].types[0].dims = {8};
+  Refused(file, TIR_ERR_FORMAT, "tensor 1: a bool is 127, expected 0 or 1");
   file = WithConstant(Wire().Varint(5, 1));
   file.graphs[0].types[0].dims = {1, 2};
   RefusedNode(file, TIR_ERR_FORMAT,

@@ -37,7 +37,9 @@ static inline int all_are_f64(double y0, int64_t n, const double *y) {
 }
 
 TIR_LOOP_2(power_f32, float, float, pow((double)x, (double)y))
-TIR_LOOP_2(power_f64, double, double, pow(x, y))
+// A square is the same bits wherever it stands: beside other exponents too,
+// where the loop for squares alone is not taken.
+TIR_LOOP_2(power_f64, double, double, y == 2 ? x * x : pow(x, y))
 TIR_LOOP_2(square_f32, float, float, ((void)y, x *x))
 TIR_LOOP_2(square_f64, double, double, ((void)y, x *x))
 TIR_LOOP_2(same_f32, float, float, ((void)y, x))
@@ -99,6 +101,7 @@ TIR_DIV_LOOP(i16, int16_t, INT16_MAX)
 TIR_DIV_LOOP(i32, int32_t, INT32_MAX)
 TIR_DIV_LOOP(i64, int64_t, INT64_MAX)
 #undef TIR_DIV_LOOP
+// Nothing to saturate without a sign.
 TIR_LOOP_2(div_u8, uint8_t, uint8_t, x / y)
 
 #define TIR_FLOAT_ENTRIES(name) \

@@ -52,12 +52,14 @@ TIR_SWAPPED(i64)
       to[i] = condition[i] ? x : y;                                         \
     }                                                                       \
   }
+// One per element size.
 TIR_WHERE_LOOP(uint8_t)
 TIR_WHERE_LOOP(uint16_t)
 TIR_WHERE_LOOP(uint32_t)
 TIR_WHERE_LOOP(uint64_t)
 #undef TIR_WHERE_LOOP
 
+// f16 and bf16 have none.
 #define TIR_ENTRIES(name)                                       \
   {                                                             \
     [TIR_DTYPE_F32] = name##_f32, [TIR_DTYPE_F64] = name##_f64, \

@@ -13,6 +13,7 @@ enum { BLOCK = 256 };
 
 #define T float
 #define NAME(x) f32_##x
+// Correctly rounded, at every level.
 #define SQRT(x) __builtin_sqrtf(x)
 #include "exec/kernels/levels/optim_template.h"
 #include "exec/kernels/levels/optim_template_scaled.h"

@@ -9,10 +9,10 @@
 // Narrow integers are rare here: one level of them serves all. Tables of the
 // other levels have no entry for them, and kernels/reduce.c takes that of the
 // baseline.
-#if defined(__AVX2__)
-#define TIR_SMALL_INTS 0
-#else
+#if defined(TIR_LEVEL_IS_baseline)
 #define TIR_SMALL_INTS 1
+#else
+#define TIR_SMALL_INTS 0
 #endif
 
 // --- sums and means ---------------------------------------------------------
@@ -204,6 +204,7 @@ static inline double from_key_f64(int64_t key) {
 #define T float
 #define A int32_t
 #define NAME(x) max_f32_##x
+// A NaN wins against everything.
 #define MAP(x) key_f32(x, INT32_MAX)
 #define FOLD(a, b) INT_MAX_FOLD(a, b)
 #define IDENTITY INT32_MIN
@@ -269,6 +270,7 @@ static inline double from_key_f64(int64_t key) {
 #define T float
 #define A int32_t
 #define NAME(x) min_f32_##x
+// Here a NaN is the least.
 #define MAP(x) key_f32(x, INT32_MIN)
 #define FOLD(a, b) INT_MIN_FOLD(a, b)
 #define IDENTITY INT32_MAX
@@ -440,6 +442,7 @@ static inline double from_key_f64(int64_t key) {
 #define TIR_KERNEL_ENTRY(name) name##_kernel
 
 #if TIR_SMALL_INTS
+// They follow on the entries before them, hence the comma.
 #define TIR_SMALL_ENTRIES(ENTRY, name)                                    \
   , [TIR_DTYPE_I8] = ENTRY(name##_i8), [TIR_DTYPE_U8] = ENTRY(name##_u8), \
     [TIR_DTYPE_I16] = ENTRY(name##_i16)

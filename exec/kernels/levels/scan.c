@@ -4,7 +4,9 @@
 
 // Neighbouring columns side by side, each in order; a lone row is a column of
 // width 1. f32 sums run in double. A sum starts from −0, which addition leaves
-// alone bit for bit; the sum of nothing is +0.
+// alone bit for bit; the sum of nothing is +0. `out` may be x: an element is
+// read before its place is written. A is the type of the sum, START its first
+// value.
 #define TIR_CUMSUM(suffix, T, A, START)                                    \
   static void columns_##suffix(const tir_exec_scan *p, const T *x, T *out, \
                                int64_t width) {                            \

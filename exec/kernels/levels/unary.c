@@ -5,6 +5,8 @@
 #include "exec/kernels/levels/loops.h"
 #include "exec/kernels/levels/wide_math.h"
 
+// f32 expressions of many operations go in pieces (loops.h); all others take
+// the plain loop.
 TIR_LOOP_1(neg_f32, float, float, -x)
 TIR_LOOP_1(neg_f64, double, double, -x)
 TIR_LOOP_1(abs_f32, float, float, __builtin_fabsf(x))
