@@ -293,7 +293,9 @@ graph @b(%x: f32[1000000000000000000]) {
   Tapeir("info --json late.tirt");
   EXPECT_EQ(status, 1);
   EXPECT_EQ(out, "");
-  EXPECT_EQ(err, "error: b: plan: memory exceeds the address space\n");
+  // A build with checks says so one step earlier.
+  EXPECT_EQ(err.rfind("error: b: ", 0), 0u) << err;
+  EXPECT_NE(err.find(" exceeds the address space\n"), std::string::npos) << err;
 }
 
 // Compared as numbers, with room for the rounding of the last place: of so many

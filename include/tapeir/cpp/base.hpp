@@ -3,6 +3,10 @@
 #ifndef TAPEIR_CPP_BASE_HPP
 #define TAPEIR_CPP_BASE_HPP
 
+#if __cplusplus < 201703L
+#error "tapeir.hpp needs C++17: pass -std=c++17"
+#endif
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
