@@ -96,9 +96,17 @@ tir_status tir_live_walk_history(tir_live_frame *frame, const uint32_t *heads,
     if (frame->nodes.data[n.id].released_by && !*out_released)
       *out_released = n.id;
     const uint32_t n_in = tir_ir_n_in(frame->graph, n);
-    for (uint32_t i = 0; i < n_in && ok; i++)
+    for (uint32_t i = 0; i < n_in && ok; i++) {
+      const uint32_t v = tir_ir_in(frame->graph, n, i).id;
       if (tir_live_wants(frame, n, i))
-        ok = visit(frame, tir_ir_in(frame->graph, n, i).id);
+        ok = visit(frame, v);
+      else if (frame->values.data[v].why == TIR_WHY_RELEASED &&
+               !*out_released &&
+               !tir_ir_op_shape_only(tir_ir_desc(frame->graph, n), i))
+        // Its history was not only released but collected: going on without
+        // it would leave a part of the gradient out.
+        *out_released = n.id;
+    }
   }
   if (!ok) return tir_base_fail_memory(error, sizeof(uint32_t));
   return TIR_OK;

@@ -277,6 +277,29 @@ TEST_F(LiveRuns, AStateIsSetAgainBeforeTheBackwardRuns) {
   tir_module_destroy(m);
 }
 
+// What a backward released is refused later on, also when a collection has
+// made a leaf of it meanwhile: its part of the gradient would be missing.
+TEST_F(LiveRuns, AReleasedHistoryIsRefusedAfterItsCollection) {
+  for (const bool collects : {false, true}) {
+    const tir_value w = Vec({3, 4});
+    tir_attach_grad(t, w, TIR_GRAD_WRITE);
+    tir_scope_begin(t);
+    tir_record_begin(t, true);
+    const tir_value h = tir_tanh(t, tir_square(t, w));
+    const tir_value y = tir_mul(t, h, w);
+    tir_mode_end(t);
+    tir_backward(t, h);
+    EXPECT_EQ(Grad(w).size(), 2u);
+    tir_keep(t, y);
+    tir_keep(t, h);
+    if (collects) tir_scope_end(t);
+    tir_backward(t, y);
+    EXPECT_NE(Error().find("an earlier backward that released it"),
+              std::string::npos);
+    if (!collects) tir_scope_end(t);
+  }
+}
+
 // A variable that became one after it was used: what was counted then is what
 // is given back.
 TEST_F(LiveRuns, AttachedAfterItWasUsed) {
