@@ -80,7 +80,7 @@ enum {
   STACK_BYTES = 1 << 20,
   // A loss is one part in so many of the time until the next may be risked.
   LOSS_SHARE = 16,
-  // What it costs to wake a worker that has no core to itself.
+  // Above what it was seen to cost to wake a worker without a core of its own.
   VAIN_WAKE_NS = 20000,
 };
 
