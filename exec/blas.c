@@ -195,13 +195,14 @@ static CBLAS_TRANSPOSE flag(bool transpose) {
   return transpose ? CblasTrans : CblasNoTrans;
 }
 
-// Both with alpha 1 and beta 0: c is written and never read, so what stands in
-// fresh memory, NaN included, does no harm.
+// With beta 0 c is written and never read, so what stands in fresh memory, NaN
+// included, does no harm.
 void tir_exec_blas_sgemm(const tir_exec_gemm_call *q) {
   const bool serial = atomic_load(&variant) == TIR_BLAS_SERIAL;
   enter_call(serial);
   blas.sgemm(CblasRowMajor, flag(q->transpose_a), flag(q->transpose_b), q->m,
-             q->n, q->k, 1.0f, q->a, q->lda, q->b, q->ldb, 0.0f, q->c, q->ldc);
+             q->n, q->k, 1.0f, q->a, q->lda, q->b, q->ldb, q->adds, q->c,
+             q->ldc);
   leave_call(serial);
 }
 
@@ -209,7 +210,8 @@ void tir_exec_blas_dgemm(const tir_exec_gemm_call *q) {
   const bool serial = atomic_load(&variant) == TIR_BLAS_SERIAL;
   enter_call(serial);
   blas.dgemm(CblasRowMajor, flag(q->transpose_a), flag(q->transpose_b), q->m,
-             q->n, q->k, 1.0, q->a, q->lda, q->b, q->ldb, 0.0, q->c, q->ldc);
+             q->n, q->k, 1.0, q->a, q->lda, q->b, q->ldb, q->adds, q->c,
+             q->ldc);
   leave_call(serial);
 }
 

@@ -39,12 +39,13 @@ void tir_exec_blas_end(const tir_exec_blas_guard *guard);
 void tir_exec_blas_begin_lane(tir_exec_blas_guard *guard);
 void tir_exec_blas_end_lane(const tir_exec_blas_guard *guard);
 
-// c[m, n] = op(a) · op(b), row-major, leading dimensions in elements. Never
-// reads c. Only after tir_exec_blas_load returned true, inside a guard;
-// m, n, k >= 1.
+// c[m, n] = op(a) · op(b), row-major, leading dimensions in elements. Reads c
+// only to add to it. Only after tir_exec_blas_load returned true, inside a
+// guard; m, n, k >= 1.
 typedef struct tir_exec_gemm_call {
   bool transpose_a;  // a is [k, m] instead of [m, k]
   bool transpose_b;  // b is [n, k] instead of [k, n]
+  bool adds;         // to c, instead of overwriting it
   int m, n, k;
   const void *a, *b;
   void *c;

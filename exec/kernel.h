@@ -16,6 +16,12 @@ typedef struct tir_exec_fault {
   char message[320];  // "index 7 at position 3 is out of range for size 5"
 } tir_exec_fault;
 
+// Asked between pieces of work; anything but TIR_OK ends the step early.
+typedef struct tir_exec_poll {
+  tir_status (*ask)(void *user);
+  void *user;
+} tir_exec_poll;
+
 typedef struct tir_exec_call {
   void *const *ptr;     // pointer table of the instance; ptr[0] is NULL
   const uint32_t *arg;  // operands, then outputs, as entries of ptr; an
@@ -25,8 +31,14 @@ typedef struct tir_exec_call {
   void *shared;        // shared_bytes, 64-byte aligned, of the whole step
   int64_t first, end;  // units to compute, of a step that has a split
   tir_exec_fault *fault;
-  const struct tir_exec_poll *poll;  // for control steps; NULL: nobody asks
+  const tir_exec_poll *poll;  // for what takes long; NULL: nobody asks
 } tir_exec_call;
+
+// Whether to go on, for a kernel between pieces of a few milliseconds. It
+// returns at once with a status that is not TIR_OK.
+static inline tir_status tir_exec_ask(const tir_exec_call *call) {
+  return call->poll ? call->poll->ask(call->poll->user) : TIR_OK;
+}
 
 // TIR_OK, or TIR_ERR_VALUE with call->fault filled. Reads operands only,
 // writes outputs whole (of its units, if the step has a split), allocates

@@ -69,7 +69,8 @@ static void note_failure(job *j, uint32_t unit, tir_status status,
   tir_exec_lock_give(&j->lock);
 }
 
-// Every lane stops soon after one saw the flag; a unit begun is finished.
+// Every lane stops soon after one saw the flag: between units, or where a long
+// one asks.
 static bool should_stop(job *j) {
   const bool stopped = atomic_load_explicit(&j->stop, memory_order_relaxed);
   if (!stopped && j->poll && tir_exec_this_thread() == j->caller) {
@@ -82,6 +83,11 @@ static bool should_stop(job *j) {
   return atomic_load_explicit(&j->stop, memory_order_relaxed);
 }
 
+// What kernels on any lane ask inside a unit.
+static tir_status ask_inside(void *user) {
+  return should_stop(user) ? TIR_ERR_CANCELLED : TIR_OK;
+}
+
 static void run_units(job *j, tir_exec_call *call, uint32_t from, bool own) {
   uint32_t first = 0, end = 0;
   while (!should_stop(j) && take(j, from, own, &first, &end)) {
@@ -91,6 +97,8 @@ static void run_units(job *j, tir_exec_call *call, uint32_t from, bool own) {
     call->first = first;
     call->end = end;
     const tir_status status = j->step->run(call);
+    // A unit that was stopped has not failed: the caller's thread knows why.
+    if (status == TIR_ERR_CANCELLED) return;
     if (status != TIR_OK) note_failure(j, first, status, call->fault);
   }
 }
@@ -100,6 +108,8 @@ static void run_lane(void *arg, uint32_t lane) {
   tir_exec_fault fault;
   tir_exec_call call = *j->call;
   call.fault = &fault;
+  const tir_exec_poll inside = {ask_inside, j};
+  call.poll = j->poll ? &inside : NULL;
   // What all share comes first, then a part for each lane (lower.c).
   call.scratch = (char *)call.shared + j->step->split->shared_bytes +
                  lane * j->step->split->scratch_bytes;

@@ -8,16 +8,10 @@
 
 #include "exec/program.h"
 
-// Asked on the calling thread between pieces of work, whichever lanes a host's
-// runner gives it; anything but TIR_OK ends the step early.
-typedef struct tir_exec_poll {
-  tir_status (*ask)(void *user);
-  void *user;
-} tir_exec_poll;
-
 // Runs a step that has a split. `call` has its arguments, parameters and
-// fault set; `poll` may be NULL. The failure reported is that of the lowest
-// unit that failed.
+// fault set. `poll` may be NULL; it is asked on the calling thread only,
+// whichever lanes a host's runner gives it. The failure reported is that of the
+// lowest unit that failed.
 // Errors  STATE when the poll forked and this is the child.
 tir_status tir_exec_run_split(const tir_program *program,
                               const tir_exec_step *step,

@@ -39,12 +39,20 @@ static inline size_t tir_exec_gemm_pack_bytes(int64_t k) {
 
 // The grid of BLAS calls is a function of the shape alone: tiles of c for up
 // to 16 workers, at least 4 MFLOP each and no side under 64 where the shape
-// has them. Above 0.5 GFLOP a tile is cut whatever its sides, so that no call
-// takes long.
-#define TIR_EXEC_MAX_CALL_FLOPS 0.5e9
+// has them. A tile is computed in stretches of k, one call each, between which
+// a run may be stopped: a call is 64 MFLOP at most, a few milliseconds. Tiles
+// for which stretches would get short are cut whatever their number.
+#define TIR_EXEC_MAX_CALL_FLOPS 64e6
 #define TIR_EXEC_MIN_TILE_FLOPS 4e6
-enum { TIR_EXEC_MAX_TILES = 16, TIR_EXEC_MIN_TILE_SIDE = 64 };
-void tir_exec_gemm_grid(int64_t m, int64_t n, int64_t k, int64_t *tile_m,
-                        int64_t *tile_n);
+enum {
+  TIR_EXEC_MAX_TILES = 16,
+  TIR_EXEC_MIN_TILE_SIDE = 64,
+  TIR_EXEC_MIN_STRETCH = 256,
+};
+typedef struct tir_exec_gemm_grid {
+  int64_t tile_m, tile_n;
+  int64_t stretch;
+} tir_exec_gemm_grid;
+tir_exec_gemm_grid tir_exec_gemm_grid_of(int64_t m, int64_t n, int64_t k);
 
 #endif

@@ -2,9 +2,11 @@
 // float products go to BLAS in tiles, the rest to the loops in levels/gemm.c.
 //
 // What runs is a function of (m, n, k, flags, dtype) and of whether BLAS is
-// there: never of threads, addresses or earlier runs. K is not split, so the
-// sum of an element is never put together from parts of several lanes.
+// there: never of threads, addresses or earlier runs. The sum of an element is
+// never put together from parts of several lanes: one lane adds up its
+// stretches of k in order.
 #include <limits.h>
+#include <math.h>
 
 #include "exec/blas.h"
 #include "exec/kernels/levels.h"
@@ -18,7 +20,7 @@ typedef struct matmul_params {
   // BLAS: one call per tile of c.
   void (*blas)(const tir_exec_gemm_call *call);
   tir_exec_gemm_call call;
-  int64_t tile_m, tile_n;
+  tir_exec_gemm_grid grid;
   int64_t tiles_n, n_tiles;  // in a row of tiles, of one product
   size_t elem_size;
   int64_t per_unit;  // tiles of all products; batches; or columns or rows of c
@@ -43,27 +45,36 @@ static void run_own(const matmul_params *p, const char *a, const char *b,
   p->gemm(&block);
 }
 
-// Tile number `tile` of one product, counted row by row. The last of a row or
-// column of tiles may be smaller.
-static void run_tile(const matmul_params *p, int64_t tile, const char *a,
-                     const char *b, char *c) {
-  const tir_exec_gemm_block *const s = &p->block;
-  const int64_t i = tile / p->tiles_n * p->tile_m;
-  const int64_t j = tile % p->tiles_n * p->tile_n;
-  tir_exec_gemm_call call = p->call;
-  call.m = (int)(s->m - i < p->tile_m ? s->m - i : p->tile_m);
-  call.n = (int)(s->n - j < p->tile_n ? s->n - j : p->tile_n);
-  call.a = a + (size_t)(i * s->a_row) * p->elem_size;
-  call.b = b + (size_t)(j * s->b_column) * p->elem_size;
-  call.c = c + (size_t)(i * s->c_row + j) * p->elem_size;
-  p->blas(&call);
-}
-
 // Where the operands of product number `batch` start.
 typedef struct product {
   const char *a, *b;
   char *c;
 } product;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// Tile number `tile` of one product, counted row by row. The last of a row or
+// column of tiles may be smaller. A tile left half done is one of a run that
+// has been stopped.
+static tir_status run_tile(const matmul_params *p, int64_t tile,
+                           const product *at, const tir_exec_call *asked) {
+  const tir_exec_gemm_block *const s = &p->block;
+  const int64_t i = tile / p->tiles_n * p->grid.tile_m;
+  const int64_t j = tile % p->tiles_n * p->grid.tile_n;
+  tir_exec_gemm_call call = p->call;
+  call.m = (int)least(s->m - i, p->grid.tile_m);
+  call.n = (int)least(s->n - j, p->grid.tile_n);
+  call.c = at->c + (size_t)(i * s->c_row + j) * p->elem_size;
+  for (int64_t k = 0; k < s->k; k += p->grid.stretch) {
+    if (k > 0) TIR_TRY(tir_exec_ask(asked));
+    call.k = (int)least(s->k - k, p->grid.stretch);
+    call.adds = k > 0;
+    call.a = at->a + (size_t)(i * s->a_row + k * s->a_column) * p->elem_size;
+    call.b = at->b + (size_t)(j * s->b_column + k * s->b_row) * p->elem_size;
+    p->blas(&call);
+  }
+  return TIR_OK;
+}
 
 static product find_product(const matmul_params *p, const tir_exec_call *call,
                             int64_t batch) {
@@ -85,7 +96,7 @@ static tir_status tiles_run(const tir_exec_call *call) {
       tir_exec_span_of(call, p->n_batches * p->n_tiles, p->per_unit);
   for (int64_t t = span.first; t < span.end; t++) {
     const product at = find_product(p, call, t / p->n_tiles);
-    run_tile(p, t % p->n_tiles, at.a, at.b, at.c);
+    TIR_TRY(run_tile(p, t % p->n_tiles, &at, call));
   }
   return TIR_OK;
 }
@@ -233,30 +244,42 @@ static double tile_flops(int64_t m, int64_t n, int64_t k) {
   return 2.0 * (double)m * (double)n * (double)k;
 }
 
-// Half a side, in whole registers of BLAS's kernels where it is long enough.
-static int64_t half_side(int64_t side) {
-  const int64_t half = (side + 1) / 2;
-  return half > 16 ? (half + 15) / 16 * 16 : half;
+// 1/n of a side, in whole registers of BLAS's kernels where it is long enough.
+static int64_t part_of(int64_t side, int64_t n) {
+  const int64_t part = (side + n - 1) / n;
+  return part > 16 ? (part + 15) / 16 * 16 : part;
 }
 
-void tir_exec_gemm_grid(int64_t m, int64_t n, int64_t k, int64_t *tile_m,
-                        int64_t *tile_n) {
+// As few stretches as calls may be long, all about as long.
+static int64_t stretch_of(int64_t tile_m, int64_t tile_n, int64_t k) {
+  const double n = tile_flops(tile_m, tile_n, k) / TIR_EXEC_MAX_CALL_FLOPS;
+  const int64_t shortest = least(k, TIR_EXEC_MIN_STRETCH);
+  const int64_t even = part_of(k, (int64_t)ceil(n));
+  return even > shortest ? least(even, k) : shortest;
+}
+
+tir_exec_gemm_grid tir_exec_gemm_grid_of(int64_t m, int64_t n, int64_t k) {
   // Halves the longer side until a call is short enough and there are tiles
   // enough. It ends: each turn shortens a side, and sides of 1 are left alone.
-  *tile_m = m;
-  *tile_n = n;
+  tir_exec_gemm_grid grid = {m, n, k};
+  const int64_t shortest = least(k, TIR_EXEC_MIN_STRETCH);
   for (;;) {
-    const double flops = tile_flops(*tile_m, *tile_n, k);
-    const int64_t n_tiles =
-        ((m + *tile_m - 1) / *tile_m) * ((n + *tile_n - 1) / *tile_n);
-    int64_t *const side = *tile_m >= *tile_n ? tile_m : tile_n;
-    const bool must = flops > TIR_EXEC_MAX_CALL_FLOPS && *side > 1;
+    const int64_t n_tiles = ((m + grid.tile_m - 1) / grid.tile_m) *
+                            ((n + grid.tile_n - 1) / grid.tile_n);
+    int64_t *const side =
+        grid.tile_m >= grid.tile_n ? &grid.tile_m : &grid.tile_n;
+    const bool must = tile_flops(grid.tile_m, grid.tile_n, shortest) >
+                          TIR_EXEC_MAX_CALL_FLOPS &&
+                      *side > 1;
     const bool may = n_tiles < TIR_EXEC_MAX_TILES &&
-                     flops >= 2 * TIR_EXEC_MIN_TILE_FLOPS &&
+                     tile_flops(grid.tile_m, grid.tile_n, k) >=
+                         2 * TIR_EXEC_MIN_TILE_FLOPS &&
                      *side >= 2 * TIR_EXEC_MIN_TILE_SIDE;
-    if (!must && !may) return;
-    *side = half_side(*side);
+    if (!must && !may) break;
+    *side = part_of(*side, 2);
   }
+  grid.stretch = stretch_of(grid.tile_m, grid.tile_n, k);
+  return grid;
 }
 
 static void use_blas(tir_exec_prepare *q, matmul_params *p) {
@@ -268,16 +291,16 @@ static void use_blas(tir_exec_prepare *q, matmul_params *p) {
                                             : tir_exec_blas_dgemm;
   call->transpose_a = attrs->transpose_a != 0;
   call->transpose_b = attrs->transpose_b != 0;
-  call->k = (int)s->k;
   // Leading dimensions: strides between stored rows, whichever way they are
   // read.
   call->lda = (int)(attrs->transpose_a ? s->a_column : s->a_row);
   call->ldb = (int)(attrs->transpose_b ? s->b_column : s->b_row);
   call->ldc = (int)s->c_row;
-  tir_exec_gemm_grid(s->m, s->n, s->k, &p->tile_m, &p->tile_n);
-  p->tiles_n = (s->n + p->tile_n - 1) / p->tile_n;
-  p->n_tiles = (s->m + p->tile_m - 1) / p->tile_m * p->tiles_n;
-  const double cost = MULTIPLICATION * (double)p->tile_m * (double)p->tile_n;
+  p->grid = tir_exec_gemm_grid_of(s->m, s->n, s->k);
+  p->tiles_n = (s->n + p->grid.tile_n - 1) / p->grid.tile_n;
+  p->n_tiles = (s->m + p->grid.tile_m - 1) / p->grid.tile_m * p->tiles_n;
+  const double cost =
+      MULTIPLICATION * (double)p->grid.tile_m * (double)p->grid.tile_n;
   p->per_unit = tir_exec_cut(q, p->n_batches * p->n_tiles, cost * (double)s->k);
   q->uses_blas = true;
   q->run = tiles_run;

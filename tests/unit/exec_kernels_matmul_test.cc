@@ -261,40 +261,57 @@ TEST(MatmulKernels, AgreeForLargeBatches) {
           TIR_DTYPE_F32, 8);
 }
 
-// Several tiles a side, with sums that are exact whatever their order.
+// Small whole numbers: their sums are exact, whatever the order.
+void FillWhole(Buffer *buffer, uint64_t seed) {
+  TestRandom random(seed);
+  for (size_t e = 0; e < buffer->count(); e++)
+    buffer->Set(e, static_cast<double>(random.Below(9)) - 4);
+}
+
+// Of a product that BLAS computes in tiles: some elements of every one.
+void CheckTiles(int64_t m, int64_t n, int64_t k, bool ta, bool tb) {
+  Buffer a(TypeOf(TIR_DTYPE_F32, Dims({}, m, k, ta)));
+  Buffer b(TypeOf(TIR_DTYPE_F32, Dims({}, k, n, tb)));
+  FillWhole(&a, 12);
+  FillWhole(&b, 13);
+  KernelCall call(TIR_OP_MATMUL);
+  call.Attrs(tir_attrs_matmul{ta, tb}).In(a).In(b);
+  call.Out(TypeOf(TIR_DTYPE_F32, {m, n}));
+  KernelOptions options;
+  options.level = TIR_CPU_BASELINE;  // leaves products of this size to BLAS
+  options.poison = 0xFF;
+  ASSERT_EQ(call.Run(options), TIR_OK);
+  EXPECT_EQ(call.uses_blas(), tir_exec_blas_load());
+  const int64_t every = k > 1000 ? 5 : 1;
+  for (int64_t i = 0; i < m; i += 7 * every)
+    for (int64_t j = 0; j < n; j += 5 * every) {
+      double sum = 0;
+      for (int64_t p = 0; p < k; p++)
+        sum += a.F64(static_cast<size_t>(ta ? p * m + i : i * k + p)) *
+               b.F64(static_cast<size_t>(tb ? j * k + p : p * n + j));
+      ASSERT_EQ(call.out().F64(static_cast<size_t>(i * n + j)), sum)
+          << i << ", " << j;
+    }
+}
+
+// Several tiles a side.
 TEST(MatmulKernels, PutEveryTileInItsPlace) {
-  for (int flags = 0; flags < 4; flags++) {
-    const bool ta = flags & 1, tb = flags & 2;
-    const int64_t m = 300, n = 280, k = 200;
-    int64_t tile_m = 0, tile_n = 0;
-    tir_exec_gemm_grid(m, n, k, &tile_m, &tile_n);
-    ASSERT_LT(tile_m, m);
-    ASSERT_LT(tile_n, n);
-    Buffer a(TypeOf(TIR_DTYPE_F32, Dims({}, m, k, ta)));
-    Buffer b(TypeOf(TIR_DTYPE_F32, Dims({}, k, n, tb)));
-    TestRandom random(12);
-    for (size_t e = 0; e < a.count(); e++)
-      a.Set(e, static_cast<double>(random.Below(9)) - 4);
-    for (size_t e = 0; e < b.count(); e++)
-      b.Set(e, static_cast<double>(random.Below(9)) - 4);
-    KernelCall call(TIR_OP_MATMUL);
-    call.Attrs(tir_attrs_matmul{ta, tb}).In(a).In(b);
-    call.Out(TypeOf(TIR_DTYPE_F32, {m, n}));
-    KernelOptions options;
-    options.level = TIR_CPU_BASELINE;  // leaves products of this size to BLAS
-    options.poison = 0xFF;
-    ASSERT_EQ(call.Run(options), TIR_OK);
-    EXPECT_EQ(call.uses_blas(), tir_exec_blas_load());
-    for (int64_t i = 0; i < m; i += 7)
-      for (int64_t j = 0; j < n; j += 5) {
-        double sum = 0;
-        for (int64_t p = 0; p < k; p++)
-          sum += a.F64(static_cast<size_t>(ta ? p * m + i : i * k + p)) *
-                 b.F64(static_cast<size_t>(tb ? j * k + p : p * n + j));
-        ASSERT_EQ(call.out().F64(static_cast<size_t>(i * n + j)), sum)
-            << i << ", " << j;
-      }
-  }
+  const tir_exec_gemm_grid grid = tir_exec_gemm_grid_of(300, 280, 200);
+  ASSERT_LT(grid.tile_m, 300);
+  ASSERT_LT(grid.tile_n, 280);
+  ASSERT_EQ(grid.stretch, 200);
+  for (int flags = 0; flags < 4; flags++)
+    CheckTiles(300, 280, 200, flags & 1, flags & 2);
+}
+
+// Several stretches a tile.
+TEST(MatmulKernels, AddUpTheStretchesOfATile) {
+  const int64_t m = 500, n = 510, k = 5000;
+  const tir_exec_gemm_grid grid = tir_exec_gemm_grid_of(m, n, k);
+  ASSERT_GE(grid.tile_m, 100);
+  ASSERT_LT(2 * grid.stretch, k);
+  for (int flags = 0; flags < 4; flags++)
+    CheckTiles(m, n, k, flags & 1, flags & 2);
 }
 
 TEST(MatmulGrid, KeepsItsPromises) {
@@ -303,24 +320,27 @@ TEST(MatmulGrid, KeepsItsPromises) {
     const auto size = [&random] {
       return static_cast<int64_t>(std::exp(random.Between(0, 12)));
     };
+    const auto flops = [](int64_t m, int64_t n, int64_t k) {
+      return 2.0 * static_cast<double>(m) * static_cast<double>(n) *
+             static_cast<double>(k);
+    };
     const int64_t m = size(), n = size(), k = size();
-    int64_t tile_m = 0, tile_n = 0;
-    tir_exec_gemm_grid(m, n, k, &tile_m, &tile_n);
-    ASSERT_GE(tile_m, 1);
-    ASSERT_GE(tile_n, 1);
-    ASSERT_LE(tile_m, m);
-    ASSERT_LE(tile_n, n);
-    const double flops = 2.0 * static_cast<double>(tile_m) *
-                         static_cast<double>(tile_n) * static_cast<double>(k);
-    EXPECT_TRUE(flops <= 0.5e9 || (tile_m == 1 && tile_n == 1));
-    const bool forced = 2.0 * static_cast<double>(m) * static_cast<double>(n) *
-                            static_cast<double>(k) >
-                        0.5e9;
-    if (forced) continue;
-    const bool cut = tile_m < m || tile_n < n;
-    EXPECT_TRUE(!cut || flops >= 4e6 * 0.99);
-    EXPECT_TRUE(tile_m == m || tile_m >= 64);
-    EXPECT_TRUE(tile_n == n || tile_n >= 64);
+    const tir_exec_gemm_grid grid = tir_exec_gemm_grid_of(m, n, k);
+    ASSERT_GE(grid.tile_m, 1);
+    ASSERT_GE(grid.tile_n, 1);
+    ASSERT_GE(grid.stretch, 1);
+    ASSERT_LE(grid.tile_m, m);
+    ASSERT_LE(grid.tile_n, n);
+    ASSERT_LE(grid.stretch, k);
+    // Rounded up to whole registers: 16 of 256 at least.
+    EXPECT_LE(flops(grid.tile_m, grid.tile_n, grid.stretch), 64e6 * 17 / 16);
+    EXPECT_TRUE(grid.stretch == k || grid.stretch >= 256);
+    // Neither sides nor calls are short where the shape does not ask for it.
+    if (flops(m, n, std::min<int64_t>(k, 256)) > 64e6) continue;
+    const bool cut = grid.tile_m < m || grid.tile_n < n;
+    EXPECT_TRUE(!cut || flops(grid.tile_m, grid.tile_n, k) >= 4e6 * 0.99);
+    EXPECT_TRUE(grid.tile_m == m || grid.tile_m >= 64);
+    EXPECT_TRUE(grid.tile_n == n || grid.tile_n >= 64);
   }
 }
 

@@ -6,6 +6,6 @@
 
 TEST(LatencyGate, OfStopping) { CheckStopping(.9); }
 
-TEST(LatencyGate, OfStoppingWithinLongSteps) { CheckLongSteps(.9); }
+TEST(LatencyGate, OfStoppingWithinLongSteps) { CheckLongSteps(.9, 900); }
 
 TEST(NeighbourGate, TwoThreadsDoNotLoseToOne) { CheckNeighbours(1.5); }

@@ -5,6 +5,8 @@
 
 TEST(LatencySoak, OfStopping) { CheckStopping(.99); }
 
-TEST(LatencySoak, OfStoppingWithinLongSteps) { CheckLongSteps(.99); }
+TEST(LatencySoak, OfStoppingWithinLongSteps) {
+  for (int64_t side : {900, 2000}) CheckLongSteps(.99, side);
+}
 
 TEST(NeighbourSoak, TwoThreadsAreNeverSlowerThanOne) { CheckNeighbours(1.1); }
