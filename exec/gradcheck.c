@@ -13,6 +13,7 @@
 
 #include "ir/base/checked.h"
 #include "ir/base/tensor.h"
+#include "ir/record.h"
 #include "tapeir/tapeir.h"
 
 typedef struct gradcheck {
@@ -75,8 +76,10 @@ static tir_value gradient_sum(gradcheck *c, tir_value head) {
   return sum;
 }
 
-// Records the function at the present points, as a scalar.
+// Records the function at the present points, as a scalar. All of it is one
+// step, and draws begin anew each time: the function draws the same numbers.
 static tir_value record(gradcheck *c) {
+  c->tape->n_random = 0;
   for (size_t i = 0; i < c->n_inputs; i++) {
     const tir_tensor *point = c->points[i];
     c->values[i] = tir_value_from_data(c->tape, TIR_DTYPE_F64, point->dims,

@@ -23,7 +23,8 @@ static tir_status fail_node(const tir_ir_graph *g, tir_ir_node n,
   return status;
 }
 
-// What a body may hold, node by node.
+// What a body may hold, node by node. Random ops are pure: their numbers are
+// those of their operands.
 static tir_status check_pure(const tir_ir_graph *g, tir_error *error) {
   for (tir_ir_node n = tir_ir_first(g); n.id; n = tir_ir_next(g, n)) {
     const uint32_t traits = tir_ir_desc(g, n)->traits;
@@ -33,11 +34,6 @@ static tir_status check_pure(const tir_ir_graph *g, tir_error *error) {
     if (traits & TIR_TRAIT_EFFECT)
       return fail_node(g, n, TIR_ERR_UNSUPPORTED,
                        "a body changes no state: return the new value", error);
-    if (traits & TIR_TRAIT_RANDOM)
-      return fail_node(g, n, TIR_ERR_UNSUPPORTED,
-                       "a body draws no random numbers: draw them outside and "
-                       "pass them in",
-                       error);
   }
   if (g->outputs.count > 0) return TIR_OK;
   return tir_base_fail(error, TIR_ERR_ARGUMENT, "body: it returns nothing");

@@ -1,8 +1,9 @@
 // Bodies: the frozen graphs inside control nodes (scan, cond, while).
 //
 // A body is pure: its inputs are what the node gives it, its outputs what the
-// node takes from it, and it has no params, effects or random draws. It never
-// changes once made, so copies of a node share it by counting.
+// node takes from it, and it has no params or effects; what it draws depends on
+// the state and streams it is given. It never changes once made, so copies of a
+// node share it by counting.
 #ifndef TAPEIR_IR_BODY_H
 #define TAPEIR_IR_BODY_H
 

@@ -89,8 +89,8 @@ static void flag_node(tir_tape *tape, tir_ir_node node, tir_op op,
 // Effects and declared ports. What check_pure of body.c would refuse later is
 // refused here, where the call that made it can be named.
 static bool has_no_place_in_body(tir_op op, const tir_op_desc *desc) {
-  return (desc->traits & (TIR_TRAIT_EFFECT | TIR_TRAIT_RANDOM)) ||
-         op == TIR_OP_INPUT || op == TIR_OP_PARAM;
+  return (desc->traits & TIR_TRAIT_EFFECT) || op == TIR_OP_INPUT ||
+         op == TIR_OP_PARAM;
 }
 
 // Appends with operands already resolved to ids of the target graph. `n_out` is
@@ -354,19 +354,6 @@ int64_t tir_value_dim(tir_tape *tape, tir_value value, int axis) {
 bool tir_ir_in_history(tir_tape *tape, tir_value value) {
   const tir_ir_value v = tir_ir_peek(tape, value);
   return v.id && tape->in_history && tape->in_history(tape, v.id);
-}
-
-void tir_ir_random_operands(tir_tape *tape, tir_value *out_state,
-                            tir_value *out_stream) {
-  if (tir_ir_refuse_in_body(tape, "random")) {
-    *out_state = tir_ir_keep_error(tape, "random", TIR_ERR_STATE, "failed");
-  } else if (tape->random_state) {
-    *out_state = tape->random_state(tape);
-  } else {
-    *out_state = tir_ir_keep_error(tape, "random", TIR_ERR_STATE,
-                                   "this recorder has no random state");
-  }
-  *out_stream = tir_scalar(tape, TIR_DTYPE_I64, (double)tape->n_random++);
 }
 
 // --- targets ---------------------------------------------------------------

@@ -98,7 +98,7 @@ struct tir_tape {
   uint32_t origin;      // given to nodes recorded now
   uint16_t node_flags;  // added to nodes recorded now (BACKWARD)
   const char *site;     // given to nodes recorded now, until stamped
-  uint32_t n_random;    // ordinal of random nodes in this step
+  uint32_t n_random;    // draws so far, in this step or trip
   uint64_t seed;
 };
 
@@ -160,10 +160,19 @@ bool tir_ir_scope_may_end(tir_tape *tape, const char *call, bool is_step);
 void tir_ir_scope_pop(tir_tape *tape);
 // May anything be recorded? False while an error stands.
 bool tir_ir_ready(tir_tape *tape);
+
+// --- random ----------------------------------------------------------------
+
 // Random operands of the next random op: state i64[2] {seed, step} and stream
-// i64[]. Live: leaves; capture: the module's state.
+// i64[]. Live: leaves; capture: the module's state; in a body: the state taken
+// in, and a stream from its root.
 void tir_ir_random_operands(tir_tape *tape, tir_value *out_state,
                             tir_value *out_stream);
+// For the node of a body that drew, i64[]: the root of its first trip. It
+// counts as a draw where the node stands.
+tir_value tir_ir_random_root(tir_tape *tape);
+// In a body: the root of the trip behind this one.
+tir_value tir_ir_random_next_root(tir_tape *tape);
 
 // Switches the target while a capture or sub-graph is built; the caller
 // restores the returned state with tir_ir_target_end.
@@ -192,6 +201,8 @@ struct tir_ir_body_recorder {
   size_t n_scopes, n_modes;  // of outside
   uint32_t depth;
   TIR_VEC(uint32_t) lifted;  // pairs: value of outside, input of the body
+  tir_ir_value root;         // input i64[]: what its streams come from
+  uint32_t n_random;         // draws in it, known at the end
 };
 // False with an error kept; else tir_ir_body_end must follow.
 bool tir_ir_body_begin(tir_tape *tape, tir_ir_body_recorder *body,

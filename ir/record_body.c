@@ -57,6 +57,7 @@ void tir_ir_body_end(tir_tape *tape) {
                       tape->modes.count - body->n_modes);
   while (tape->scopes.count > body->n_scopes) tir_ir_scope_pop(tape);
   tape->modes.count = body->n_modes;
+  body->n_random = tape->n_random;
   tape->body = body->outer;
   tir_ir_target_end(tape, body->saved);
 }

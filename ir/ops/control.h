@@ -11,9 +11,4 @@ void tir_ir_scan_vjp(const tir_ir_vjp *q);
 void tir_ir_cond_vjp(const tir_ir_vjp *q);
 void tir_ir_while_vjp(const tir_ir_vjp *q);
 
-// As tir_while, and gives all results: carries, trips, carries before each.
-void tir_ir_while_all(tir_tape *tape, tir_while_condition condition,
-                      tir_while_body body, void *user, const tir_value *carry,
-                      size_t n_carry, int64_t max_trips, tir_value *out);
-
 #endif

@@ -6,6 +6,11 @@
 // bodies, make the node. On any failure every result is an invalid handle, and
 // what was recorded so far is freed; nodes of outside that the callbacks made
 // stay.
+//
+// A body that draws random numbers has one more carry behind the others (a
+// branch: one more operand), the root of its streams (ir/record_random.c).
+// Whether it draws shows only at its end: the input is there from the start,
+// and goes again if nothing was drawn.
 #include <stdio.h>
 
 #include "ir/base/checked.h"
@@ -20,6 +25,7 @@ typedef struct recording {
   TIR_VEC(tir_value) handles;  // of one body: what goes in, then comes out
   TIR_VEC(uint32_t) operands;  // ids outside
   TIR_VEC(tir_ir_type) types;  // of the body's declared inputs
+  size_t root_at;              // declared inputs in front of the root
   tir_ir_body_recorder bodies[2];
 } recording;
 
@@ -88,6 +94,15 @@ static bool add_operands(recording *r, const char *what,
 
 // --- bodies ----------------------------------------------------------------
 
+// The second body draws on where the first one ended: a condition and its trip,
+// which have one root, share no stream.
+static void add_root_input(recording *r, int which) {
+  const tir_ir_type type = {.dtype = TIR_DTYPE_I64};
+  const tir_value root = tir_ir_body_input(r->tape, &type);
+  r->bodies[which].root = tir_ir_peek(r->tape, root);
+  if (which) r->tape->n_random = r->bodies[0].n_random;
+}
+
 // Begins a body with its declared inputs and what `before` took in; room for
 // n_out results behind the inputs in `handles`. After true, and after a failure
 // that left a graph, tir_ir_body_end must follow.
@@ -108,8 +123,11 @@ static bool begin_body(recording *r, int which, const char *name,
   if (!tir_base_size_add(n_in, n_out, &n) ||
       !TIR_VEC_RESERVE(tape->context, &r->handles, n))
     return no_memory(r);
-  for (size_t i = 0; i < n_in; i++)
+  for (size_t i = 0; i <= n_in; i++) {
+    if (i == r->root_at) add_root_input(r, which);
+    if (i == n_in) break;
     r->handles.data[i] = tir_ir_body_input(tape, &r->types.data[i]);
+  }
   // What a callback does not fill in stays an all-zero handle, which
   // take_outputs refuses by number.
   for (size_t i = 0; i < n_out; i++) r->handles.data[n_in + i] = (tir_value){0};
@@ -135,6 +153,40 @@ static void take_outputs(recording *r, const char *what, const tir_value *out,
   }
 }
 
+// The root of the next trip, behind the carries of this one.
+static void take_root(recording *r) {
+  if (!r->tape->n_random || !tir_ir_ready(r->tape)) return;
+  const tir_value next = tir_ir_random_next_root(r->tape);
+  take_outputs(r, "root", &next, 1);
+}
+
+// Did any body draw? Asked behind the last one, whose count goes on from that
+// of the first.
+static size_t n_roots(const recording *r) {
+  return r->bodies[0].n_random || r->bodies[1].n_random;
+}
+
+// The operand for the root, or no root in any body.
+static bool add_root(recording *r) {
+  tir_tape *tape = r->tape;
+  if (!n_roots(r)) {
+    for (int i = 0; i < 2; i++) {
+      tir_ir_graph *g = r->bodies[i].graph;
+      if (g) tir_ir_remove(g, tir_ir_producer(g, r->bodies[i].root));
+    }
+    return true;
+  }
+  const uint32_t root = tir_ir_peek(tape, tir_ir_random_root(tape)).id;
+  if (!root) return false;
+  if (!TIR_VEC_PUSH(tape->context, &r->operands, root)) return no_memory(r);
+  // Operands in front of the declared ones are no inputs of bodies.
+  const size_t n = r->operands.count - 1;
+  const size_t at = n - r->types.count + r->root_at;
+  for (size_t i = n; i > at; i--) r->operands.data[i] = r->operands.data[i - 1];
+  r->operands.data[at] = root;
+  return true;
+}
+
 // Freezes a recorded body into the graph; its number to *out_number. The graph
 // is taken either way.
 static bool keep_body(recording *r, int which, int64_t *out_number) {
@@ -152,10 +204,11 @@ static bool keep_body(recording *r, int which, int64_t *out_number) {
   return status == TIR_OK;
 }
 
-// What the last body took in are the operands behind the declared ones; the
-// first one gets what only the second used. Called while both graphs can still
-// grow.
+// The root, then what the last body took in, are operands beside the declared
+// ones; the first one gets what only the second used. Called while both graphs
+// can still grow.
 static bool add_lifted(recording *r, int last) {
+  if (!add_root(r)) return false;
   const tir_ir_body_recorder *body = &r->bodies[last];
   for (size_t i = 0; i < body->lifted.count; i += 2) {
     const uint32_t outside = body->lifted.data[i];
@@ -214,11 +267,13 @@ static bool record_trip(recording *r, const scan_call *c) {
       !add_operands(r, "x", c->xs, c->n_xs, true))
     return false;
   const size_t n_in = c->n_carry + c->n_xs;
+  r->root_at = c->n_carry;
   const bool begun = begin_body(r, 0, "body", NULL, c->n_carry + c->n_ys);
   if (begun) {
     tir_value *in = r->handles.data, *out = in + n_in;
     c->body(r->tape, c->user, in, in + c->n_carry, out, out + c->n_carry);
     take_outputs(r, "carry", out, c->n_carry);
+    take_root(r);
     take_outputs(r, "y", out + c->n_carry, c->n_ys);
   }
   if (r->bodies[0].graph) tir_ir_body_end(r->tape);
@@ -252,15 +307,16 @@ void tir_scan(tir_tape *tape, tir_scan_body body, void *user,
   const scan_call c = {body, user, carry, xs, n_carry, n_xs, n_ys};
   tir_attrs_loop attrs;
   tir_value fixed[N_STACK_VALUES], *out = NULL;
-  const size_t n_out = 2 * n_carry + n_ys;
   bool ok = can_record(&r, body != NULL) &&
             scan_attrs(&r, &c, options, &attrs) && record_trip(&r, &c) &&
-            keep_body(&r, 0, &attrs.body) &&
-            (out = take_results(&r, fixed, n_out)) != NULL &&
-            record_node(&r, TIR_OP_SCAN, &attrs, n_out, out);
+            keep_body(&r, 0, &attrs.body);
+  const size_t n = n_carry + n_roots(&r), n_out = 2 * n + n_ys;
+  attrs.n_carry = (int64_t)n;
+  ok = ok && (out = take_results(&r, fixed, n_out)) != NULL &&
+       record_node(&r, TIR_OP_SCAN, &attrs, n_out, out);
   if (ok) {
     for (size_t i = 0; out_carry && i < n_carry; i++) out_carry[i] = out[i];
-    for (size_t i = 0; out_ys && i < n_ys; i++) out_ys[i] = out[n_carry + i];
+    for (size_t i = 0; out_ys && i < n_ys; i++) out_ys[i] = out[n + i];
   } else {
     fail_all(&r, out_carry, n_carry);
     fail_all(&r, out_ys, n_ys);
@@ -299,6 +355,7 @@ void tir_cond(tir_tape *tape, tir_value pred, tir_branch then_branch,
             add_operands(&r, "pred", &pred, 1, false);
   // The condition is not an input of the branches.
   r.types.count = 0;
+  r.root_at = n_operands;
   ok = ok && add_operands(&r, "operand", operands, n_operands, false) &&
        record_branch(&r, 0, then_branch, user, n_out) &&
        record_branch(&r, 1, else_branch, user, n_out) && add_lifted(&r, 1) &&
@@ -329,6 +386,7 @@ static bool record_while_trip(recording *r, tir_while_body body, void *user,
   if (begun) {
     body(r->tape, user, r->handles.data, r->handles.data + n);
     take_outputs(r, "carry", r->handles.data + n, n);
+    take_root(r);
   }
   if (r->bodies[1].graph) tir_ir_body_end(r->tape);
   return begun && tir_ir_ready(r->tape);
@@ -336,39 +394,30 @@ static bool record_while_trip(recording *r, tir_while_body body, void *user,
 
 // The trips stand behind the carries; the stacked carries are there only with a
 // bound.
-void tir_ir_while_all(tir_tape *tape, tir_while_condition condition,
-                      tir_while_body body, void *user, const tir_value *carry,
-                      size_t n_carry, int64_t max_trips, tir_value *out) {
-  recording r = {.tape = tape, .op = "while"};
-  tir_attrs_while attrs = {.n_carry = (int64_t)n_carry, .max_trips = max_trips};
-  const size_t n_out = max_trips ? 2 * n_carry + 1 : n_carry + 1;
-  const bool ok = can_record(&r, condition && body) &&
-                  add_operands(&r, "carry", carry, n_carry, false) &&
-                  record_condition(&r, condition, user) &&
-                  record_while_trip(&r, body, user, n_carry) &&
-                  add_lifted(&r, 1) && keep_body(&r, 0, &attrs.condition) &&
-                  keep_body(&r, 1, &attrs.body) &&
-                  record_node(&r, TIR_OP_WHILE, &attrs, n_out, out);
-  if (!ok) fail_all(&r, out, n_out);
-  release(&r);
-}
-
 tir_value tir_while(tir_tape *tape, tir_while_condition condition,
                     tir_while_body body, void *user, const tir_value *carry,
                     size_t n_carry, int64_t max_trips, tir_value *out_carry) {
   if (!tape) return (tir_value){0};
-  recording r = {.tape = tape, .op = "while"};
-  tir_value fixed[N_STACK_VALUES];
-  // Room for either form.
-  const size_t n_out = 2 * n_carry + 1;
-  tir_value *out = take_results(&r, fixed, n_out);
-  if (!out) {
+  recording r = {.tape = tape, .op = "while", .root_at = n_carry};
+  tir_attrs_while attrs = {.max_trips = max_trips};
+  tir_value fixed[N_STACK_VALUES], *out = NULL, trips;
+  bool ok = can_record(&r, condition && body) &&
+            add_operands(&r, "carry", carry, n_carry, false) &&
+            record_condition(&r, condition, user) &&
+            record_while_trip(&r, body, user, n_carry) && add_lifted(&r, 1) &&
+            keep_body(&r, 0, &attrs.condition) && keep_body(&r, 1, &attrs.body);
+  const size_t n = n_carry + n_roots(&r), n_out = max_trips ? 2 * n + 1 : n + 1;
+  attrs.n_carry = (int64_t)n;
+  ok = ok && (out = take_results(&r, fixed, n_out)) != NULL &&
+       record_node(&r, TIR_OP_WHILE, &attrs, n_out, out);
+  if (ok) {
+    for (size_t i = 0; out_carry && i < n_carry; i++) out_carry[i] = out[i];
+    trips = out[n];
+  } else {
     fail_all(&r, out_carry, n_carry);
-    return tir_ir_keep_error(tape, r.op, TIR_ERR_STATE, "failed");
+    trips = tir_ir_keep_error(tape, r.op, TIR_ERR_STATE, "failed");
   }
-  tir_ir_while_all(tape, condition, body, user, carry, n_carry, max_trips, out);
-  for (size_t i = 0; out_carry && i < n_carry; i++) out_carry[i] = out[i];
-  const tir_value trips = out[n_carry];
   give_results(&r, out, fixed, n_out);
+  release(&r);
   return trips;
 }

@@ -48,10 +48,6 @@ TEST_F(Messages, OfCarries) {
 TEST_F(Messages, OfWhatHasNoPlaceInABody) {
   EXPECT_EQ(Scan(BODY next[0] = tir_assign(tape, carry[0], row[0]); END),
             "assign: it has no place in the body of a scan");
-  EXPECT_EQ(
-      Scan(BODY const int64_t dims[] = {2};
-           next[0] = tir_uniform(tape, TIR_DTYPE_F32, dims, 1, 0, 1); END),
-      "random: it has no place in the body of a scan");
   EXPECT_EQ(Scan(BODY tir_step_begin(tape); next[0] = carry[0]; END),
             "step_begin: it has no place in the body of a scan");
   EXPECT_EQ(Scan(BODY tir_attach_grad(tape, carry[0], TIR_GRAD_WRITE);
