@@ -25,7 +25,8 @@ typedef struct tir_gradcheck_options {
 } tir_gradcheck_options;
 
 /// Compares the gradients of `fn` at the f64 tensors `inputs` with central
-/// differences.
+/// differences. Random ops in `fn` draw the same numbers at each evaluation;
+/// training is off, and `fn` may turn it on for itself.
 /// Errors  VALUE if a gradient is off: the message gives input, element and
 ///         both numbers; those of recording and running.
 TIR_API tir_status tir_gradcheck(tir_context *context, tir_gradcheck_fn fn,

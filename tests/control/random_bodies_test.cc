@@ -311,6 +311,30 @@ TEST_F(Dropout, GradientsUseTheMasksOfTheForward) {
   }
 }
 
+// The forward ran in one step, the backward runs in another.
+TEST_F(Dropout, ALaterStepGoesBackThroughTheMasksOfItsForward) {
+  const tir_value ones = F32(Floats(18, 1.0f), {3, 6});
+  tir_attach_grad(t, ones, TIR_GRAD_WRITE);
+  tir_step_begin(t);
+  tir_record_begin(t, true);
+  tir_value dropped;
+  tir_scan(
+      t,
+      [](tir_tape *tape, void *, const tir_value *, const tir_value *row,
+         tir_value *, tir_value *y) { y[0] = tir_dropout(tape, row[0], 0.5); },
+      nullptr, nullptr, 0, &ones, 1, 1, nullptr, nullptr, &dropped);
+  tir_mode_end(t);
+  ASSERT_EQ(tir_step_end(t, &dropped, 1, nullptr), TIR_OK);
+  const Floats mask = Read(dropped);
+  tir_step_begin(t);
+  Read(DrawRows(9));
+  tir_backward(t, dropped);
+  ASSERT_EQ(tir_step_end(t, nullptr, 0, nullptr), TIR_OK);
+  ASSERT_EQ(Error(), "");
+  EXPECT_EQ(Grad(ones), mask);
+  EXPECT_EQ(std::set<float>(mask.begin(), mask.end()), std::set<float>({0, 2}));
+}
+
 TEST_F(Dropout, IsTheIdentityInPredictMode) {
   Floats plain, dropped;
   for (const bool drops : {false, true}) {

@@ -1,4 +1,5 @@
-// Scenarios of the allocation-failure loop with scan, cond and while.
+// Scenarios of the allocation-failure loop with scan, cond and while, one of
+// which draws random numbers.
 #include "tapeir/tapeir.h"
 #include "tests/fault/alloc_failure.h"
 #include "tests/support/compiled.h"
@@ -12,7 +13,7 @@ struct Outside {
   tir_value w, row;
 };
 
-// h' = tanh(h·w + row) where the row's sum is positive, else h.
+// h' = tanh(h·w + row + noise) where the row's sum is positive, else h.
 void Body(tir_tape *t, void *user, const tir_value *carry, const tir_value *row,
           tir_value *next, tir_value *y) {
   Outside *outside = static_cast<Outside *>(user);
@@ -22,8 +23,10 @@ void Body(tir_tape *t, void *user, const tir_value *carry, const tir_value *row,
       t, tir_less(t, tir_scalar(t, TIR_DTYPE_F32, 0), sum),
       [](tir_tape *tape, void *u, const tir_value *h, tir_value *out) {
         const Outside *o = static_cast<Outside *>(u);
-        out[0] =
-            tir_tanh(tape, tir_add(tape, tir_mul(tape, h[0], o->w), o->row));
+        const tir_value noise =
+            tir_uniform(tape, TIR_DTYPE_F32, &kWidth, 1, 0, 0.1);
+        const tir_value row = tir_add(tape, o->row, noise);
+        out[0] = tir_tanh(tape, tir_add(tape, tir_mul(tape, h[0], o->w), row));
       },
       [](tir_tape *, void *, const tir_value *h, tir_value *out) {
         out[0] = h[0];
@@ -124,7 +127,7 @@ class SavedLoops : public FaultScenario {
     tir_text_free(context_, text);
     TIR_TRY(status);
     const Owned<tir_module> from_text(parsed);
-    return Run(tir_module_graph(parsed, "f"), error);
+    return Run(parsed, error);
   }
   void Verify() override { EXPECT_GT(loss_, 0); }
 
@@ -148,7 +151,8 @@ class SavedLoops : public FaultScenario {
     tir_output(t, "dw", tir_grad_of(t, w));
     return tir_capture_end(t, nullptr, error);
   }
-  tir_status Run(const tir_graph *graph, tir_error *error) {
+  tir_status Run(tir_module *module, tir_error *error) {
+    const tir_graph *graph = tir_module_graph(module, "f");
     const tir_dim_size sizes[] = {{"rows", kRows - 1}};
     tir_compile_options options = {};
     options.dim_sizes = sizes;
@@ -157,7 +161,7 @@ class SavedLoops : public FaultScenario {
     tir_instance *instance = nullptr;
     TIR_TRY(tir_compile(context_, graph, &options, &program, error));
     const Owned<tir_program> owned(program);
-    TIR_TRY(tir_instance_create(program, nullptr, &instance, error));
+    TIR_TRY(tir_instance_create(program, module, &instance, error));
     const Owned<tir_instance> run(instance);
     TIR_TRY(tir_instance_bind_input(instance, 0, kX, (kRows - 1) * kWidth * 4,
                                     error));

@@ -24,7 +24,7 @@ class LiveRandom : public TapeTest {
     const int axis1[] = {1};
     const int64_t flat[] = {2, -1}, back[] = {4, 3};
     const int64_t starts[] = {1}, stops[] = {3};
-    switch (Pick(19)) {
+    switch (Pick(20)) {
       case 0:
         return tir_add(t, a, b);
       case 1:
@@ -64,6 +64,21 @@ class LiveRandom : public TapeTest {
         return tir_exp(t, tir_mul_scalar(t, tir_tanh(t, a), 0.5));
       case 17:
         return tir_mul(t, tir_detach(t, a), values[0]);
+      case 18: {
+        tir_scan_options options = {};
+        options.length = 2;
+        tir_value w = b, last;
+        tir_scan(
+            t,
+            [](tir_tape *tape, void *user, const tir_value *carry,
+               const tir_value *, tir_value *next, tir_value *) {
+              next[0] =
+                  tir_tanh(tape, tir_add(tape, tir_dropout(tape, carry[0], 0.4),
+                                         *static_cast<tir_value *>(user)));
+            },
+            &w, &a, 1, nullptr, 0, 0, &options, &last, nullptr);
+        return last;
+      }
       default:
         return tir_div(t, a, tir_add_scalar(t, tir_square(t, b), 1));
     }

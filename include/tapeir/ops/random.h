@@ -1,7 +1,8 @@
 /// @file
 /// Random values: Philox, keyed by the tape's or module's seed, the place of
-/// the call in the step, the step and the position of the element. The same
-/// seed gives the same numbers whatever threads, plans or passes do.
+/// the call in the step, the step and the position of the element; in the body
+/// of a loop (tapeir/ops/control.h) by the trip too. The same seed gives the
+/// same numbers whatever threads, plans or passes do.
 #ifndef TAPEIR_OPS_RANDOM_H
 #define TAPEIR_OPS_RANDOM_H
 
@@ -54,7 +55,8 @@ TIR_API tir_value tir_normal(tir_tape *tape, tir_dtype dtype,
 ///   p        0 or more and below 1; an operand, as the bounds of tir_uniform
 ///   returns  [...]   same type; outside training the same handle
 ///
-/// The node remembers its mode: gradients use the mask of the forward.
+/// The node remembers its mode: gradients use the mask of the forward. In the
+/// body of a loop every trip has a mask of its own.
 ///
 /// Gradient  dx = g / (1 - p) where x was kept, else an exact 0.
 /// Errors    TIR_ERR_ARGUMENT for another p, TIR_ERR_DTYPE for other dtypes.
