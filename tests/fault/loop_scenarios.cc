@@ -25,8 +25,8 @@ void Body(tir_tape *t, void *user, const tir_value *carry, const tir_value *row,
         const Outside *o = static_cast<Outside *>(u);
         const tir_value noise =
             tir_uniform(tape, TIR_DTYPE_F32, &kWidth, 1, 0, 0.1);
-        const tir_value row = tir_add(tape, o->row, noise);
-        out[0] = tir_tanh(tape, tir_add(tape, tir_mul(tape, h[0], o->w), row));
+        const tir_value x = tir_add(tape, o->row, noise);
+        out[0] = tir_tanh(tape, tir_add(tape, tir_mul(tape, h[0], o->w), x));
       },
       [](tir_tape *, void *, const tir_value *h, tir_value *out) {
         out[0] = h[0];

@@ -11,9 +11,9 @@
 /// - A body is pure: no tir_assign, no optimiser step, no tir_input or
 ///   tir_output, no gradient call, no reading of values. What changes from trip
 ///   to trip is a carry.
-/// - tir_dropout, tir_uniform and tir_normal draw other numbers in each trip and
-///   step; gradients see those of the forward trip. They are not those of the
-///   same loop written in C (docs/numerics.md).
+/// - tir_dropout, tir_uniform and tir_normal draw other numbers in each trip of
+///   each step; gradients see those of the forward trip. They are not those of
+///   the same loop written in C (docs/numerics.md).
 /// - Handles made in a body end with it; what it returns goes into `out_…`.
 /// - Bodies may hold loops and branches again, 32 deep.
 ///
