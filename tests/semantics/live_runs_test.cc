@@ -277,6 +277,40 @@ TEST_F(LiveRuns, AStateIsSetAgainBeforeTheBackwardRuns) {
   tir_module_destroy(m);
 }
 
+// The state has its new value from x, which has its data where the state's own
+// are gone: nothing reads them any more.
+TEST_F(LiveRuns, WhatWasAssignedFromIsReadFromItsOwnMemory) {
+  for (const bool of_leaf : {true, false}) {
+    const tir_value x = Vec({.5f, .25f}), state = Vec({0, 0});
+    tir_attach_grad(t, x, TIR_GRAD_WRITE);
+    tir_record_begin(t, true);
+    const tir_value from = of_leaf ? x : tir_mul_scalar(t, x, 2);
+    tir_value_release(t, tir_assign(t, state, from));
+    const tir_value y = tir_add(t, tir_square(t, from), state);
+    tir_mode_end(t);
+    EXPECT_EQ(Read(y), of_leaf ? (Floats{.75f, .3125f}) : (Floats{2, .75f}));
+    tir_value_release(t, state);
+    tir_backward(t, y);
+    EXPECT_EQ(Grad(x), of_leaf ? (Floats{2, 1.5f}) : (Floats{6, 4}));
+  }
+}
+
+// The memory of x is written anew in the slice that has the assign from it in
+// its history.
+TEST_F(LiveRuns, WhatWasAssignedFromIsWrittenBeforeTheBackwardRuns) {
+  const tir_value x = Vec({.5f, .25f}), state = Vec({0, 0});
+  tir_attach_grad(t, x, TIR_GRAD_WRITE);
+  tir_record_begin(t, true);
+  tir_assign(t, state, x);
+  const tir_value y = tir_square(t, state);
+  tir_mode_end(t);
+  EXPECT_EQ(Read(y), (Floats{.25f, .0625f}));
+  tir_backward(t, y);
+  tir_assign(t, x, Vec({3, 4}));
+  EXPECT_EQ(Grad(x), (Floats{1, .5f}));
+  EXPECT_EQ(Read(x), (Floats{3, 4}));
+}
+
 // What a backward released is refused later on, also when a collection has
 // made a leaf of it meanwhile: its part of the gradient would be missing.
 TEST_F(LiveRuns, AReleasedHistoryIsRefusedAfterItsCollection) {
