@@ -354,9 +354,9 @@ static void remap(const collector *c, tir_live *live) {
     v->value = map_value(c, v->value);
     v->grad = map_value(c, v->grad);
   }
-  for (size_t i = 0; i < live->modules.count; i++)
-    for (size_t k = 0; k < live->modules.data[i].values.count; k++) {
-      uint32_t *v = &live->modules.data[i].values.data[k];
+  for (size_t i = 0; i < root->modules.count; i++)
+    for (size_t k = 0; k < root->modules.data[i].values.count; k++) {
+      uint32_t *v = &root->modules.data[i].values.data[k];
       *v = map_value(c, *v);
     }
   for (size_t i = 0; i < live->effects.count; i++)

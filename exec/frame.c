@@ -19,6 +19,11 @@ void tir_live_frame_free(tir_live_frame *frame) {
   TIR_VEC_FREE(context, &frame->values);
   TIR_VEC_FREE(context, &frame->nodes);
   TIR_VEC_FREE(context, &frame->variables);
+  for (size_t i = 0; i < frame->modules.count; i++) {
+    TIR_VEC_FREE(context, &frame->modules.data[i].values);
+    tir_ir_module_release(frame->modules.data[i].module);
+  }
+  TIR_VEC_FREE(context, &frame->modules);
   TIR_VEC_FREE(context, &frame->stack);
   TIR_VEC_FREE(context, &frame->reached);
   TIR_VEC_FREE(context, &frame->wrt);

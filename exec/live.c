@@ -503,11 +503,6 @@ static void free_live(tir_context *context, tir_live *live) {
   tir_pool_free(&live->pool);
   tir_base_free_pages(context, live->arena, live->arena_alloc);
   tir_base_free_pages(context, live->scratch, live->scratch_alloc);
-  for (size_t i = 0; i < live->modules.count; i++) {
-    TIR_VEC_FREE(context, &live->modules.data[i].values);
-    tir_ir_module_release(live->modules.data[i].module);
-  }
-  TIR_VEC_FREE(context, &live->modules);
   TIR_VEC_FREE(context, &live->effects);
   TIR_VEC_FREE(context, &live->asked);
   free_slice(context, &live->slice);

@@ -79,6 +79,12 @@ typedef struct tir_live_variable {
   bool reached;  // by the last backward
 } tir_live_variable;
 
+// A module whose parameters are used in a target graph.
+typedef struct tir_live_module {
+  tir_module *module;
+  TIR_VEC(uint32_t) values;  // present version by number, 0: not used yet
+} tir_live_module;
+
 // What autograd knows of one target graph: the live one or a capture.
 typedef struct tir_live_frame {
   tir_ir_graph *graph;
@@ -86,6 +92,7 @@ typedef struct tir_live_frame {
   TIR_VEC(tir_live_value) values;  // by value id
   TIR_VEC(tir_live_node) nodes;    // by node id
   TIR_VEC(tir_live_variable) variables;
+  TIR_VEC(tir_live_module) modules;
   TIR_VEC(uint32_t) stack;    // scratch of traversals
   TIR_VEC(uint32_t) reached;  // scratch: nodes of the last traversal
   TIR_VEC(uint32_t) wrt;      // scratch: pairs variable, value met
@@ -93,12 +100,6 @@ typedef struct tir_live_frame {
   size_t first_free_variable;  // no free entry below
   uint32_t n_backwards;
 } tir_live_frame;
-
-// A module whose parameters are on the tape.
-typedef struct tir_live_module {
-  tir_module *module;
-  TIR_VEC(uint32_t) values;  // by parameter number, 0: not used yet
-} tir_live_module;
 
 typedef enum tir_live_kind {
   TIR_LIVE_INPUT,     // read from its buffer, or only its shape is looked at
@@ -148,7 +149,6 @@ typedef struct tir_live {
   tir_live_slice slice;
   TIR_VEC(uint32_t) asked;    // scratch of flush
   TIR_VEC(uint32_t) effects;  // pending effect nodes in order
-  TIR_VEC(tir_live_module) modules;
   uint32_t n_pending;
   uint32_t first_pending;  // no pending node below
   size_t collected_nodes;  // after the last full collection

@@ -119,19 +119,20 @@ static void move_handles(tir_tape *tape, uint32_t target, uint32_t value) {
 // The value takes the place of a parameter's present version, for the tape
 // and for every handle of it.
 static void move_param(tir_tape *tape, uint32_t target, uint32_t value) {
-  tir_live *live = tir_live_of(tape);
-  const tir_live_frame *frame = live->frame;
+  const tir_live_frame *frame = tir_live_frame_of(tape);
   const uint32_t module = frame->values.data[target].param_module;
-  if (!frame->is_live || !module) return;
-  uint32_t *current = &live->modules.data[module - 1]
+  if (!module) return;
+  uint32_t *current = &frame->modules.data[module - 1]
                            .values.data[frame->values.data[target].param];
   // An old version was written to, which is not what the module holds.
   if (*current != target) return;
   own(tape, value);
   *current = value;
   disown(tape, target);
-  // An owner that is left may be a handle, which goes along.
-  if (frame->values.data[target].owners) move_handles(tape, target, value);
+  // An owner that is left may be a handle, which goes along. In a capture they
+  // are not counted.
+  if (!frame->is_live || frame->values.data[target].owners)
+    move_handles(tape, target, value);
 }
 
 // A fresh leaf with the data of v, which the handle x means from now on. As a
