@@ -120,6 +120,7 @@ typedef struct tir_live_assign {
   uint32_t root;  // external value whose new version the chain makes, or 0
   bool is_last;   // of its chain
   bool in_place;  // root is a STATE external and this assign writes it
+  tir_pool_buffer *spare;  // for root's old data, if they must move out
 } tir_live_assign;
 
 // One run being prepared; all scratch, kept between runs.

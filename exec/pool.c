@@ -112,3 +112,12 @@ void tir_pool_release(tir_pool *pool, tir_pool_buffer *buffer) {
   buffer->next = pool->free[buffer->size_class - 1];
   pool->free[buffer->size_class - 1] = buffer;
 }
+
+void tir_pool_swap(tir_pool_buffer *a, tir_pool_buffer *b) {
+  const tir_pool_buffer old_a = *a;
+  const uint32_t b_refs = b->n_refs;
+  *a = *b;
+  a->n_refs = old_a.n_refs;
+  *b = old_a;
+  b->n_refs = b_refs;
+}

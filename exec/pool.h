@@ -40,5 +40,7 @@ static inline tir_pool_buffer *tir_pool_retain(tir_pool_buffer *buffer) {
   return buffer;
 }
 void tir_pool_release(tir_pool *pool, tir_pool_buffer *buffer);
+// The two change their memory, whoever holds them. Neither is on a free list.
+void tir_pool_swap(tir_pool_buffer *a, tir_pool_buffer *b);
 
 #endif

@@ -277,6 +277,30 @@ TEST_F(LiveRuns, AStateIsSetAgainBeforeTheBackwardRuns) {
   tir_module_destroy(m);
 }
 
+// A leaf made by attaching again has the memory of the one before, which a
+// history still reads.
+TEST_F(LiveRuns, AParameterIsSetWhoseMemoryTwoLeavesHave) {
+  tir_module *m = ModuleWith(c, {1, 2});
+  const tir_value w = tir_param(t, m, "w"), x = Vec({1, 1});
+  tir_attach_grad(t, w, TIR_GRAD_WRITE);
+  tir_attach_grad(t, x, TIR_GRAD_WRITE);
+  tir_record_begin(t, true);
+  const tir_value y = tir_mul(t, w, x);
+  tir_mode_end(t);
+  tir_attach_grad(t, w, TIR_GRAD_WRITE);
+  tir_assign(t, w, Vec({3, 5}));
+  tir_error error;
+  ASSERT_EQ(tir_tape_flush(t, &error), TIR_OK) << error.message;
+  EXPECT_EQ(ParamOf(m), (Floats{3, 5}));
+  tir_backward(t, y);
+  EXPECT_EQ(Grad(x), (Floats{1, 2}));
+  tir_assign(t, w, Vec({7, 8}));
+  ASSERT_EQ(tir_tape_flush(t, &error), TIR_OK) << error.message;
+  EXPECT_EQ(ParamOf(m), (Floats{7, 8}));
+  EXPECT_EQ(Read(w), (Floats{7, 8}));
+  tir_module_destroy(m);
+}
+
 // The state has its new value from x, which has its data where the state's own
 // are gone: nothing reads them any more.
 TEST_F(LiveRuns, WhatWasAssignedFromIsReadFromItsOwnMemory) {
