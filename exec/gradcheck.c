@@ -179,10 +179,10 @@ static tir_status compare(gradcheck *c, size_t input, double gradient,
   if (off <= c->absolute + c->relative * size) return TIR_OK;
   return tir_base_fail(
       c->error, TIR_ERR_VALUE,
-      "gradcheck: %s of input %zu at element %lld is %.17g, central "
-      "differences give %.17g",
+      "gradcheck: %s of input %zu at element %lld is %s, central "
+      "differences give %s",
       c->of_gradient ? "second gradient" : "gradient", input,
-      (long long)element, gradient, expected);
+      (long long)element, TIR_NUMBER(gradient, 17), TIR_NUMBER(expected, 17));
 }
 
 // Four evaluations for each element, until the first one that is off.

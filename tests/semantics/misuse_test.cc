@@ -1,5 +1,6 @@
 // Misuse: refused before anything runs, with op, names, shapes and place.
 #include "tests/semantics/tape_fixture.h"
+#include "tests/support/comma_locale.h"
 #include "tests/support/internal.h"
 
 extern "C" {
@@ -342,6 +343,21 @@ TEST_F(Misuse, HeadGradientOfAnotherShapeOrDtype) {
   const tir_value wide = tir_ones(t, TIR_DTYPE_F64, &two, 1);
   tir_backward_ex(t, &y, 1, &wide, 1, nullptr);
   Expect("head gradient 0 is f64[2], head \"y\" is f32[2]");
+}
+
+// What the library writes has points, whatever the host's numbers look like.
+TEST_F(Misuse, MessagesFollowNoLocale) {
+  const CommaLocale comma;
+  const int64_t dims[] = {2};
+  tir_uniform(t, TIR_DTYPE_F32, dims, 1, 1.5, -0.25);
+  EXPECT_EQ(Error().substr(0, 49),
+            "uniform: low is 1.5, expected at most high, -0.25");
+  tir_dropout(t, Vec({1}), 1.5);
+  EXPECT_EQ(Error().substr(0, 47),
+            "dropout: p is 1.5, expected 0 or more and below");
+  char text[64];
+  tir_format_value(t, Vec({1.5f, 2, 1e-9f, -INFINITY}), text, sizeof text);
+  EXPECT_STREQ(text, "[1.5 2. 1e-09 -inf]");
 }
 
 TEST_F(Misuse, CountsMustAgree) {
