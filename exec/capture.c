@@ -154,8 +154,7 @@ static tir_status finish_graph(tir_tape *tape, tir_ir_graph *graph,
   TIR_TRY(tir_pass_run(&ctx, "gradient,eliminate-dead", NULL, graph));
   // Marks of the recording mean nothing in a published graph.
   for (uint32_t id = 1; id <= tir_ir_n_nodes(graph); id++)
-    graph->nodes.data[id].flags &=
-        (uint16_t) ~(TIR_NODE_HISTORY | TIR_NODE_TRAINING);
+    graph->nodes.data[id].flags &= (uint16_t)~TIR_NODE_OF_TAPE;
   for (uint32_t id = 1; id <= tir_ir_n_values(graph); id++)
     graph->values.data[id].flags = 0;
   // The sites point at string literals of the recording code, which may be

@@ -159,19 +159,6 @@ void tir_live_drop(tir_live *live, uint32_t node) {
 
 // --- hooks -----------------------------------------------------------------
 
-// Kept for the message of a backward that finds no history.
-static uint8_t why_no_history(const tir_tape *tape, tir_ir_node node) {
-  const tir_ir_graph *g = tape->graph;
-  const tir_op op = tir_ir_op(g, node);
-  if (op == TIR_OP_STOP_GRADIENT || op == TIR_OP_CUT) return TIR_WHY_DETACHED;
-  if (tir_ir_n_in(g, node) == 0) return TIR_WHY_LEAF;
-  if (tape->mode.recording) return TIR_WHY_CONSTANT;
-  // Recording was on further out, so a pause inside of it is the reason.
-  for (size_t i = 0; i < tape->modes.count; i++)
-    if (tape->modes.data[i].recording) return TIR_WHY_PAUSED;
-  return TIR_WHY_OUTSIDE;
-}
-
 // A new node's counts, as described in live.h.
 static void count_node(tir_live *live, tir_ir_node node) {
   tir_live_frame *root = &live->root;
@@ -230,7 +217,6 @@ static void recorded(tir_tape *tape, tir_ir_node node) {
   const tir_op op = tir_ir_op(g, node);
   tir_live_node *data = &live->root.nodes.data[node.id];
   tir_live_value *out = &live->root.values.data[tir_ir_out(g, node, 0).id];
-  if (!data->history) out->why = why_no_history(tape, node);
   // Their data is there: there is nothing to run.
   if (op == TIR_OP_INPUT || op == TIR_OP_CONSTANT) {
     data->state = out->state = TIR_LIVE_DONE;

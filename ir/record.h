@@ -222,6 +222,9 @@ tir_ir_outside tir_ir_outside_begin(tir_tape *tape);
 tir_value tir_ir_outside_end(tir_tape *tape, tir_ir_outside outside,
                              tir_value value);
 
+// What a node recorded now remembers of the mode: flags of it.
+uint16_t tir_ir_mode_flags(const tir_tape *tape);
+
 // Records a node of n_out results with operands that are ids of the target;
 // all results get handles. False with an error kept (all are invalid then).
 bool tir_ir_record_many(tir_tape *tape, tir_op op, const uint32_t *operands,

@@ -69,6 +69,65 @@ TEST_F(Misuse, NoHistoryDetached) {
   Expect("it was detached");
 }
 
+TEST_F(Misuse, EveryResultOfANodeKnowsWhyItHasNoHistory) {
+  const tir_value wrt[] = {Leaf({1}, "x"), Leaf({2}, "w")};
+  tir_value grads[2];
+  tir_record_begin(t, true);
+  const tir_value y = tir_mul(t, wrt[0], wrt[1]);
+  tir_pause_begin(t, true);
+  tir_grad(t, &y, 1, nullptr, 0, wrt, 2, nullptr, grads);
+  tir_mode_end(t);
+  tir_mode_end(t);
+  for (const tir_value grad : grads) {
+    tir_backward(t, grad);
+    Expect("it was recorded while recording was paused");
+  }
+}
+
+TEST_F(Misuse, ACaptureKnowsWhyThereIsNoHistory) {
+  tir_module *module;
+  tir_error error;
+  ASSERT_EQ(tir_module_create(c, &module, &error), TIR_OK);
+  const struct {
+    const char *name, *text;
+  } cases[] = {
+      {"leaf", "it is a leaf without attach_grad"},
+      {"outside", "it was computed outside tir_record_begin"},
+      {"paused", "it was recorded while recording was paused"},
+      {"detached", "it was detached"},
+      {"constant", "nothing it was computed from has a gradient attached"},
+      {"gradient", "it was computed outside tir_record_begin"},
+  };
+  for (const auto &which : cases) {
+    const std::string name = which.name;
+    tir_capture_begin(t, module, "g");
+    const tir_value x = tir_input(t, "x", TIR_DTYPE_F32, nullptr, 0);
+    const tir_value other = tir_input(t, "other", TIR_DTYPE_F32, nullptr, 0);
+    tir_attach_grad(t, x, TIR_GRAD_WRITE);
+    tir_value y = other;
+    if (name == "outside") y = tir_square(t, x);
+    tir_record_begin(t, true);
+    if (name == "paused") {
+      tir_pause_begin(t, true);
+      y = tir_square(t, x);
+      tir_mode_end(t);
+    }
+    if (name == "detached") y = tir_detach(t, tir_square(t, x));
+    if (name == "constant") y = tir_square(t, other);
+    const tir_value z = tir_square(t, x);
+    tir_mode_end(t);
+    if (name == "gradient") {
+      tir_backward(t, z);
+      y = tir_grad_of(t, x);
+    }
+    tir_backward(t, y);
+    EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_ERR_STATE);
+    EXPECT_NE(std::string(error.message).find(which.text), std::string::npos)
+        << name << ": " << error.message;
+  }
+  tir_module_destroy(module);
+}
+
 TEST_F(Misuse, SecondBackwardWithoutRetain) {
   const tir_value x = Leaf({1}, "x");
   tir_record_begin(t, true);
