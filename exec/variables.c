@@ -281,9 +281,10 @@ void tir_set_grad(tir_tape *tape, tir_value x, tir_value gradient) {
     char want_text[TIR_TYPE_TEXT_MAX], got_text[TIR_TYPE_TEXT_MAX];
     tir_ir_type_of(tape->graph, v, &want);
     tir_ir_type_of(tape->graph, g, &got);
-    tir_ir_keep_error(tape, call, TIR_ERR_SHAPE, "gradient is %s, x is %s",
-                      tir_ir_type_text(&got, got_text),
-                      tir_ir_type_text(&want, want_text));
+    tir_ir_keep_error(
+        tape, call, want.dtype != got.dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
+        "gradient is %s, x is %s", tir_ir_type_text(&got, got_text),
+        tir_ir_type_text(&want, want_text));
     return;
   }
   tir_live_set_grad(tape, variable, g.id);

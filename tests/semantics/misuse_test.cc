@@ -404,6 +404,18 @@ TEST_F(Misuse, HeadGradientOfAnotherShapeOrDtype) {
   Expect("head gradient 0 is f64[2], head \"y\" is f32[2]");
 }
 
+TEST_F(Misuse, GradientOfAnotherShapeOrDtype) {
+  const tir_value x = Leaf({1, 2}, "x");
+  tir_set_grad(t, x, Vec({1, 2, 3}));
+  EXPECT_EQ(tir_tape_status(t), TIR_ERR_SHAPE);
+  Expect("set_grad: gradient is f32[3], x is f32[2] (");
+  const int64_t two = 2;
+  tir_set_grad(t, x, tir_ones(t, TIR_DTYPE_F64, &two, 1));
+  EXPECT_EQ(tir_tape_status(t), TIR_ERR_DTYPE);
+  Expect("set_grad: gradient is f64[2], x is f32[2] (");
+  EXPECT_EQ(Grad(x), (Floats{0, 0}));
+}
+
 // What the library writes has points, whatever the host's numbers look like.
 TEST_F(Misuse, MessagesFollowNoLocale) {
   const CommaLocale comma;
