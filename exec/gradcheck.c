@@ -86,7 +86,8 @@ static tir_value record(gradcheck *c) {
   tir_record_begin(c->tape, false);
   const tir_value y = c->fn(c->user, c->tape, c->values, c->n_inputs);
   tir_value scalar = y;
-  if (tir_tape_status(c->tape) == TIR_OK) {
+  // Without a value there is nothing to sum: check_head says so.
+  if (tir_tape_status(c->tape) == TIR_OK && tir_value_is_valid(c->tape, y)) {
     scalar = total(c->tape, y);
     if (c->of_gradient) scalar = gradient_sum(c, scalar);
   }
