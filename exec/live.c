@@ -470,7 +470,7 @@ static void free_slice(tir_context *context, tir_live_slice *slice) {
   TIR_VEC_FREE(context, &slice->externals);
   TIR_VEC_FREE(context, &slice->survivors);
   TIR_VEC_FREE(context, &slice->key);
-  TIR_VEC_FREE(context, &slice->key_starts);
+  TIR_VEC_FREE(context, &slice->key_parts);
   TIR_VEC_FREE(context, &slice->to_free);
   TIR_VEC_FREE(context, &slice->substitutes);
   TIR_VEC_FREE(context, &slice->assigns);

@@ -123,6 +123,11 @@ typedef struct tir_live_assign {
   tir_pool_buffer *spare;  // for root's old data, if they must move out
 } tir_live_assign;
 
+// Words of the key at which a node's part begins, and its operands in it.
+typedef struct tir_live_key_part {
+  uint32_t start, operands;
+} tir_live_key_part;
+
 // One run being prepared; all scratch, kept between runs.
 typedef struct tir_live_slice {
   TIR_VEC(uint32_t) nodes;  // ascending
@@ -130,10 +135,10 @@ typedef struct tir_live_slice {
   TIR_VEC(bool) runs;           // by nodes: not mere context
   TIR_VEC(uint32_t) survivors;  // values
   TIR_VEC(uint64_t) key;
-  TIR_VEC(uint32_t) key_starts;   // word at which node i's part begins
-  size_t key_nodes_end;           // word after the nodes' parts
-  TIR_VEC(uint32_t) to_free;      // values whose counts reached zero
-  TIR_VEC(uint32_t) substitutes;  // pairs context value, external
+  TIR_VEC(tir_live_key_part) key_parts;  // by nodes
+  size_t key_nodes_end;                  // word after the nodes' parts
+  TIR_VEC(uint32_t) to_free;             // values whose counts reached zero
+  TIR_VEC(uint32_t) substitutes;         // pairs context value, external
   TIR_VEC(tir_live_assign) assigns;
   TIR_VEC(void *) inputs, params, outputs;
   TIR_VEC(tir_module *) modules;
