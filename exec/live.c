@@ -275,8 +275,7 @@ void tir_live_alias(tir_live *live, tir_ir_node node) {
 
 static void scope_ended(tir_tape *tape, const tir_ir_scope *scope) {
   // A step runs first; tir_step_end collects afterwards.
-  if (!scope->is_step)
-    tir_live_collect(tir_live_of(tape), scope->first_node, scope->first_dim);
+  if (!scope->is_step) tir_live_collect(tir_live_of(tape), scope);
 }
 
 const tir_ir_hooks tir_live_hooks = {

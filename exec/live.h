@@ -233,9 +233,9 @@ tir_value tir_live_leaf(tir_tape *tape, const tir_ir_type *type,
 // --- collect.c -------------------------------------------------------------
 tir_status tir_live_collector_create(tir_live *live, tir_error *error);
 void tir_live_collector_destroy(tir_live *live, tir_context *context);
-// Drops dead nodes from first_node on (whose shapes begin at first_dim) and
-// compacts when that pays.
-void tir_live_collect(tir_live *live, uint32_t first_node, size_t first_dim);
+// Drops dead nodes that were recorded since the scope began, and compacts when
+// that pays.
+void tir_live_collect(tir_live *live, const tir_ir_scope *scope);
 
 // --- slice.c ---------------------------------------------------------------
 // Marks what a run for `asked` values executes.

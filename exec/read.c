@@ -197,7 +197,7 @@ tir_status tir_step_end(tir_tape *tape, const tir_value *keep, size_t n_keep,
   if (live->random_state) tir_live_disown(tape, live->random_state);
   live->random_state = 0;
   // Last: collecting moves ids.
-  tir_live_collect(live, scope.first_node, scope.first_dim);
+  tir_live_collect(live, &scope);
   return status;
 }
 

@@ -103,9 +103,12 @@ static bool has_history(tir_tape *tape, tir_ir_value v) {
   return tir_ir_node_at(tape->graph, n)->flags & TIR_NODE_HISTORY;
 }
 
-// All handles of a module's parameter mean its present version.
+// All handles of a module's parameter mean its present version. Owners that are
+// left may be handles; in a capture they are not counted.
 static void move_handles(tir_tape *tape, uint32_t target, uint32_t value) {
+  const tir_live_frame *frame = tir_live_frame_of(tape);
   for (size_t i = 1; i < tape->slots.count; i++) {
+    if (frame->is_live && !frame->values.data[target].owners) return;
     tir_ir_slot *slot = &tape->slots.data[i];
     if (!(slot->generation & 1) || slot->target != tape->target ||
         slot->value != target)
@@ -129,10 +132,7 @@ static void move_param(tir_tape *tape, uint32_t target, uint32_t value) {
   own(tape, value);
   *current = value;
   disown(tape, target);
-  // An owner that is left may be a handle, which goes along. In a capture they
-  // are not counted.
-  if (!frame->is_live || frame->values.data[target].owners)
-    move_handles(tape, target, value);
+  move_handles(tape, target, value);
 }
 
 // A fresh leaf with the data of v, which the handle x means from now on. As a
