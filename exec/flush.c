@@ -389,6 +389,7 @@ tir_status tir_live_run(tir_live *live, const uint32_t *asked, size_t n_asked,
   end_leases(live);
   live->effects.count = 0;
   free_unwanted(live);
+  tir_pool_count_run(&live->pool);
   live->running = false;
   return status;
 }

@@ -381,6 +381,28 @@ TEST_F(LiveRuns, AttachedAfterItWasUsed) {
   EXPECT_EQ(Stats().tape_bytes, before.tape_bytes);
 }
 
+// Large buffers that are not used any more go back to the allocator, those used
+// now and then stay.
+TEST_F(LiveRuns, MemoryOfOnceComesBack) {
+  const auto step = [this](int64_t n) {
+    tir_step_begin(t);
+    const tir_value x = F32(Floats(static_cast<size_t>(n), 1.0f), {n});
+    EXPECT_EQ(Read(tir_neg(t, x)).back(), -1);
+    EXPECT_EQ(tir_step_end(t, nullptr, 0, nullptr), TIR_OK);
+  };
+  const int64_t large = 1 << 20;
+  step(1);
+  const uint64_t small = Stats().tape_bytes;
+  step(large);
+  const uint64_t most = Stats().tape_bytes;
+  // Two buffers of 4 MiB.
+  EXPECT_GT(most, small + (8 << 20));
+  for (int i = 0; i < 3000; i++) step(i % 500 ? 1 : large);
+  EXPECT_EQ(Stats().tape_bytes, most);
+  for (int i = 0; i < 3000; i++) step(1);
+  EXPECT_LT(Stats().tape_bytes, small + (1 << 20));
+}
+
 TEST_F(LiveRuns, LongLoopStaysFlat) {
   const tir_value w = F32({1, 2, 3, 4}, {4, 1});
   tir_attach_grad(t, w, TIR_GRAD_WRITE);
