@@ -32,7 +32,9 @@ class KeptVersion : public FaultScenario {
   // All of it happens or nothing.
   tir_status Attempt(tir_error *error) override {
     tir_tape *t = tape_.get();
-    if (n_attempts_++) EXPECT_EQ(GetParam(module_.get(), "w"), (Floats{1, 2}));
+    if (n_attempts_++) {
+      EXPECT_EQ(GetParam(module_.get(), "w"), (Floats{1, 2}));
+    }
     tir_assign(t, w_, next_);
     tir_error standing = {};
     const tir_status ended = tir_tape_flush(t, error);

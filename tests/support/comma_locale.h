@@ -40,7 +40,7 @@ class CommaLocale {
     setlocale(LC_ALL, before_.c_str());
     unsetenv("LOCPATH");
     const std::string remove = "rm -rf " + folder_;
-    if (!folder_.empty()) EXPECT_EQ(system(remove.c_str()), 0);
+    if (!folder_.empty() && system(remove.c_str())) ADD_FAILURE() << remove;
   }
   CommaLocale(const CommaLocale &) = delete;
   CommaLocale &operator=(const CommaLocale &) = delete;
