@@ -290,6 +290,7 @@ static uint32_t record_call(request *r) {
     return 0;
   }
   tir_ir_node_data *data = tir_ir_node_at(g, node);
+  data->flags |= tir_ir_mode_flags(tape);
   // Only a call through which a second derivative can flow is history.
   if (r->create && operand_needs_grad(r)) {
     data->flags |= TIR_NODE_HISTORY;

@@ -81,8 +81,9 @@ tir_status tir_exec_body_go(const tir_exec_body_run *run,
   tir_exec_failure failure;
   const tir_status status =
       tir_exec_run_body(run->program, run->ptr, run->scratch, call, &failure);
-  // Being cancelled is told by who was asked.
-  if (status != TIR_OK && status != TIR_ERR_CANCELLED)
+  // Without a message it was the run around it that stopped, when it was asked
+  // whether to go on, and that has told why.
+  if (status != TIR_OK && failure.fault.message[0] != '\0')
     tell(run, &failure, where, trip, call->fault);
   return status;
 }

@@ -36,7 +36,8 @@ typedef struct tir_exec_body_run {
 void tir_exec_body_begin(const tir_exec_body *body, void *memory,
                          tir_exec_body_run *out_run);
 // Runs it. A failure is told in call->fault: `where` and trip number (none if
-// negative), then op, reason, node and place inside the body.
+// negative), then op, reason, node and place inside the body. What the poll
+// told when it stopped the body stays as it is.
 tir_status tir_exec_body_go(const tir_exec_body_run *run,
                             const tir_exec_call *call, const char *where,
                             int64_t trip);

@@ -61,11 +61,12 @@ static tir_status add_external(building *b, size_t i) {
   return tir_ir_set_value_name(b->to, out, name, (size_t)n, b->error);
 }
 
-// The assign of a chain that is not in place only passes its value on, and so
-// does one that ran before and is here for gradients.
+// The assign of a chain that is not in place only passes its value on. One that
+// ran before is a node like all context: its result has memory of its own, or
+// none, which must not be taken for that of the value it was assigned.
 static bool is_pass_through(const building *b, tir_ir_node n, size_t i) {
   if (tir_ir_op(b->from, n) != TIR_OP_ASSIGN) return false;
-  if (!b->slice->runs.data[i]) return true;
+  if (!b->slice->runs.data[i]) return false;
   const uint32_t out = tir_ir_out(b->from, n, 0).id;
   const uint32_t index = b->live->root.values.data[out].assign;
   return !b->slice->assigns.data[index - 1].in_place;
@@ -136,8 +137,9 @@ static tir_status substitute(building *b, const uint32_t *map) {
   for (size_t i = 0; i < b->slice->substitutes.count; i += 2) {
     const uint32_t value = map[value_of(b, b->slice->substitutes.data[i])];
     const uint32_t by = map[b->externals[b->slice->substitutes.data[i + 1]]];
-    // An effect that ran before is here for its types alone. All its results
-    // are read from memory, so nothing else needs it, and it may not run again.
+    // An effect that ran before is here for types and rule alone. All its
+    // results are read from memory, so nothing else needs it, and it may not
+    // run again.
     const tir_ir_node maker = tir_ir_producer(b->to, (tir_ir_value){value});
     if (tir_ir_desc(b->to, maker)->traits & TIR_TRAIT_EFFECT)
       tir_ir_remove(b->to, maker);

@@ -21,8 +21,7 @@ typedef struct tir_capture {
   tir_live_frame frame;
   // What the recorder goes back to when the capture ends.
   tir_ir_target saved;
-  size_t saved_scopes;        // tape->capture_scopes of before
-  TIR_VEC(tir_value) params;  // handle by parameter number, all-zero: none
+  size_t saved_scopes;  // tape->capture_scopes of before
   tir_value (*saved_random)(tir_tape *tape);
 } tir_capture;
 
@@ -88,7 +87,6 @@ static void end_target(tir_tape *tape) {
   tir_live *live = tir_live_of(tape);
   live->frame = &live->root;
   tir_live_frame_free(&capture->frame);
-  TIR_VEC_FREE(context, &capture->params);
   tir_ir_module_release(capture->module);
   tir_base_free(context, capture, sizeof *capture, _Alignof(tir_capture));
 }
@@ -156,8 +154,7 @@ static tir_status finish_graph(tir_tape *tape, tir_ir_graph *graph,
   TIR_TRY(tir_pass_run(&ctx, "gradient,eliminate-dead", NULL, graph));
   // Marks of the recording mean nothing in a published graph.
   for (uint32_t id = 1; id <= tir_ir_n_nodes(graph); id++)
-    graph->nodes.data[id].flags &=
-        (uint16_t) ~(TIR_NODE_HISTORY | TIR_NODE_TRAINING);
+    graph->nodes.data[id].flags &= (uint16_t)~TIR_NODE_OF_TAPE;
   for (uint32_t id = 1; id <= tir_ir_n_values(graph); id++)
     graph->values.data[id].flags = 0;
   // The sites point at string literals of the recording code, which may be
@@ -310,76 +307,79 @@ static void type_of_param(const tir_ir_param *param, tir_ir_type *out) {
   memcpy(out->dims, param->tensor->dims, sizeof out->dims);
 }
 
-// In a capture: one param node a parameter, and its handle again and again,
-// so that an assign through it is seen by all.
-static tir_value capture_param(tir_tape *tape, size_t index,
-                               const tir_ir_param *param, const char *name) {
-  tir_capture *capture = capture_of(tape);
-  const tir_value none = {0};
-  // Numbers are the module's, and most of its parameters may not be used here.
-  while (capture->params.count <= index)
-    if (!TIR_VEC_PUSH(tape->context, &capture->params, none))
-      return tir_ir_keep_error(tape, "param", TIR_ERR_MEMORY,
-                               "out of memory for a parameter");
-  tir_value *handle = &capture->params.data[index];
-  if (!tir_value_is_valid(tape, *handle)) {
-    tir_ir_type type;
-    type_of_param(param, &type);
-    const tir_attrs_param attrs = {.kind = param->kind};
-    *handle = tir_ir_record_declared(tape, TIR_OP_PARAM, &attrs, &type, name);
-    // It belongs to the capture as a whole, not to a scope inside it.
-    while (tir_value_is_valid(tape, *handle) &&
-           tape->slots.data[handle->slot].scope >= tape->capture_scopes)
-      tir_keep(tape, *handle);
-  }
-  return *handle;
+// Number of the module in the target, made on first use; −1 without memory.
+static int64_t number_of(tir_live_frame *frame, tir_module *module) {
+  for (size_t i = 0; i < frame->modules.count; i++)
+    if (frame->modules.data[i].module == module) return (int64_t)i;
+  const tir_live_module entry = {.module = module};
+  if (!TIR_VEC_PUSH(frame->graph->context, &frame->modules, entry)) return -1;
+  tir_ir_module_retain(module);
+  return (int64_t)frame->modules.count - 1;
 }
 
-// Number of the module on the tape, made on first use; −1 without memory.
-static int64_t live_module(tir_tape *tape, tir_module *module) {
-  tir_live *live = tir_live_of(tape);
-  for (size_t i = 0; i < live->modules.count; i++)
-    if (live->modules.data[i].module == module) return (int64_t)i;
-  const tir_live_module entry = {.module = module};
-  if (!TIR_VEC_PUSH(tape->context, &live->modules, entry)) return -1;
-  tir_ir_module_retain(module);
-  return (int64_t)live->modules.count - 1;
+// In a graph a parameter is a reference by name.
+static tir_value capture_param(tir_tape *tape, const tir_ir_param *param,
+                               const char *name) {
+  tir_ir_type type;
+  type_of_param(param, &type);
+  const tir_attrs_param attrs = {.kind = param->kind};
+  return tir_ir_record_declared(tape, TIR_OP_PARAM, &attrs, &type, name);
 }
 
 // On a live tape a parameter is a leaf over the module's own memory.
 static tir_value live_param(tir_tape *tape, tir_module *module, size_t index,
                             const tir_ir_param *param, const char *name) {
   tir_live *live = tir_live_of(tape);
-  const int64_t number = live_module(tape, module);
-  if (number < 0)
-    return tir_ir_keep_error(tape, "param", TIR_ERR_MEMORY,
-                             "out of memory for a parameter");
-  tir_live_module *entry = &live->modules.data[number];
-  while (entry->values.count <= index)
-    if (!TIR_VEC_PUSH(tape->context, &entry->values, 0u))
-      return tir_ir_keep_error(tape, "param", TIR_ERR_MEMORY,
-                               "out of memory for a parameter");
-  if (entry->values.data[index])
-    return tir_ir_handle(tape, (tir_ir_value){entry->values.data[index]});
   tir_pool_buffer *buffer = tir_pool_wrap(&live->pool, param->tensor, false);
   if (!buffer)
     return tir_ir_keep_error(tape, "param", TIR_ERR_MEMORY,
                              "out of memory for a parameter");
-  // The module is borrowed: live->modules holds it as long as the tape lives.
+  // The module is borrowed: the frame holds it as long as the tape lives.
   buffer->module = module;
   buffer->param = (uint32_t)index;
   tir_ir_type type;
   type_of_param(param, &type);
-  const tir_value handle =
-      tir_set_name(tape, tir_live_leaf(tape, &type, buffer), name);
+  // The leaf takes the buffer over even where it fails.
+  return tir_set_name(tape, tir_live_leaf(tape, &type, buffer), name);
+}
+
+// One node a parameter and a handle each call. The target knows the present
+// version, so that an assign through one handle is seen by all.
+static tir_value param_of(tir_tape *tape, tir_module *module, size_t index,
+                          const tir_ir_param *param, const char *name) {
+  tir_live_frame *frame = tir_live_frame_of(tape);
+  const int64_t number = number_of(frame, module);
+  bool ok = number >= 0;
+  // Numbers are the module's, and most of its parameters may not be used here.
+  while (ok && frame->modules.data[number].values.count <= index)
+    ok = TIR_VEC_PUSH(tape->context, &frame->modules.data[number].values, 0u);
+  // Room for handle and side tables first: a node that is there without them
+  // would be followed by a second one when it is asked for again.
+  if (!ok || !TIR_VEC_RESERVE(tape->context, &tape->slots, 1) ||
+      !tape->reserve_assigns(tape, 1))
+    return tir_ir_keep_error(tape, "param", TIR_ERR_MEMORY,
+                             "out of memory for a parameter");
+  const uint32_t present = frame->modules.data[number].values.data[index];
+  if (present) return tir_ir_handle(tape, (tir_ir_value){present});
+  const tir_value handle = frame->is_live
+                               ? live_param(tape, module, index, param, name)
+                               : capture_param(tape, param, name);
   const uint32_t v = tir_ir_peek(tape, handle).id;
-  // The leaf took the buffer over even where it failed.
   if (!v) return handle;
-  live->root.values.data[v].param_module = (uint32_t)number + 1;
-  live->root.values.data[v].param = (uint32_t)index;
+  tir_live_frame_sync(frame);
+  frame->values.data[v].param_module = (uint32_t)number + 1;
+  frame->values.data[v].param = (uint32_t)index;
   // The tape holds the present version, so that asking again finds it.
-  tir_live_own(tape, v);
-  live->modules.data[number].values.data[index] = v;
+  if (frame->is_live) tir_live_own(tape, v);
+  frame->modules.data[number].values.data[index] = v;
+  return handle;
+}
+
+// In a capture a parameter belongs to all of it, not to a scope inside.
+static tir_value keep_in_capture(tir_tape *tape, tir_value handle) {
+  while (tir_value_is_valid(tape, handle) &&
+         tape->slots.data[handle.slot].scope >= tape->capture_scopes)
+    tir_keep(tape, handle);
   return handle;
 }
 
@@ -405,13 +405,13 @@ tir_value tir_param(tir_tape *tape, tir_module *module, const char *name) {
     return tir_ir_keep_error(tape, call, TIR_ERR_STATE,
                              "parameter %s has no data",
                              tir_base_quote(name, quoted));
-  if (!tape->capture)
-    return live_param(tape, module, (size_t)index, param, name);
+  if (!tape->capture) return param_of(tape, module, (size_t)index, param, name);
   // A graph refers to parameters by name, within its own module.
   if (capture_of(tape)->module != module)
     return tir_ir_keep_error(tape, call, TIR_ERR_ARGUMENT,
                              "%s is a parameter of another module than the "
                              "one being captured into",
                              tir_base_quote(name, quoted));
-  return capture_param(tape, (size_t)index, param, name);
+  return keep_in_capture(tape,
+                         param_of(tape, module, (size_t)index, param, name));
 }

@@ -72,6 +72,7 @@ typedef struct kept_value {
 struct tir_live_collector {
   uint32_t first_node, first_value;
   size_t first_dim;
+  uint64_t n_bound;   // bindings of handles made before the range
   size_t first_body;  // bodies from here on are those of nodes met here
   TIR_VEC(kept_node) nodes;
   TIR_VEC(kept_value) values;
@@ -298,14 +299,18 @@ static bool restore(collector *c, tir_live_frame *root) {
   return ok;
 }
 
-// Odd generations are slots in use.
+// What was bound before the range began means values before it.
 static void remap_handles(const collector *c, tir_tape *tape) {
-  for (size_t i = 1; i < tape->slots.count; i++) {
-    tir_ir_slot *slot = &tape->slots.data[i];
-    // Target 1 is the live graph; a slot of a capture holds ids of another one.
-    if (!(slot->generation & 1) || slot->target != 1) continue;
-    slot->value = map_value(c, slot->value);
-    slot->head = map_value(c, slot->head);
+  for (size_t i = 0; i < tape->scopes.count; i++) {
+    uint32_t id = tape->scopes.data[i].first_slot;
+    while (id && tape->slots.data[id].bound > c->n_bound) {
+      tir_ir_slot *slot = &tape->slots.data[id];
+      id = slot->next;
+      // Target 1 is the live graph; a slot of a capture holds ids of another.
+      if (slot->target != 1) continue;
+      slot->value = map_value(c, slot->value);
+      slot->head = map_value(c, slot->head);
+    }
   }
 }
 
@@ -354,9 +359,9 @@ static void remap(const collector *c, tir_live *live) {
     v->value = map_value(c, v->value);
     v->grad = map_value(c, v->grad);
   }
-  for (size_t i = 0; i < live->modules.count; i++)
-    for (size_t k = 0; k < live->modules.data[i].values.count; k++) {
-      uint32_t *v = &live->modules.data[i].values.data[k];
+  for (size_t i = 0; i < root->modules.count; i++)
+    for (size_t k = 0; k < root->modules.data[i].values.count; k++) {
+      uint32_t *v = &root->modules.data[i].values.data[k];
       *v = map_value(c, *v);
     }
   for (size_t i = 0; i < live->effects.count; i++)
@@ -368,13 +373,14 @@ static void remap(const collector *c, tir_live *live) {
 }
 
 // Copied out, cut off, appended again: the arrays stay where they are.
-static void compact(tir_live *live, uint32_t first_node, size_t first_dim) {
+static void compact(tir_live *live, const tir_ir_scope *range) {
   tir_live_frame *root = &live->root;
   collector *c = live->collector;
   // The range goes from a scope's first node to the end, or it is everything.
-  c->first_node = first_node;
-  c->first_value = root->graph->nodes.data[first_node].out_first;
-  c->first_dim = first_dim;
+  c->first_node = range->first_node;
+  c->first_value = root->graph->nodes.data[range->first_node].out_first;
+  c->first_dim = range->first_dim;
+  c->n_bound = range->n_bound;
   // Without memory for the copies the dead nodes simply stay.
   if (!prepare(c, root)) return;
   c->first_body = find_first_body(c, root->graph);
@@ -387,26 +393,28 @@ static void compact(tir_live *live, uint32_t first_node, size_t first_dim) {
 }
 
 // Moving pays when at least half of the range is dead.
-static void sweep(tir_live *live, uint32_t first_node, size_t first_dim) {
+static void sweep(tir_live *live, const tir_ir_scope *range) {
+  const uint32_t first_node = range->first_node;
   const uint32_t n = tir_ir_n_nodes(live->root.graph);
   if (first_node > n) return;
   size_t n_dead = 0;
   for (uint32_t id = n; id >= first_node; id--) sweep_node(live, id, &n_dead);
-  if (n_dead * 2 >= n - first_node + 1) compact(live, first_node, first_dim);
+  if (n_dead * 2 >= n - first_node + 1) compact(live, range);
 }
 
 // Each scope cleans up behind itself; now and then the whole graph is looked
 // at, because inner scopes leave what outer ones held.
-void tir_live_collect(tir_live *live, uint32_t first_node, size_t first_dim) {
+void tir_live_collect(tir_live *live, const tir_ir_scope *scope) {
   // Ids may not move while a run or capture holds on to them.
   if (live->running || live->frame != &live->root) return;
-  sweep(live, first_node, first_dim);
+  sweep(live, scope);
   const tir_ir_graph *g = live->root.graph;
   // The next one waits until the graph has doubled, so that full sweeps cost a
   // constant per node recorded. What the scope's sweep covered from node 1 on
   // was full already.
   if (g->nodes.count > 2 * live->collected_nodes + FULL_COLLECT_NODES) {
-    if (first_node > 1) sweep(live, 1, 0);
+    const tir_ir_scope all = {.first_node = 1};
+    if (scope->first_node > 1) sweep(live, &all);
     live->collected_nodes = g->nodes.count;
   }
 }

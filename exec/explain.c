@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "exec/live.h"
+#include "ir/body.h"
 
 // Keys are compared word by word; where two part is the answer.
 // The number of words before that.
@@ -20,8 +21,8 @@ static void describe(tir_live *live, size_t word) {
   const tir_ir_graph *g = live->root.graph;
   // Starts rise: the last one not behind the word begins the node it belongs
   // to.
-  size_t i = slice->key_starts.count;
-  while (i > 0 && slice->key_starts.data[i - 1] > word) i--;
+  size_t i = slice->key_parts.count;
+  while (i > 0 && slice->key_parts.data[i - 1].start > word) i--;
   const size_t n = sizeof live->miss;
   if (i == 0 || word >= slice->key_nodes_end) {
     snprintf(live->miss, n,
@@ -31,20 +32,17 @@ static void describe(tir_live *live, size_t word) {
   }
   const uint32_t id = slice->nodes.data[i - 1];
   const char *site = g->nodes.data[id].site;
-  const size_t at = word - slice->key_starts.data[i - 1];
-  // Exact for ops without bodies. A body has as many words as it needs, and
-  // those past this number are told as operands.
-  const size_t words =
-      tir_ir_op_desc((tir_op)g->nodes.data[id].op)->attrs_size / 8;
+  const tir_live_key_part part = slice->key_parts.data[i - 1];
+  const tir_op_desc *desc = tir_ir_op_desc((tir_op)g->nodes.data[id].op);
   snprintf(live->miss, n,
            "node %zu of %zu, %s%s%s%s, differs from the nearest of %zu "
            "cached plans in its %s",
-           i, slice->nodes.count,
-           tir_ir_op_desc((tir_op)g->nodes.data[id].op)->name, site ? " (" : "",
+           i, slice->nodes.count, desc->name, site ? " (" : "",
            site ? site : "", site ? ")" : "", live->cache.n_plans,
-           at == 0       ? "op or number of operands"
-           : at <= words ? "attributes"
-                         : "operands or where they are kept");
+           word == part.start        ? "op or number of operands"
+           : word >= part.operands   ? "operands or where they are kept"
+           : tir_ir_has_bodies(desc) ? "attributes or bodies"
+                                     : "attributes");
 }
 
 // Only on a miss, which costs a compile anyway.

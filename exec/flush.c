@@ -132,6 +132,27 @@ static tir_status bind_outputs(tir_live *live, tir_error *error) {
   return TIR_OK;
 }
 
+// Memory for the data of parameters that the program cannot overwrite: after
+// the run it is too late to find that there is none.
+static tir_status take_spares(tir_live *live, tir_error *error) {
+  for (size_t i = 0; i < live->slice.assigns.count; i++) {
+    tir_live_assign *assign = &live->slice.assigns.data[i];
+    if (!assign->root || !assign->is_last || assign->in_place) continue;
+    const tir_live_value *old = &live->root.values.data[assign->root];
+    if (!old->buffer || !old->buffer->module) continue;
+    if (!old->owners && !old->reads && old->buffer->n_refs == 1) continue;
+    assign->spare = tir_pool_take(&live->pool, old->buffer->bytes);
+    if (!assign->spare) return tir_base_fail_memory(error, old->buffer->bytes);
+  }
+  return TIR_OK;
+}
+
+// Those that no data moved into.
+static void give_spares_back(tir_live *live) {
+  for (size_t i = 0; i < live->slice.assigns.count; i++)
+    tir_pool_release(&live->pool, live->slice.assigns.data[i].spare);
+}
+
 // --- modules ---------------------------------------------------------------
 
 static bool writes_module(const tir_live *live, const tir_module *module) {
@@ -191,45 +212,44 @@ static void end_leases(tir_live *live) {
 
 // --- after the run ---------------------------------------------------------
 
-// A parameter whose old version is still wanted could not be overwritten by
-// the program: its old data move out and the new ones in.
-static tir_status store_param(tir_live *live, const tir_live_assign *assign,
-                              tir_error *error) {
+// A parameter that the program could not overwrite, because its old data are
+// wanted: they move out and the new ones in. Values may share the old buffer,
+// so it is the buffer that changes its memory, not they their buffer.
+static void store_param(tir_live *live, tir_live_assign *assign) {
   tir_live_frame *root = &live->root;
   const uint32_t out =
       tir_ir_out(root->graph, (tir_ir_node){assign->node}, 0).id;
   tir_live_value *old = &root->values.data[assign->root];
   tir_live_value *new = &root->values.data[out];
-  if (!old->buffer || !old->buffer->module || !new->buffer) return TIR_OK;
+  if (!old->buffer || !old->buffer->module || !new->buffer) return;
   tir_pool_buffer *storage = old->buffer;
-  if (old->owners || old->reads) {
-    tir_pool_buffer *copy = tir_pool_take(&live->pool, storage->bytes);
-    if (!copy) return tir_base_fail_memory(error, storage->bytes);
-    if (storage->bytes) memcpy(copy->data, storage->data, storage->bytes);
-    old->buffer = copy;
+  if (assign->spare) {
+    if (storage->bytes)
+      memcpy(assign->spare->data, storage->data, storage->bytes);
+    tir_pool_swap(storage, assign->spare);
+    storage = assign->spare;
+    assign->spare = NULL;
   } else {
     old->buffer = NULL;
   }
   if (storage->bytes) memcpy(storage->data, new->buffer->data, storage->bytes);
   tir_pool_release(&live->pool, new->buffer);
   new->buffer = storage;
-  return TIR_OK;
 }
 
 // New versions take their roots' memory over: after a good run it holds the
 // new data, after a failed one the old, which then stay in force.
-static tir_status hand_over(tir_live *live, bool ran, tir_error *error) {
+static void hand_over(tir_live *live, bool ran) {
   tir_live_frame *root = &live->root;
-  tir_status status = TIR_OK;
   for (size_t i = 0; i < live->slice.assigns.count; i++) {
-    const tir_live_assign *assign = &live->slice.assigns.data[i];
+    tir_live_assign *assign = &live->slice.assigns.data[i];
     if (!assign->root || !assign->is_last) continue;
     const uint32_t out =
         tir_ir_out(root->graph, (tir_ir_node){assign->node}, 0).id;
     tir_live_value *old = &root->values.data[assign->root];
     tir_live_value *new = &root->values.data[out];
     if (ran && !assign->in_place) {
-      if (status == TIR_OK) status = store_param(live, assign, error);
+      store_param(live, assign);
       continue;
     }
     if (!old->buffer) continue;
@@ -239,7 +259,6 @@ static tir_status hand_over(tir_live *live, bool ran, tir_error *error) {
     if (!shared) old->buffer = NULL;
     new->state = TIR_LIVE_DONE;
   }
-  return status;
 }
 
 // Frees what the slice was the last to read.
@@ -270,7 +289,7 @@ static void fail_slice(tir_live *live) {
       v->buffer = NULL;
     }
   }
-  hand_over(live, false, NULL);
+  hand_over(live, false);
   for (size_t i = 0; i < root->variables.count; i++) {
     tir_live_variable *v = &root->variables.data[i];
     if (!v->value || !v->grad ||
@@ -304,6 +323,7 @@ static tir_status prepare(tir_live *live, tir_cached_plan *plan,
   TIR_TRY(prepare_memory(live, plan, error));
   TIR_TRY(bind_externals(live, error));
   TIR_TRY(bind_outputs(live, error));
+  TIR_TRY(take_spares(live, error));
   return acquire_modules(live, error);
 }
 
@@ -362,12 +382,14 @@ tir_status tir_live_run(tir_live *live, const uint32_t *asked, size_t n_asked,
   if (status == TIR_OK) status = find_plan(live, &plan, error);
   if (status == TIR_OK) status = execute(live, plan, error);
   if (status == TIR_OK)
-    status = hand_over(live, true, error);
+    hand_over(live, true);
   else
     fail_slice(live);
+  give_spares_back(live);
   end_leases(live);
   live->effects.count = 0;
   free_unwanted(live);
+  tir_pool_count_run(&live->pool);
   live->running = false;
   return status;
 }

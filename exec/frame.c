@@ -19,9 +19,36 @@ void tir_live_frame_free(tir_live_frame *frame) {
   TIR_VEC_FREE(context, &frame->values);
   TIR_VEC_FREE(context, &frame->nodes);
   TIR_VEC_FREE(context, &frame->variables);
+  for (size_t i = 0; i < frame->modules.count; i++) {
+    TIR_VEC_FREE(context, &frame->modules.data[i].values);
+    tir_ir_module_release(frame->modules.data[i].module);
+  }
+  TIR_VEC_FREE(context, &frame->modules);
   TIR_VEC_FREE(context, &frame->stack);
   TIR_VEC_FREE(context, &frame->reached);
   TIR_VEC_FREE(context, &frame->wrt);
+}
+
+// Kept for the message of a backward that finds no history.
+static uint8_t why_no_history(const tir_ir_graph *g, tir_ir_node node) {
+  const uint16_t flags = g->nodes.data[node.id].flags;
+  const tir_op op = tir_ir_op(g, node);
+  if (op == TIR_OP_STOP_GRADIENT || op == TIR_OP_CUT) return TIR_WHY_DETACHED;
+  if (tir_ir_n_in(g, node) == 0) return TIR_WHY_LEAF;
+  if (flags & TIR_NODE_RECORDED) return TIR_WHY_CONSTANT;
+  return flags & TIR_NODE_PAUSED ? TIR_WHY_PAUSED : TIR_WHY_OUTSIDE;
+}
+
+// A node that is new in the side tables, as are its results.
+static void enter_node(tir_live_frame *frame, tir_ir_node node) {
+  const tir_ir_graph *g = frame->graph;
+  const tir_ir_node_data *data = &g->nodes.data[node.id];
+  if (data->flags & TIR_NODE_HISTORY) {
+    frame->nodes.data[node.id].history = true;
+    return;
+  }
+  for (uint32_t i = 0; i < data->n_out; i++)
+    frame->values.data[data->out_first + i].why = why_no_history(g, node);
 }
 
 // Side tables follow the graph; new entries are zero.
@@ -45,10 +72,9 @@ bool tir_live_frame_sync(tir_live_frame *frame) {
       return false;
     memset(&frame->nodes.data[had_nodes], 0,
            (n_nodes - had_nodes) * sizeof *frame->nodes.data);
-    for (size_t id = had_nodes; id < n_nodes; id++)
-      frame->nodes.data[id].history =
-          (frame->graph->nodes.data[id].flags & TIR_NODE_HISTORY) != 0;
     frame->nodes.count = n_nodes;
+    for (size_t id = had_nodes; id < n_nodes; id++)
+      enter_node(frame, (tir_ir_node){(uint32_t)id});
   }
   return true;
 }

@@ -89,7 +89,8 @@ static tir_value record(gradcheck *c) {
   tir_record_begin(c->tape, false);
   const tir_value y = c->fn(c->user, c->tape, c->values, c->n_inputs);
   tir_value scalar = y;
-  if (tir_tape_status(c->tape) == TIR_OK) {
+  // Without a value there is nothing to sum: check_head says so.
+  if (tir_tape_status(c->tape) == TIR_OK && tir_value_is_valid(c->tape, y)) {
     scalar = total(c->tape, y);
     if (c->of_gradient) scalar = gradient_sum(c, scalar);
   }
@@ -182,10 +183,10 @@ static tir_status compare(gradcheck *c, size_t input, double gradient,
   if (off <= c->absolute + c->relative * size) return TIR_OK;
   return tir_base_fail(
       c->error, TIR_ERR_VALUE,
-      "gradcheck: %s of input %zu at element %lld is %.17g, central "
-      "differences give %.17g",
+      "gradcheck: %s of input %zu at element %lld is %s, central "
+      "differences give %s",
       c->of_gradient ? "second gradient" : "gradient", input,
-      (long long)element, gradient, expected);
+      (long long)element, TIR_NUMBER(gradient, 17), TIR_NUMBER(expected, 17));
 }
 
 // Four evaluations for each element, until the first one that is off.

@@ -198,9 +198,7 @@ static void put_node(keying *k, size_t i) {
   const tir_ir_node n = {k->slice->nodes.data[i]};
   const bool runs = k->slice->runs.data[i];
   const tir_op op = tir_ir_op(g, n);
-  if (!TIR_VEC_PUSH(k->context, &k->slice->key_starts,
-                    (uint32_t)k->slice->key.count))
-    k->out_of_memory = true;
+  tir_live_key_part part = {.start = (uint32_t)k->slice->key.count};
   uint64_t head = (uint64_t)op | (uint64_t)tir_ir_n_in(g, n) << 32;
   if (runs) head |= 1u << 16;
   if (tir_ir_node_at(g, n)->flags & TIR_NODE_HISTORY) head |= 1u << 17;
@@ -212,6 +210,9 @@ static void put_node(keying *k, size_t i) {
     put_bodies(k, n);
   else
     for (size_t w = 0; w < words; w++) put(k, attrs[w]);
+  part.operands = (uint32_t)k->slice->key.count;
+  if (!TIR_VEC_PUSH(k->context, &k->slice->key_parts, part))
+    k->out_of_memory = true;
   put_operands(k, n);
   number_outputs(k, n, runs);
 }
@@ -244,7 +245,7 @@ tir_status tir_live_key(tir_live *live, tir_error *error) {
               .slice = slice,
               .context = live->root.graph->context,
               .epoch = live->root.epoch};
-  slice->key.count = slice->key_starts.count = 0;
+  slice->key.count = slice->key_parts.count = 0;
   slice->externals.count = slice->substitutes.count = 0;
   find_assigns(&k);
   if (!k.out_of_memory) place_assigns(&k);

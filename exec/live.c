@@ -159,19 +159,6 @@ void tir_live_drop(tir_live *live, uint32_t node) {
 
 // --- hooks -----------------------------------------------------------------
 
-// Kept for the message of a backward that finds no history.
-static uint8_t why_no_history(const tir_tape *tape, tir_ir_node node) {
-  const tir_ir_graph *g = tape->graph;
-  const tir_op op = tir_ir_op(g, node);
-  if (op == TIR_OP_STOP_GRADIENT || op == TIR_OP_CUT) return TIR_WHY_DETACHED;
-  if (tir_ir_n_in(g, node) == 0) return TIR_WHY_LEAF;
-  if (tape->mode.recording) return TIR_WHY_CONSTANT;
-  // Recording was on further out, so a pause inside of it is the reason.
-  for (size_t i = 0; i < tape->modes.count; i++)
-    if (tape->modes.data[i].recording) return TIR_WHY_PAUSED;
-  return TIR_WHY_OUTSIDE;
-}
-
 // A new node's counts, as described in live.h.
 static void count_node(tir_live *live, tir_ir_node node) {
   tir_live_frame *root = &live->root;
@@ -230,7 +217,6 @@ static void recorded(tir_tape *tape, tir_ir_node node) {
   const tir_op op = tir_ir_op(g, node);
   tir_live_node *data = &live->root.nodes.data[node.id];
   tir_live_value *out = &live->root.values.data[tir_ir_out(g, node, 0).id];
-  if (!data->history) out->why = why_no_history(tape, node);
   // Their data is there: there is nothing to run.
   if (op == TIR_OP_INPUT || op == TIR_OP_CONSTANT) {
     data->state = out->state = TIR_LIVE_DONE;
@@ -289,8 +275,7 @@ void tir_live_alias(tir_live *live, tir_ir_node node) {
 
 static void scope_ended(tir_tape *tape, const tir_ir_scope *scope) {
   // A step runs first; tir_step_end collects afterwards.
-  if (!scope->is_step)
-    tir_live_collect(tir_live_of(tape), scope->first_node, scope->first_dim);
+  if (!scope->is_step) tir_live_collect(tir_live_of(tape), scope);
 }
 
 const tir_ir_hooks tir_live_hooks = {
@@ -484,7 +469,7 @@ static void free_slice(tir_context *context, tir_live_slice *slice) {
   TIR_VEC_FREE(context, &slice->externals);
   TIR_VEC_FREE(context, &slice->survivors);
   TIR_VEC_FREE(context, &slice->key);
-  TIR_VEC_FREE(context, &slice->key_starts);
+  TIR_VEC_FREE(context, &slice->key_parts);
   TIR_VEC_FREE(context, &slice->to_free);
   TIR_VEC_FREE(context, &slice->substitutes);
   TIR_VEC_FREE(context, &slice->assigns);
@@ -503,11 +488,6 @@ static void free_live(tir_context *context, tir_live *live) {
   tir_pool_free(&live->pool);
   tir_base_free_pages(context, live->arena, live->arena_alloc);
   tir_base_free_pages(context, live->scratch, live->scratch_alloc);
-  for (size_t i = 0; i < live->modules.count; i++) {
-    TIR_VEC_FREE(context, &live->modules.data[i].values);
-    tir_ir_module_release(live->modules.data[i].module);
-  }
-  TIR_VEC_FREE(context, &live->modules);
   TIR_VEC_FREE(context, &live->effects);
   TIR_VEC_FREE(context, &live->asked);
   free_slice(context, &live->slice);

@@ -79,6 +79,12 @@ typedef struct tir_live_variable {
   bool reached;  // by the last backward
 } tir_live_variable;
 
+// A module whose parameters are used in a target graph.
+typedef struct tir_live_module {
+  tir_module *module;
+  TIR_VEC(uint32_t) values;  // present version by number, 0: not used yet
+} tir_live_module;
+
 // What autograd knows of one target graph: the live one or a capture.
 typedef struct tir_live_frame {
   tir_ir_graph *graph;
@@ -86,6 +92,7 @@ typedef struct tir_live_frame {
   TIR_VEC(tir_live_value) values;  // by value id
   TIR_VEC(tir_live_node) nodes;    // by node id
   TIR_VEC(tir_live_variable) variables;
+  TIR_VEC(tir_live_module) modules;
   TIR_VEC(uint32_t) stack;    // scratch of traversals
   TIR_VEC(uint32_t) reached;  // scratch: nodes of the last traversal
   TIR_VEC(uint32_t) wrt;      // scratch: pairs variable, value met
@@ -93,12 +100,6 @@ typedef struct tir_live_frame {
   size_t first_free_variable;  // no free entry below
   uint32_t n_backwards;
 } tir_live_frame;
-
-// A module whose parameters are on the tape.
-typedef struct tir_live_module {
-  tir_module *module;
-  TIR_VEC(uint32_t) values;  // by parameter number, 0: not used yet
-} tir_live_module;
 
 typedef enum tir_live_kind {
   TIR_LIVE_INPUT,     // read from its buffer, or only its shape is looked at
@@ -119,7 +120,13 @@ typedef struct tir_live_assign {
   uint32_t root;  // external value whose new version the chain makes, or 0
   bool is_last;   // of its chain
   bool in_place;  // root is a STATE external and this assign writes it
+  tir_pool_buffer *spare;  // for root's old data, if they must move out
 } tir_live_assign;
+
+// Words of the key at which a node's part begins, and its operands in it.
+typedef struct tir_live_key_part {
+  uint32_t start, operands;
+} tir_live_key_part;
 
 // One run being prepared; all scratch, kept between runs.
 typedef struct tir_live_slice {
@@ -128,10 +135,10 @@ typedef struct tir_live_slice {
   TIR_VEC(bool) runs;           // by nodes: not mere context
   TIR_VEC(uint32_t) survivors;  // values
   TIR_VEC(uint64_t) key;
-  TIR_VEC(uint32_t) key_starts;   // word at which node i's part begins
-  size_t key_nodes_end;           // word after the nodes' parts
-  TIR_VEC(uint32_t) to_free;      // values whose counts reached zero
-  TIR_VEC(uint32_t) substitutes;  // pairs context value, external
+  TIR_VEC(tir_live_key_part) key_parts;  // by nodes
+  size_t key_nodes_end;                  // word after the nodes' parts
+  TIR_VEC(uint32_t) to_free;             // values whose counts reached zero
+  TIR_VEC(uint32_t) substitutes;         // pairs context value, external
   TIR_VEC(tir_live_assign) assigns;
   TIR_VEC(void *) inputs, params, outputs;
   TIR_VEC(tir_module *) modules;
@@ -148,7 +155,6 @@ typedef struct tir_live {
   tir_live_slice slice;
   TIR_VEC(uint32_t) asked;    // scratch of flush
   TIR_VEC(uint32_t) effects;  // pending effect nodes in order
-  TIR_VEC(tir_live_module) modules;
   uint32_t n_pending;
   uint32_t first_pending;  // no pending node below
   size_t collected_nodes;  // after the last full collection
@@ -227,9 +233,9 @@ tir_value tir_live_leaf(tir_tape *tape, const tir_ir_type *type,
 // --- collect.c -------------------------------------------------------------
 tir_status tir_live_collector_create(tir_live *live, tir_error *error);
 void tir_live_collector_destroy(tir_live *live, tir_context *context);
-// Drops dead nodes from first_node on (whose shapes begin at first_dim) and
-// compacts when that pays.
-void tir_live_collect(tir_live *live, uint32_t first_node, size_t first_dim);
+// Drops dead nodes that were recorded since the scope began, and compacts when
+// that pays.
+void tir_live_collect(tir_live *live, const tir_ir_scope *scope);
 
 // --- slice.c ---------------------------------------------------------------
 // Marks what a run for `asked` values executes.

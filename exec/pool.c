@@ -2,7 +2,8 @@
 //
 // Sizes are rounded up to four classes per doubling; a released buffer goes
 // to its class's free list and is handed out again, so a loop that needs the
-// same sizes each turn reaches a steady state without allocating.
+// same sizes each turn reaches a steady state without allocating. What stays on
+// its list for long was needed once and goes back to the allocator.
 #include "exec/pool.h"
 
 #include "ir/base/checked.h"
@@ -40,13 +41,28 @@ static void free_buffer(tir_pool *pool, tir_pool_buffer *buffer) {
                 _Alignof(tir_pool_buffer));
 }
 
+static void free_list(tir_pool *pool, tir_pool_buffer **list) {
+  while (*list) {
+    tir_pool_buffer *buffer = *list;
+    *list = buffer->next;
+    free_buffer(pool, buffer);
+  }
+}
+
 void tir_pool_free(tir_pool *pool) {
+  for (size_t i = 0; i < TIR_POOL_N_CLASSES; i++)
+    free_list(pool, &pool->free[i]);
+}
+
+// A list has the last one released first, so the idle ones are its end. Looking
+// only now and then makes a run cheap and an idle buffer stay a little longer.
+void tir_pool_count_run(tir_pool *pool) {
+  if (++pool->n_runs % TIR_POOL_IDLE_RUNS) return;
   for (size_t i = 0; i < TIR_POOL_N_CLASSES; i++) {
-    while (pool->free[i]) {
-      tir_pool_buffer *buffer = pool->free[i];
-      pool->free[i] = buffer->next;
-      free_buffer(pool, buffer);
-    }
+    tir_pool_buffer **list = &pool->free[i];
+    while (*list && (*list)->free_since + TIR_POOL_IDLE_RUNS > pool->n_runs)
+      list = &(*list)->next;
+    free_list(pool, list);
   }
 }
 
@@ -107,8 +123,17 @@ void tir_pool_release(tir_pool *pool, tir_pool_buffer *buffer) {
     free_buffer(pool, buffer);
     return;
   }
-  // Pooled memory is kept until the pool ends; it never goes back before.
   pool->bytes_in_use -= buffer->alloc_bytes;
+  buffer->free_since = pool->n_runs;
   buffer->next = pool->free[buffer->size_class - 1];
   pool->free[buffer->size_class - 1] = buffer;
+}
+
+void tir_pool_swap(tir_pool_buffer *a, tir_pool_buffer *b) {
+  const tir_pool_buffer old_a = *a;
+  const uint32_t b_refs = b->n_refs;
+  *a = *b;
+  a->n_refs = old_a.n_refs;
+  *b = old_a;
+  b->n_refs = b_refs;
 }

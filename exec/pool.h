@@ -15,6 +15,7 @@ typedef struct tir_pool_buffer {
   tir_module *module;   // whose parameter this is, borrowed
   uint32_t param;       // its number
   size_t alloc_bytes;   // of data, for the pool
+  uint64_t free_since;  // run, when on a free list
   struct tir_pool_buffer *next;
 } tir_pool_buffer;
 
@@ -26,6 +27,7 @@ typedef struct tir_pool {
   tir_pool_buffer *free[TIR_POOL_N_CLASSES];
   size_t bytes_in_use;
   size_t bytes_held;  // in use or on free lists
+  uint64_t n_runs;
 } tir_pool;
 
 void tir_pool_init(tir_pool *pool, tir_context *context);
@@ -40,5 +42,10 @@ static inline tir_pool_buffer *tir_pool_retain(tir_pool_buffer *buffer) {
   return buffer;
 }
 void tir_pool_release(tir_pool *pool, tir_pool_buffer *buffer);
+// Called after every run: frees what none has used for so many of them.
+enum { TIR_POOL_IDLE_RUNS = 1024 };
+void tir_pool_count_run(tir_pool *pool);
+// The two change their memory, whoever holds them. Neither is on a free list.
+void tir_pool_swap(tir_pool_buffer *a, tir_pool_buffer *b);
 
 #endif

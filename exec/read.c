@@ -197,7 +197,7 @@ tir_status tir_step_end(tir_tape *tape, const tir_value *keep, size_t n_keep,
   if (live->random_state) tir_live_disown(tape, live->random_state);
   live->random_state = 0;
   // Last: collecting moves ids.
-  tir_live_collect(live, scope.first_node, scope.first_dim);
+  tir_live_collect(live, &scope);
   return status;
 }
 
@@ -217,9 +217,8 @@ static void add_element(tir_ir_text *text, const tir_ir_type *type,
     return;
   }
   // As NumPy prints arrays: whole numbers keep their point.
-  char number[40];
-  snprintf(number, sizeof number, "%.*g", type->dtype == TIR_DTYPE_F64 ? 12 : 7,
-           x);
+  char number[TIR_NUMBER_MAX];
+  tir_base_number(x, type->dtype == TIR_DTYPE_F64 ? 12 : 7, number);
   const bool plain = strspn(number, "-0123456789") == strlen(number);
   tir_ir_text_add(text, "%s%s", number, plain ? "." : "");
 }

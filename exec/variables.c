@@ -103,9 +103,12 @@ static bool has_history(tir_tape *tape, tir_ir_value v) {
   return tir_ir_node_at(tape->graph, n)->flags & TIR_NODE_HISTORY;
 }
 
-// All handles of a module's parameter mean its present version.
+// All handles of a module's parameter mean its present version. Owners that are
+// left may be handles; in a capture they are not counted.
 static void move_handles(tir_tape *tape, uint32_t target, uint32_t value) {
+  const tir_live_frame *frame = tir_live_frame_of(tape);
   for (size_t i = 1; i < tape->slots.count; i++) {
+    if (frame->is_live && !frame->values.data[target].owners) return;
     tir_ir_slot *slot = &tape->slots.data[i];
     if (!(slot->generation & 1) || slot->target != tape->target ||
         slot->value != target)
@@ -119,19 +122,17 @@ static void move_handles(tir_tape *tape, uint32_t target, uint32_t value) {
 // The value takes the place of a parameter's present version, for the tape
 // and for every handle of it.
 static void move_param(tir_tape *tape, uint32_t target, uint32_t value) {
-  tir_live *live = tir_live_of(tape);
-  const tir_live_frame *frame = live->frame;
+  const tir_live_frame *frame = tir_live_frame_of(tape);
   const uint32_t module = frame->values.data[target].param_module;
-  if (!frame->is_live || !module) return;
-  uint32_t *current = &live->modules.data[module - 1]
+  if (!module) return;
+  uint32_t *current = &frame->modules.data[module - 1]
                            .values.data[frame->values.data[target].param];
   // An old version was written to, which is not what the module holds.
   if (*current != target) return;
   own(tape, value);
   *current = value;
   disown(tape, target);
-  // An owner that is left may be a handle, which goes along.
-  if (frame->values.data[target].owners) move_handles(tape, target, value);
+  move_handles(tape, target, value);
 }
 
 // A fresh leaf with the data of v, which the handle x means from now on. As a
@@ -280,9 +281,10 @@ void tir_set_grad(tir_tape *tape, tir_value x, tir_value gradient) {
     char want_text[TIR_TYPE_TEXT_MAX], got_text[TIR_TYPE_TEXT_MAX];
     tir_ir_type_of(tape->graph, v, &want);
     tir_ir_type_of(tape->graph, g, &got);
-    tir_ir_keep_error(tape, call, TIR_ERR_SHAPE, "gradient is %s, x is %s",
-                      tir_ir_type_text(&got, got_text),
-                      tir_ir_type_text(&want, want_text));
+    tir_ir_keep_error(
+        tape, call, want.dtype != got.dtype ? TIR_ERR_DTYPE : TIR_ERR_SHAPE,
+        "gradient is %s, x is %s", tir_ir_type_text(&got, got_text),
+        tir_ir_type_text(&want, want_text));
     return;
   }
   tir_live_set_grad(tape, variable, g.id);

@@ -57,8 +57,7 @@ static tir_status measure(tir_ir_body *body, tir_error *error) {
 // Marks of the recording mean nothing inside a body: all of it is history.
 static void clear_marks(tir_ir_graph *g) {
   for (size_t i = 1; i < g->nodes.count; i++)
-    g->nodes.data[i].flags &=
-        (uint16_t) ~(TIR_NODE_HISTORY | TIR_NODE_TRAINING);
+    g->nodes.data[i].flags &= (uint16_t)~TIR_NODE_OF_TAPE;
   for (size_t i = 1; i < g->values.count; i++) g->values.data[i].flags = 0;
 }
 

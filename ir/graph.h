@@ -21,9 +21,12 @@ typedef struct tir_ir_value {
 
 enum {
   TIR_NODE_HISTORY = 1,   // recorded with an operand that needs a gradient
-  TIR_NODE_TRAINING = 2,  // training mode was on
+  TIR_NODE_RECORDED = 2,  // recording was on
   TIR_NODE_BACKWARD = 4,  // made by the gradient pass
   TIR_NODE_REMOVED = 8,   // waits for tir_ir_compact
+  TIR_NODE_PAUSED = 16,   // recording was on further out only
+  // What means something on the tape alone.
+  TIR_NODE_OF_TAPE = TIR_NODE_HISTORY | TIR_NODE_RECORDED | TIR_NODE_PAUSED,
 };
 
 // Zero words at the start of `attrs`: the attributes of every node that has

@@ -64,14 +64,20 @@ static bool operand_needs_grad(const tir_tape *tape, const tir_op_desc *desc,
   return false;
 }
 
-// Flags of the node just made: its modes, and whether it joins the history.
+uint16_t tir_ir_mode_flags(const tir_tape *tape) {
+  if (tape->mode.recording) return TIR_NODE_RECORDED;
+  for (size_t i = 0; i < tape->modes.count; i++)
+    if (tape->modes.data[i].recording) return TIR_NODE_PAUSED;
+  return 0;
+}
+
+// Flags of the node just made: its mode, and whether it joins the history.
 static void flag_node(tir_tape *tape, tir_ir_node node, tir_op op,
                       const uint32_t *operands, size_t n_in) {
   tir_ir_graph *graph = tape->graph;
   tir_ir_node_data *data = tir_ir_node_at(graph, node);
   // These only mark the node: nothing is computed or differentiated here.
-  data->flags |= tape->node_flags;
-  if (tape->mode.training) data->flags |= TIR_NODE_TRAINING;
+  data->flags |= tape->node_flags | tir_ir_mode_flags(tape);
   data->origin = tape->origin;
   data->site = tape->site;
   // These end a history by definition.

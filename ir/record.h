@@ -19,12 +19,14 @@ typedef struct tir_ir_slot {
   uint32_t next;   // in its scope's list, or in the free list
   uint32_t previous;
   uint32_t target;  // serial of the target graph
+  uint64_t bound;   // when it got its value or scope, counted in bindings
 } tir_ir_slot;
 
 typedef struct tir_ir_scope {
-  uint32_t first_slot;  // list of the scope's slots
+  uint32_t first_slot;  // list of the scope's slots, the last bound first
   uint32_t first_node;  // nodes from here on were recorded inside it
   size_t first_dim;     // and their new shapes stand from here on in dims
+  uint64_t n_bound;     // bindings made before it
   bool is_step;
 } tir_ir_scope;
 
@@ -86,6 +88,7 @@ struct tir_tape {
   uint32_t free_slot;
   uint32_t generation;  // start value for new slots, differs between tapes
   TIR_VEC(tir_ir_scope) scopes;  // [0] is the root
+  uint64_t n_bound;              // bindings of slots so far
   TIR_VEC(tir_ir_mode) modes;    // [0] is the present one's parent, …
   tir_ir_mode mode;
 
@@ -232,6 +235,9 @@ typedef struct tir_ir_outside {
 tir_ir_outside tir_ir_outside_begin(tir_tape *tape);
 tir_value tir_ir_outside_end(tir_tape *tape, tir_ir_outside outside,
                              tir_value value);
+
+// What a node recorded now remembers of the mode: flags of it.
+uint16_t tir_ir_mode_flags(const tir_tape *tape);
 
 // Records a node of n_out results with operands that are ids of the target;
 // all results get handles. False with an error kept (all are invalid then).

@@ -10,11 +10,13 @@
 #include "ir/record.h"
 #include "tapeir/tape.h"
 
-// At the front: the order within a scope does not matter.
+// At the front, so that a scope's list has the last bound first: what was bound
+// since some moment is the beginning of it.
 static void link_slot(tir_tape *tape, uint32_t id, uint32_t scope) {
   tir_ir_slot *slot = &tape->slots.data[id];
   uint32_t *first = &tape->scopes.data[scope].first_slot;
   slot->scope = scope;
+  slot->bound = ++tape->n_bound;
   slot->previous = 0;
   slot->next = *first;
   if (*first) tape->slots.data[*first].previous = id;
@@ -170,6 +172,8 @@ void tir_ir_rebind(tir_tape *tape, tir_value handle, tir_ir_value value,
   const tir_ir_slot old = *slot;
   slot->value = value.id;
   slot->head = head.id;
+  unlink_slot(tape, handle.slot);
+  link_slot(tape, handle.slot, old.scope);
   // Own the new values before the old ones go: one may be both.
   if (tape->hooks) {
     tape->hooks->own(tape, value.id);
@@ -187,6 +191,7 @@ static void begin_scope(tir_tape *tape, bool is_step) {
   const tir_ir_scope scope = {
       .first_node = tir_ir_n_nodes(tape->graph) + 1,
       .first_dim = tape->graph->dims.count,
+      .n_bound = tape->n_bound,
       .is_step = is_step,
   };
   if (!TIR_VEC_PUSH(tape->context, &tape->scopes, scope))

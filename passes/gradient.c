@@ -7,7 +7,9 @@
 // order and a later call (a higher derivative) differentiates what an earlier
 // one emitted. Only nodes of the recorded history count, and of these only
 // the ones between a wrt and a head. Gradients that meet are one add_n, in
-// the order in which their consumers were recorded.
+// the order in which their consumers were recorded. A call looks at no node
+// below the lowest that its heads reach, so that many calls in one graph, each
+// of a history of its own, cost what they emit.
 //
 // Relies on each op's vjp; leaves dead nodes for eliminate-dead.
 #include "passes/gradient.h"
@@ -26,6 +28,13 @@ typedef struct tir_term {
   uint32_t next;
 } tir_term;
 
+// What a call knows of a value.
+typedef struct tir_call_mark {
+  uint32_t first_term;
+  bool reached;  // from a head, through the history
+  bool depends;  // a gradient of it can reach a wrt through the history
+} tir_call_mark;
+
 // Everything by value is of `to`, where forward nodes and what calls emitted
 // stand side by side.
 typedef struct tir_expansion {
@@ -35,9 +44,10 @@ typedef struct tir_expansion {
   tir_tape *tape;  // recorder into `to`
   uint32_t *map;   // value of `from` → value of `to`
   size_t map_count;
-  // By value of `to`, as far as it existed when the call was met:
-  TIR_VEC(uint32_t) first_term;
-  TIR_VEC(bool) depends;
+  // By value of `to`, as far as it existed when the call was met; all zero
+  // between calls.
+  TIR_VEC(tir_call_mark) marks;
+  TIR_VEC(uint32_t) marked;    // values whose mark is not zero
   TIR_VEC(tir_term) terms;     // [0] unused
   TIR_VEC(uint32_t) operands;  // scratch
   TIR_VEC(tir_value) handles;  // scratch of one vjp: in, out, out_grad, in_grad
@@ -69,9 +79,9 @@ static tir_status copy_node(tir_expansion *x, tir_ir_node n) {
 
 // Adds a term in front: terms arrive latest consumer first.
 static tir_status add_term(tir_expansion *x, uint32_t value, uint32_t term) {
-  const tir_term item = {term, x->first_term.data[value]};
+  const tir_term item = {term, x->marks.data[value].first_term};
   if (!TIR_VEC_PUSH(x->context, &x->terms, item)) return no_memory(x);
-  x->first_term.data[value] = (uint32_t)x->terms.count - 1;
+  x->marks.data[value].first_term = (uint32_t)x->terms.count - 1;
   return TIR_OK;
 }
 
@@ -79,7 +89,7 @@ static tir_status add_term(tir_expansion *x, uint32_t value, uint32_t term) {
 // are replaced by their sum, so that asking again costs nothing.
 static tir_status sum_terms(tir_expansion *x, uint32_t value,
                             uint32_t *out_sum) {
-  const uint32_t first = x->first_term.data[value];
+  const uint32_t first = x->marks.data[value].first_term;
   *out_sum = 0;
   if (!first) return TIR_OK;
   if (!x->terms.data[first].next) {
@@ -108,23 +118,74 @@ static tir_status sum_terms(tir_expansion *x, uint32_t value,
   return TIR_OK;
 }
 
-// depends[v]: a gradient of v can reach a wrt through the history.
-static void mark_dependents(tir_expansion *x, uint32_t n_nodes) {
+// A value met on the way from the heads; *low falls to the node it continues
+// in.
+static tir_status reach(tir_expansion *x, uint32_t value, uint32_t *low) {
+  tir_call_mark *mark = &x->marks.data[value];
+  if (mark->reached) return TIR_OK;
+  mark->reached = true;
+  if (!TIR_VEC_PUSH(x->context, &x->marked, value)) return no_memory(x);
+  const uint32_t node = x->to->values.data[value].node;
+  if (x->to->nodes.data[node].flags & TIR_NODE_HISTORY && node < *low)
+    *low = node;
+  return TIR_OK;
+}
+
+// A node of the history that the heads reach.
+static bool is_reached(const tir_expansion *x, tir_ir_node n) {
+  const tir_ir_node_data *data = tir_ir_node_at(x->to, n);
+  if (!(data->flags & TIR_NODE_HISTORY)) return false;
+  for (uint32_t i = 0; i < data->n_out; i++)
+    if (x->marks.data[data->out_first + i].reached) return true;
+  return false;
+}
+
+// Operand i of a call, in `to`.
+static uint32_t operand_of(const tir_expansion *x, tir_ir_node call,
+                           uint32_t i) {
+  return x->map[tir_ir_in(x->from, call, i).id];
+}
+
+// Marks what the heads reach: nodes in low … high, from the last to the first,
+// until none is left that a later one leads to.
+static tir_status mark_reached(tir_expansion *x, tir_ir_node call,
+                               uint32_t n_heads, uint32_t *low,
+                               uint32_t *high) {
   const tir_ir_graph *g = x->to;
-  for (uint32_t id = 1; id <= n_nodes; id++) {
+  *low = UINT32_MAX;
+  *high = 0;
+  for (uint32_t i = 0; i < n_heads; i++) {
+    const uint32_t head = operand_of(x, call, i);
+    TIR_TRY(reach(x, head, low));
+    if (g->values.data[head].node > *high) *high = g->values.data[head].node;
+  }
+  for (uint32_t id = *high; id >= *low; id--) {
     const tir_ir_node n = {id};
+    if (!is_reached(x, n)) continue;
+    for (uint32_t i = 0; i < tir_ir_n_in(g, n); i++)
+      TIR_TRY(reach(x, tir_ir_in(g, n, i).id, low));
+  }
+  return TIR_OK;
+}
+
+// Of what was reached: what depends on a wrt.
+static void mark_dependents(tir_expansion *x, uint32_t low, uint32_t high) {
+  const tir_ir_graph *g = x->to;
+  for (uint32_t id = low; id <= high; id++) {
+    const tir_ir_node n = {id};
+    if (!is_reached(x, n)) continue;
     const tir_ir_node_data *data = tir_ir_node_at(g, n);
-    if (!(data->flags & TIR_NODE_HISTORY)) continue;
     const tir_op_desc *desc = tir_ir_desc(g, n);
     bool any = false;
     for (uint32_t i = 0; i < data->n_in && !any; i++)
-      any = x->depends.data[g->operands.data[data->in_first + i]] &&
+      any = x->marks.data[g->operands.data[data->in_first + i]].depends &&
             !tir_ir_op_shape_only(desc, i);
     if (!any) continue;
     for (uint32_t i = 0; i < data->n_out; i++) {
       const tir_ir_value out = {data->out_first + i};
-      if (tir_ir_value_at(g, out)->flags & TIR_VALUE_NEEDS_GRAD)
-        x->depends.data[out.id] = true;
+      if (x->marks.data[out.id].reached &&
+          tir_ir_value_at(g, out)->flags & TIR_VALUE_NEEDS_GRAD)
+        x->marks.data[out.id].depends = true;
     }
   }
 }
@@ -146,7 +207,8 @@ static tir_status lay_out_vjp(tir_expansion *x, tir_ir_node n,
     const uint32_t v = x->to->operands.data[data.in_first + i];
     in[i] = tir_ir_handle(x->tape, (tir_ir_value){v});
     in_grad[i] = (tir_value){0};
-    x->wants.data[i] = x->depends.data[v] && !tir_ir_op_shape_only(desc, i);
+    x->wants.data[i] =
+        x->marks.data[v].depends && !tir_ir_op_shape_only(desc, i);
   }
   for (uint32_t i = 0; i < data.n_out; i++) {
     out[i] = tir_ir_handle(x->tape, (tir_ir_value){data.out_first + i});
@@ -191,7 +253,7 @@ static tir_status collect(tir_expansion *x, tir_ir_node n,
 // whose results nobody differentiates asks nothing.
 static tir_status reverse_node(tir_expansion *x, tir_ir_node n) {
   const tir_ir_node_data data = *tir_ir_node_at(x->to, n);
-  if (!(data.flags & TIR_NODE_HISTORY)) return TIR_OK;
+  if (!is_reached(x, n)) return TIR_OK;
   x->sums.count = 0;
   if (!TIR_VEC_RESERVE(x->context, &x->sums, data.n_out)) return no_memory(x);
   uint32_t *sums = x->sums.data;
@@ -203,7 +265,7 @@ static tir_status reverse_node(tir_expansion *x, tir_ir_node n) {
   x->tape->site = data.site;
   for (uint32_t i = 0; i < data.n_out; i++) {
     const uint32_t v = data.out_first + i;
-    if (!x->depends.data[v]) continue;
+    if (!x->marks.data[v].depends) continue;
     TIR_TRY(sum_terms(x, v, &sums[i]));
     any = any || sums[i];
   }
@@ -233,20 +295,23 @@ static tir_status reverse_node(tir_expansion *x, tir_ir_node n) {
   return TIR_OK;
 }
 
-// Tables are as long as there are values when the call is met; what the call
+// Marks are as many as there are values when the call is met; what the call
 // itself makes is never differentiated by it.
 static tir_status start_call(tir_expansion *x) {
-  const size_t n = x->to->values.count;
-  x->first_term.count = x->depends.count = x->terms.count = 0;
-  if (!TIR_VEC_RESERVE(x->context, &x->first_term, n) ||
-      !TIR_VEC_RESERVE(x->context, &x->depends, n) ||
+  const size_t n = x->to->values.count, had = x->marks.count;
+  x->marked.count = x->terms.count = 0;
+  if (!TIR_VEC_RESERVE(x->context, &x->marks, n - had) ||
       !TIR_VEC_RESERVE(x->context, &x->terms, 1))
     return no_memory(x);
-  memset(x->first_term.data, 0, n * sizeof *x->first_term.data);
-  memset(x->depends.data, 0, n * sizeof *x->depends.data);
-  x->first_term.count = x->depends.count = n;
+  memset(x->marks.data + had, 0, (n - had) * sizeof *x->marks.data);
+  x->marks.count = n;
   x->terms.count = 1;
   return TIR_OK;
+}
+
+static void end_call(tir_expansion *x) {
+  for (size_t i = 0; i < x->marked.count; i++)
+    x->marks.data[x->marked.data[i]] = (tir_call_mark){0};
 }
 
 // From the last node to the first: every consumer comes before its operand.
@@ -255,21 +320,24 @@ static tir_status expand_call(tir_expansion *x, tir_ir_node call) {
       *(const tir_attrs_gradient *)tir_ir_attrs(x->from, call);
   const uint32_t n_heads = (uint32_t)attrs.n_heads;
   const uint32_t n_wrt = tir_ir_n_out(x->from, call);
-  const uint32_t n_nodes = tir_ir_n_nodes(x->to);
+  uint32_t low, high;
   TIR_TRY(start_call(x));
   x->tape->mode.recording = attrs.create_graph != 0;
   x->tape->node_flags = TIR_NODE_BACKWARD;
-  for (uint32_t i = 0; i < n_wrt; i++)
+  TIR_TRY(mark_reached(x, call, n_heads, &low, &high));
+  for (uint32_t i = 0; i < n_wrt; i++) {
     // A wrt depends on itself; everything else follows from there.
-    x->depends.data[x->map[tir_ir_in(x->from, call, 2 * n_heads + i).id]] =
-        true;
-  mark_dependents(x, n_nodes);
+    const uint32_t wrt = operand_of(x, call, 2 * n_heads + i);
+    x->marks.data[wrt].depends = true;
+    if (!TIR_VEC_PUSH(x->context, &x->marked, wrt)) return no_memory(x);
+  }
+  mark_dependents(x, low, high);
   // Head gradients come after every consumer, so they go in first.
   for (uint32_t i = n_heads; i-- > 0;)
-    TIR_TRY(add_term(x, x->map[tir_ir_in(x->from, call, i).id],
-                     x->map[tir_ir_in(x->from, call, n_heads + i).id]));
-  // Nodes that this call emits come behind n_nodes and are not met.
-  for (uint32_t id = n_nodes; id > 0; id--)
+    TIR_TRY(
+        add_term(x, operand_of(x, call, i), operand_of(x, call, n_heads + i)));
+  // Nodes that this call emits come behind `high` and are not met.
+  for (uint32_t id = high; id >= low; id--)
     TIR_TRY(reverse_node(x, (tir_ir_node){id}));
 
   const tir_ir_node_data data = *tir_ir_node_at(x->from, call);
@@ -279,7 +347,7 @@ static tir_status expand_call(tir_expansion *x, tir_ir_node call) {
   if (data.site && !x->tape->site) return no_memory(x);
   tir_scope_begin(x->tape);
   for (uint32_t i = 0; i < n_wrt; i++) {
-    const uint32_t wrt = x->map[tir_ir_in(x->from, call, 2 * n_heads + i).id];
+    const uint32_t wrt = operand_of(x, call, 2 * n_heads + i);
     uint32_t sum;
     TIR_TRY(sum_terms(x, wrt, &sum));
     if (!sum) {
@@ -291,6 +359,7 @@ static tir_status expand_call(tir_expansion *x, tir_ir_node call) {
     x->map[data.out_first + i] = sum;
   }
   tir_scope_end(x->tape);
+  end_call(x);
   return TIR_OK;
 }
 
@@ -317,8 +386,8 @@ static tir_status sweep(tir_expansion *x) {
 }
 
 static void expansion_free(tir_expansion *x) {
-  TIR_VEC_FREE(x->context, &x->first_term);
-  TIR_VEC_FREE(x->context, &x->depends);
+  TIR_VEC_FREE(x->context, &x->marks);
+  TIR_VEC_FREE(x->context, &x->marked);
   TIR_VEC_FREE(x->context, &x->terms);
   TIR_VEC_FREE(x->context, &x->operands);
   TIR_VEC_FREE(x->context, &x->handles);

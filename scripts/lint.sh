@@ -54,6 +54,10 @@ calls="$calls|strcat"
 report "$(grep -nE "(^|[^A-Za-z0-9_.>\"])($calls) *\(" $library |
   grep -vE ':[0-9]+: *//' | grep -vE 'format\(printf' || true)" \
   "calls a library must not make"
+# ir/base/error.c has tir_base_number, ir/text_float.c reads and writes numbers.
+report "$(grep -nE '%[-+ #0]*[0-9*]*(\.[0-9*]+)?L?[aefgAEFG]([^a-z]|$)' $library |
+  grep -vE '^ir/(base/error|text_float)\.c:|:[0-9]+: *//' || true)" \
+  "numbers printed as the host's locale has them (TIR_NUMBER)"
 report "$(grep -nE '__int128' $library || true)" "__int128 outside tests"
 report "$(grep -nwE '(TODO|FIXME|XXX|HACK)' $code |
   grep -vE 'TODO\(#[0-9]+\)' || true)" "marks of unfinished work"

@@ -133,6 +133,7 @@ TIR_API tir_value tir_input_symbolic(tir_tape *tape, const char *name,
                                      const char *const *dim_names, int rank);
 /// A module's parameter or state as a value: in a capture it must be the
 /// module being captured into; on a live tape it is the module's own storage.
+/// Every call gives a handle of its own; all of them mean the present version.
 TIR_API tir_value tir_param(tir_tape *tape, tir_module *module,
                             const char *name);
 /// Constant of the captured graph (or leaf of a live tape).

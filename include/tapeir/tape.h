@@ -166,7 +166,8 @@ TIR_API void tir_mark_variables(tir_tape *tape, const tir_value *values,
 TIR_API bool tir_has_grad(tir_tape *tape, tir_value x);
 /// The gradient as a value of the current scope; invalid (no error) if none.
 TIR_API tir_value tir_grad_of(tir_tape *tape, tir_value x);
-/// Replaces the gradient; an invalid `gradient` means zeros.
+/// Replaces the gradient; an all-zero `gradient` means zeros.
+/// Errors  SHAPE, DTYPE if it is not of the type of x; STATE if x has none.
 TIR_API void tir_set_grad(tir_tape *tape, tir_value x, tir_value gradient);
 /// Takes the gradient: returns it and leaves zeros.
 TIR_API tir_value tir_take_grad(tir_tape *tape, tir_value x);

@@ -151,3 +151,16 @@ const char *tir_base_quote(const char *name, char buffer[TIR_QUOTED_MAX]) {
   *out = '\0';
   return buffer;
 }
+
+// What is no part of a number, nor of "inf" and "nan", is the separator. It may
+// have several bytes.
+const char *tir_base_number(double x, int n_digits,
+                            char buffer[TIR_NUMBER_MAX]) {
+  snprintf(buffer, TIR_NUMBER_MAX, "%.*g", n_digits, x);
+  const size_t at = strspn(buffer, "+-0123456789einfa");
+  if (buffer[at] == '\0') return buffer;
+  const size_t n = strcspn(buffer + at, "+-0123456789einfa");
+  buffer[at] = '.';
+  memmove(buffer + at + 1, buffer + at + n, strlen(buffer + at + n) + 1);
+  return buffer;
+}

@@ -32,6 +32,17 @@ void tir_base_error_prefix(tir_error *error, const char *prefix);
 void tir_base_error_append(tir_error *error, const char *format, ...)
     TIR_PRINTF(2, 3);
 
+// Bytes a number may take in a message, NUL included.
+#define TIR_NUMBER_MAX 40
+
+// As "%.*g", but with a point whatever the locale of the host. Returns
+// `buffer`.
+const char *tir_base_number(double x, int n_digits,
+                            char buffer[TIR_NUMBER_MAX]);
+// For an argument of "%s"; `digits` 6 is what "%g" gives.
+#define TIR_NUMBER(x, digits) \
+  tir_base_number(x, digits, (char[TIR_NUMBER_MAX]){0})
+
 // A user's name for a message: quoted, control bytes, quotes and invalid
 // UTF-8 escaped as \xNN, cut to 48 bytes. Returns `buffer`.
 const char *tir_base_quote(const char *name, char buffer[TIR_QUOTED_MAX]);

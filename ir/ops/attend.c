@@ -40,7 +40,8 @@ static bool is_usable(const attention *a) {
 static bool scale_query(attention *a, double scale) {
   if (!isfinite(scale)) {
     tir_ir_keep_error(a->tape, a->op, TIR_ERR_ARGUMENT,
-                      "scale is %g, expected a finite number", scale);
+                      "scale is %s, expected a finite number",
+                      TIR_NUMBER(scale, 6));
     return false;
   }
   const tir_ir_type type = type_of(a, a->q);

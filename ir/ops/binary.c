@@ -367,7 +367,8 @@ tir_value tir_clip_scalar(tir_tape *tape, tir_value x, double low,
   if (!tir_ir_usable(tape, x, op, "x")) return tir_ir_refused(tape, op);
   if (!(low <= high))
     return tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
-                             "low is %g, expected at most high, %g", low, high);
+                             "low is %s, expected at most high, %s",
+                             TIR_NUMBER(low, 6), TIR_NUMBER(high, 6));
   return tir_clip(tape, x, tir_ir_literal(tape, op, x, low),
                   tir_ir_literal(tape, op, x, high));
 }

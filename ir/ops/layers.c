@@ -216,12 +216,14 @@ static bool check_numbers(tir_tape *tape, double momentum, double epsilon) {
   const char *op = "batch_norm";
   if (!(momentum >= 0 && momentum <= 1)) {
     tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
-                      "momentum is %g, expected 0 to 1", momentum);
+                      "momentum is %s, expected 0 to 1",
+                      TIR_NUMBER(momentum, 6));
     return false;
   }
   if (epsilon >= 0) return true;
   tir_ir_keep_error(tape, op, TIR_ERR_ARGUMENT,
-                    "epsilon is %g, expected 0 or more", epsilon);
+                    "epsilon is %s, expected 0 or more",
+                    TIR_NUMBER(epsilon, 6));
   return false;
 }
 

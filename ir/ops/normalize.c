@@ -148,7 +148,8 @@ static tir_value record_normalize(tir_tape *tape, tir_op op, tir_value x,
     return tir_ir_refused(tape, name);
   if (!(epsilon >= 0))
     return tir_ir_keep_error(tape, name, TIR_ERR_ARGUMENT,
-                             "epsilon is %g, expected 0 or more", epsilon);
+                             "epsilon is %s, expected 0 or more",
+                             TIR_NUMBER(epsilon, 6));
   const tir_value in[] = {x, tir_ir_scalar_like(tape, x, epsilon)};
   return tir_ir_record(tape, op, in, 2, &attrs);
 }

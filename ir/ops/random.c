@@ -116,10 +116,12 @@ tir_value tir_uniform(tir_tape *tape, tir_dtype dtype, const int64_t *dims,
   // The width must be finite too, or low + 0 * width would be NaN.
   if (!isfinite(high - low))
     return tir_ir_keep_error(tape, "uniform", TIR_ERR_ARGUMENT,
-                             "the bounds %g and %g are not finite", low, high);
+                             "the bounds %s and %s are not finite",
+                             TIR_NUMBER(low, 6), TIR_NUMBER(high, 6));
   if (low > high)
     return tir_ir_keep_error(tape, "uniform", TIR_ERR_ARGUMENT,
-                             "low is %g, expected at most high, %g", low, high);
+                             "low is %s, expected at most high, %s",
+                             TIR_NUMBER(low, 6), TIR_NUMBER(high, 6));
   return draw(tape, "uniform", TIR_OP_RANDOM_UNIFORM, &type, low, high - low);
 }
 
@@ -133,12 +135,12 @@ tir_value tir_normal(tir_tape *tape, tir_dtype dtype, const int64_t *dims,
   if (!isfinite(mean) || !isfinite(standard_deviation))
     return tir_ir_keep_error(
         tape, "normal", TIR_ERR_ARGUMENT,
-        "mean %g and standard deviation %g are not both finite", mean,
-        standard_deviation);
+        "mean %s and standard deviation %s are not both finite",
+        TIR_NUMBER(mean, 6), TIR_NUMBER(standard_deviation, 6));
   if (standard_deviation < 0)
     return tir_ir_keep_error(tape, "normal", TIR_ERR_ARGUMENT,
-                             "standard deviation is %g, expected 0 or more",
-                             standard_deviation);
+                             "standard deviation is %s, expected 0 or more",
+                             TIR_NUMBER(standard_deviation, 6));
   return draw(tape, "normal", TIR_OP_RANDOM_NORMAL, &type, mean,
               standard_deviation);
 }
@@ -151,7 +153,8 @@ tir_value tir_dropout(tir_tape *tape, tir_value x, double p) {
     return tir_ir_refused(tape, "dropout");
   if (!(p >= 0 && p < 1))
     return tir_ir_keep_error(tape, "dropout", TIR_ERR_ARGUMENT,
-                             "p is %g, expected 0 or more and below 1", p);
+                             "p is %s, expected 0 or more and below 1",
+                             TIR_NUMBER(p, 6));
   tir_ir_type type;
   char text[TIR_OPERAND_TEXT_MAX];
   tir_ir_value_type(tape, x, &type);

@@ -86,9 +86,8 @@ bool tir_ir_is_element(tir_tape *tape, const char *op, tir_dtype dtype,
     tir_ir_store_i64(dtype, &element, (int64_t)value);
     if (tir_ir_load_i64(dtype, &element) == (int64_t)value) return true;
   }
-  tir_ir_keep_error(tape, op, TIR_ERR_DTYPE,
-                    "%.17g is not a number of dtype %s", value,
-                    tir_dtype_name(dtype));
+  tir_ir_keep_error(tape, op, TIR_ERR_DTYPE, "%s is not a number of dtype %s",
+                    TIR_NUMBER(value, 17), tir_dtype_name(dtype));
   return false;
 }
 

@@ -193,9 +193,9 @@ void tir_update_loss_scale(tir_tape *tape, tir_value scale, tir_value n_good,
   if (!(growth > 1) || !(backoff > 0 && backoff < 1) || interval < 1 ||
       interval > INT64_C(1) << 53) {
     tir_ir_keep_error(tape, call, TIR_ERR_ARGUMENT,
-                      "growth is %g, backoff %g, interval %" PRId64
+                      "growth is %s, backoff %s, interval %" PRId64
                       ", expected above 1, between 0 and 1, 1 or more",
-                      growth, backoff, interval);
+                      TIR_NUMBER(growth, 6), TIR_NUMBER(backoff, 6), interval);
     return;
   }
   if (!tir_ir_may_assign(tape, call, "scale", &scale, 1)) return;

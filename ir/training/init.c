@@ -86,9 +86,9 @@ tir_status tir_init_uniform(tir_tensor *tensor, double low, double high,
   TIR_TRY(check_float(f.call, tensor, error));
   if (!isfinite(f.scale) || low > high)
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
-                         "%s: the bounds are %g and %g, expected finite ones "
+                         "%s: the bounds are %s and %s, expected finite ones "
                          "in order",
-                         f.call, low, high);
+                         f.call, TIR_NUMBER(low, 6), TIR_NUMBER(high, 6));
   return run(&f, tensor, error);
 }
 
@@ -98,9 +98,10 @@ static tir_status fill_normal(const fill *f, tir_tensor *tensor,
   TIR_TRY(check_float(f->call, tensor, error));
   if (!isfinite(f->offset) || !isfinite(f->scale) || f->scale < 0)
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
-                         "%s: mean is %g, standard deviation %g, expected "
+                         "%s: mean is %s, standard deviation %s, expected "
                          "finite ones, 0 or more",
-                         f->call, f->offset, f->scale);
+                         f->call, TIR_NUMBER(f->offset, 6),
+                         TIR_NUMBER(f->scale, 6));
   return run(f, tensor, error);
 }
 
@@ -151,7 +152,8 @@ static tir_status by_fan(fill f, tir_tensor *tensor, double gain, double fan,
                          tir_error *error) {
   if (!isfinite(gain) || gain < 0)
     return tir_base_fail(error, TIR_ERR_ARGUMENT,
-                         "%s: gain is %g, expected 0 or more", f.call, gain);
+                         "%s: gain is %s, expected 0 or more", f.call,
+                         TIR_NUMBER(gain, 6));
   // No element, no deviation.
   const double deviation = fan > 0 ? gain * sqrt(2 / fan) : 0;
   f.scale = deviation;
@@ -238,8 +240,8 @@ tir_status tir_init_orthogonal(tir_tensor *tensor, double gain, uint64_t seed,
   const fill f = {"init_orthogonal", 0, 1, seed, stream, normal};
   TIR_TRY(check_matrix(f.call, tensor, error));
   if (!isfinite(gain))
-    return tir_base_fail(error, TIR_ERR_ARGUMENT, "%s: gain is %g", f.call,
-                         gain);
+    return tir_base_fail(error, TIR_ERR_ARGUMENT, "%s: gain is %s", f.call,
+                         TIR_NUMBER(gain, 6));
   if (tensor->numel == 0) return TIR_OK;
   const size_t numel = (size_t)tensor->numel;
   const size_t rows = (size_t)tensor->dims[0], columns = numel / rows;

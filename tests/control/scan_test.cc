@@ -216,6 +216,41 @@ TEST_F(Scan, ALoopOfStepsCompilesOnce) {
   EXPECT_LE(Stats().n_plan_misses, 3u);
 }
 
+// Why a plan was not found: the body is another one, or only an operand is.
+TEST_F(Scan, AMissTellsTheBodyFromTheOperands) {
+  const auto miss = [this](bool other_body, bool other_operand) {
+    tir_scope_begin(t);
+    const tir_value x = Scalar(1), z = Scalar(2);
+    const tir_value init[] = {other_operand ? z : x, z};
+    tir_scan_options options = {};
+    options.length = 3;
+    tir_value last[2];
+    tir_scan(
+        t,
+        [](tir_tape *tape, void *user, const tir_value *carry,
+           const tir_value *, tir_value *next, tir_value *) {
+          const tir_value y = tir_exp(tape, tir_tanh(tape, carry[0]));
+          next[0] = (user ? tir_neg : tir_square)(tape, y);
+          next[1] = carry[1];
+        },
+        other_body ? this : nullptr, init, 2, nullptr, 0, 0, &options, last,
+        nullptr);
+    EXPECT_EQ(Read(last[1]), Floats({2}));
+    tir_scope_end(t);
+    char text[256];
+    tir_tape_explain_miss(t, text, sizeof text);
+    const char *told = strstr(text, "differs from");
+    return std::string(told ? told : text);
+  };
+  EXPECT_EQ(miss(false, false), "no plan was cached yet");
+  EXPECT_EQ(miss(true, false),
+            "differs from the nearest of 1 cached plans in its attributes or "
+            "bodies");
+  EXPECT_EQ(miss(false, true),
+            "differs from the nearest of 2 cached plans in its operands or "
+            "where they are kept");
+}
+
 TEST_F(Scan, ReadBeforeBackwardKeepsWhatTheGradientNeeds) {
   const tir_value x = F32(Noise(60, 1), {5, 4, 3});
   const tir_value h0 = F32(Noise(8, 2), {4, 2});

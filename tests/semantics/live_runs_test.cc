@@ -277,6 +277,64 @@ TEST_F(LiveRuns, AStateIsSetAgainBeforeTheBackwardRuns) {
   tir_module_destroy(m);
 }
 
+// A leaf made by attaching again has the memory of the one before, which a
+// history still reads.
+TEST_F(LiveRuns, AParameterIsSetWhoseMemoryTwoLeavesHave) {
+  tir_module *m = ModuleWith(c, {1, 2});
+  const tir_value w = tir_param(t, m, "w"), x = Vec({1, 1});
+  tir_attach_grad(t, w, TIR_GRAD_WRITE);
+  tir_attach_grad(t, x, TIR_GRAD_WRITE);
+  tir_record_begin(t, true);
+  const tir_value y = tir_mul(t, w, x);
+  tir_mode_end(t);
+  tir_attach_grad(t, w, TIR_GRAD_WRITE);
+  tir_assign(t, w, Vec({3, 5}));
+  tir_error error;
+  ASSERT_EQ(tir_tape_flush(t, &error), TIR_OK) << error.message;
+  EXPECT_EQ(ParamOf(m), (Floats{3, 5}));
+  tir_backward(t, y);
+  EXPECT_EQ(Grad(x), (Floats{1, 2}));
+  tir_assign(t, w, Vec({7, 8}));
+  ASSERT_EQ(tir_tape_flush(t, &error), TIR_OK) << error.message;
+  EXPECT_EQ(ParamOf(m), (Floats{7, 8}));
+  EXPECT_EQ(Read(w), (Floats{7, 8}));
+  tir_module_destroy(m);
+}
+
+// The state has its new value from x, which has its data where the state's own
+// are gone: nothing reads them any more.
+TEST_F(LiveRuns, WhatWasAssignedFromIsReadFromItsOwnMemory) {
+  for (const bool of_leaf : {true, false}) {
+    const tir_value x = Vec({.5f, .25f}), state = Vec({0, 0});
+    tir_attach_grad(t, x, TIR_GRAD_WRITE);
+    tir_record_begin(t, true);
+    const tir_value from = of_leaf ? x : tir_mul_scalar(t, x, 2);
+    tir_value_release(t, tir_assign(t, state, from));
+    const tir_value y = tir_add(t, tir_square(t, from), state);
+    tir_mode_end(t);
+    EXPECT_EQ(Read(y), of_leaf ? (Floats{.75f, .3125f}) : (Floats{2, .75f}));
+    tir_value_release(t, state);
+    tir_backward(t, y);
+    EXPECT_EQ(Grad(x), of_leaf ? (Floats{2, 1.5f}) : (Floats{6, 4}));
+  }
+}
+
+// The memory of x is written anew in the slice that has the assign from it in
+// its history.
+TEST_F(LiveRuns, WhatWasAssignedFromIsWrittenBeforeTheBackwardRuns) {
+  const tir_value x = Vec({.5f, .25f}), state = Vec({0, 0});
+  tir_attach_grad(t, x, TIR_GRAD_WRITE);
+  tir_record_begin(t, true);
+  tir_assign(t, state, x);
+  const tir_value y = tir_square(t, state);
+  tir_mode_end(t);
+  EXPECT_EQ(Read(y), (Floats{.25f, .0625f}));
+  tir_backward(t, y);
+  tir_assign(t, x, Vec({3, 4}));
+  EXPECT_EQ(Grad(x), (Floats{1, .5f}));
+  EXPECT_EQ(Read(x), (Floats{3, 4}));
+}
+
 // What a backward released is refused later on, also when a collection has
 // made a leaf of it meanwhile: its part of the gradient would be missing.
 TEST_F(LiveRuns, AReleasedHistoryIsRefusedAfterItsCollection) {
@@ -321,6 +379,28 @@ TEST_F(LiveRuns, AttachedAfterItWasUsed) {
   }
   EXPECT_EQ(Stats().survivor_bytes, before.survivor_bytes);
   EXPECT_EQ(Stats().tape_bytes, before.tape_bytes);
+}
+
+// Large buffers that are not used any more go back to the allocator, those used
+// now and then stay.
+TEST_F(LiveRuns, MemoryOfOnceComesBack) {
+  const auto step = [this](int64_t n) {
+    tir_step_begin(t);
+    const tir_value x = F32(Floats(static_cast<size_t>(n), 1.0f), {n});
+    EXPECT_EQ(Read(tir_neg(t, x)).back(), -1);
+    EXPECT_EQ(tir_step_end(t, nullptr, 0, nullptr), TIR_OK);
+  };
+  const int64_t large = 1 << 20;
+  step(1);
+  const uint64_t small = Stats().tape_bytes;
+  step(large);
+  const uint64_t most = Stats().tape_bytes;
+  // Two buffers of 4 MiB.
+  EXPECT_GT(most, small + (8 << 20));
+  for (int i = 0; i < 3000; i++) step(i % 500 ? 1 : large);
+  EXPECT_EQ(Stats().tape_bytes, most);
+  for (int i = 0; i < 3000; i++) step(1);
+  EXPECT_LT(Stats().tape_bytes, small + (1 << 20));
 }
 
 TEST_F(LiveRuns, LongLoopStaysFlat) {

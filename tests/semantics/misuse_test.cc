@@ -1,5 +1,6 @@
 // Misuse: refused before anything runs, with op, names, shapes and place.
 #include "tests/semantics/tape_fixture.h"
+#include "tests/support/comma_locale.h"
 #include "tests/support/internal.h"
 
 extern "C" {
@@ -66,6 +67,65 @@ TEST_F(Misuse, NoHistoryDetached) {
   tir_mode_end(t);
   tir_backward(t, y);
   Expect("it was detached");
+}
+
+TEST_F(Misuse, EveryResultOfANodeKnowsWhyItHasNoHistory) {
+  const tir_value wrt[] = {Leaf({1}, "x"), Leaf({2}, "w")};
+  tir_value grads[2];
+  tir_record_begin(t, true);
+  const tir_value y = tir_mul(t, wrt[0], wrt[1]);
+  tir_pause_begin(t, true);
+  tir_grad(t, &y, 1, nullptr, 0, wrt, 2, nullptr, grads);
+  tir_mode_end(t);
+  tir_mode_end(t);
+  for (const tir_value grad : grads) {
+    tir_backward(t, grad);
+    Expect("it was recorded while recording was paused");
+  }
+}
+
+TEST_F(Misuse, ACaptureKnowsWhyThereIsNoHistory) {
+  tir_module *module;
+  tir_error error;
+  ASSERT_EQ(tir_module_create(c, &module, &error), TIR_OK);
+  const struct {
+    const char *name, *text;
+  } cases[] = {
+      {"leaf", "it is a leaf without attach_grad"},
+      {"outside", "it was computed outside tir_record_begin"},
+      {"paused", "it was recorded while recording was paused"},
+      {"detached", "it was detached"},
+      {"constant", "nothing it was computed from has a gradient attached"},
+      {"gradient", "it was computed outside tir_record_begin"},
+  };
+  for (const auto &which : cases) {
+    const std::string name = which.name;
+    tir_capture_begin(t, module, "g");
+    const tir_value x = tir_input(t, "x", TIR_DTYPE_F32, nullptr, 0);
+    const tir_value other = tir_input(t, "other", TIR_DTYPE_F32, nullptr, 0);
+    tir_attach_grad(t, x, TIR_GRAD_WRITE);
+    tir_value y = other;
+    if (name == "outside") y = tir_square(t, x);
+    tir_record_begin(t, true);
+    if (name == "paused") {
+      tir_pause_begin(t, true);
+      y = tir_square(t, x);
+      tir_mode_end(t);
+    }
+    if (name == "detached") y = tir_detach(t, tir_square(t, x));
+    if (name == "constant") y = tir_square(t, other);
+    const tir_value z = tir_square(t, x);
+    tir_mode_end(t);
+    if (name == "gradient") {
+      tir_backward(t, z);
+      y = tir_grad_of(t, x);
+    }
+    tir_backward(t, y);
+    EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_ERR_STATE);
+    EXPECT_NE(std::string(error.message).find(which.text), std::string::npos)
+        << name << ": " << error.message;
+  }
+  tir_module_destroy(module);
 }
 
 TEST_F(Misuse, SecondBackwardWithoutRetain) {
@@ -342,6 +402,33 @@ TEST_F(Misuse, HeadGradientOfAnotherShapeOrDtype) {
   const tir_value wide = tir_ones(t, TIR_DTYPE_F64, &two, 1);
   tir_backward_ex(t, &y, 1, &wide, 1, nullptr);
   Expect("head gradient 0 is f64[2], head \"y\" is f32[2]");
+}
+
+TEST_F(Misuse, GradientOfAnotherShapeOrDtype) {
+  const tir_value x = Leaf({1, 2}, "x");
+  tir_set_grad(t, x, Vec({1, 2, 3}));
+  EXPECT_EQ(tir_tape_status(t), TIR_ERR_SHAPE);
+  Expect("set_grad: gradient is f32[3], x is f32[2] (");
+  const int64_t two = 2;
+  tir_set_grad(t, x, tir_ones(t, TIR_DTYPE_F64, &two, 1));
+  EXPECT_EQ(tir_tape_status(t), TIR_ERR_DTYPE);
+  Expect("set_grad: gradient is f64[2], x is f32[2] (");
+  EXPECT_EQ(Grad(x), (Floats{0, 0}));
+}
+
+// What the library writes has points, whatever the host's numbers look like.
+TEST_F(Misuse, MessagesFollowNoLocale) {
+  const CommaLocale comma;
+  const int64_t dims[] = {2};
+  tir_uniform(t, TIR_DTYPE_F32, dims, 1, 1.5, -0.25);
+  EXPECT_EQ(Error().substr(0, 49),
+            "uniform: low is 1.5, expected at most high, -0.25");
+  tir_dropout(t, Vec({1}), 1.5);
+  EXPECT_EQ(Error().substr(0, 47),
+            "dropout: p is 1.5, expected 0 or more and below");
+  char text[64];
+  tir_format_value(t, Vec({1.5f, 2, 1e-9f, -INFINITY}), text, sizeof text);
+  EXPECT_STREQ(text, "[1.5 2. 1e-09 -inf]");
 }
 
 TEST_F(Misuse, CountsMustAgree) {

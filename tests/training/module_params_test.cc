@@ -125,4 +125,54 @@ TEST_F(ModuleParams, ACapturedStepLeavesFrozenParameters) {
   EXPECT_EQ(Get(m.get(), "head.w"), (Doubles{0, 2}));
 }
 
+// On a tape and in a capture alike: every call gives a handle of its own, they
+// mean the same parameter, and releasing one leaves the others.
+TEST_F(ModuleParams, AskedForAgainAfterARelease) {
+  for (const bool captured : {false, true}) {
+    const Owned<tir_module> m = Make(5);
+    if (captured) tir_capture_begin(t, m.get(), "step");
+    const tir_value first = tir_param(t, m.get(), "head.w");
+    const tir_value second = tir_param(t, m.get(), "head.w");
+    tir_value_release(t, first);
+    EXPECT_FALSE(tir_value_is_valid(t, first));
+    const tir_value third = tir_param(t, m.get(), "head.w");
+    tir_attach_grad(t, third, TIR_GRAD_WRITE);
+    EXPECT_TRUE(tir_has_grad(t, second));
+    tir_record_begin(t, true);
+    const tir_value loss = tir_mul(t, second, third);
+    tir_mode_end(t);
+    tir_backward(t, loss);
+    tir_assign(t, third, tir_sub(t, second, tir_grad_of(t, third)));
+    // The new version is what all of them mean.
+    tir_value_release(t, third);
+    const tir_value fourth = tir_param(t, m.get(), "head.w");
+    tir_assign(t, tir_param(t, m.get(), "body.w"), tir_add(t, second, fourth));
+    if (captured) {
+      Check(tir_capture_end(t, nullptr, &error));
+      GraphRunner(c, m.get(), "step").Run();
+    } else {
+      Check(tir_tape_flush(t, &error));
+    }
+    // w − 2w.
+    EXPECT_EQ(Get(m.get(), "head.w"), (Doubles{-5, -3}));
+    EXPECT_EQ(Get(m.get(), "body.w"), (Doubles{-10, -6}));
+  }
+}
+
+// In a capture a parameter belongs to all of it, not to a scope inside.
+TEST_F(ModuleParams, OutlivesTheScopesOfACapture) {
+  const Owned<tir_module> m = Make(5);
+  tir_capture_begin(t, m.get(), "step");
+  tir_value w[2];
+  for (tir_value &handle : w) {
+    tir_scope_begin(t);
+    handle = tir_param(t, m.get(), "head.w");
+    tir_scope_end(t);
+  }
+  tir_assign(t, w[0], tir_add(t, w[0], w[1]));
+  Check(tir_capture_end(t, nullptr, &error));
+  GraphRunner(c, m.get(), "step").Run();
+  EXPECT_EQ(Get(m.get(), "head.w"), (Doubles{10, 6}));
+}
+
 }  // namespace

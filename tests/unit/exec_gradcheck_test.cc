@@ -112,7 +112,8 @@ TEST_F(Gradcheck, ReportsTheFunctionsOwnErrors) {
   const auto nothing = [](void *, tir_tape *, const tir_value *, size_t) {
     return tir_value{};
   };
-  EXPECT_NE(Check(nothing), TIR_OK);
+  EXPECT_EQ(Check(nothing), TIR_ERR_ARGUMENT);
+  EXPECT_STREQ(error_.message, "gradcheck: the function returned no value");
 }
 
 TEST_F(Gradcheck, RefusesBadArguments) {

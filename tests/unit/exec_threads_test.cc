@@ -204,6 +204,50 @@ TEST(Threads, ForkedChildrenGoOn) {
   CheckForksBesideRuns(2, true);
   CheckForksInRuns(2, false);
 }
+
+// What the child is told when its run was in a loop: why, and in which node.
+TEST(Threads, AForkInALoopTellsWhatWasLost) {
+  const auto context = ForkedContext(1, TIR_CPU_BASELINE);
+  GraphBuilder b(context.get());
+  const tir_value x = b.Input("x", TIR_DTYPE_F32, {kForkedSide, kForkedSide});
+  const tir_value trips = b.Input("trips", TIR_DTYPE_F32, {3});
+  tir_value last;
+  tir_scan(
+      b.tape(),
+      [](tir_tape *t, void *, const tir_value *carry, const tir_value *,
+         tir_value *next,
+         tir_value *) { next[0] = tir_matmul(t, carry[0], carry[0]); },
+      nullptr, &x, 1, &trips, 1, 0, nullptr, &last, nullptr);
+  b.Output("y", last);
+  const Owned<tir_graph> graph(b.Publish());
+  const auto program = Compile(context.get(), graph.get());
+  ASSERT_EQ(program->uses_blas, tir_exec_blas_load());
+  const auto instance = Instantiate(program);
+  const std::vector<float> zeros(kForkedSide * kForkedSide), each(3);
+  Bind(instance, 0, zeros);
+  Bind(instance, 1, each);
+  // The first call comes before the loop, the others are of its trips.
+  for (int call = 1; call < 3; call++) {
+    ForkAt at = {call};
+    tir_run_options options = {};
+    options.cancel = ForkAt::Cancel;
+    options.cancel_user = &at;
+    tir_error error = {};
+    const tir_status status = tir_run(instance.get(), &options, &error);
+    if (at.child == 0) {
+      const std::string told =
+          program->uses_blas
+              ? "scan: BLAS was at work in another thread when this process "
+                "was forked: compile the program again: node %3"
+              : "";
+      if (told != error.message)
+        fprintf(stderr, "child: %d, %s\n", status, error.message);
+      _exit(told == error.message ? 0 : 1);
+    }
+    EXPECT_EQ(status, TIR_OK) << error.message;
+    EXPECT_TRUE(EndsWell(at.child)) << "call " << call;
+  }
+}
 #endif
 
 // --- failures and stopping ---------------------------------------------------

@@ -1,8 +1,13 @@
 // tir_error: what is written, cutting at UTF-8 boundaries, quoting.
 #include <gtest/gtest.h>
 
+#include <cfloat>
+#include <cmath>
+#include <limits>
+#include <memory>
 #include <string>
 
+#include "tests/support/comma_locale.h"
 #include "tests/support/internal.h"
 
 namespace {
@@ -164,6 +169,22 @@ TEST(Quote, CutsLongNames) {
   EXPECT_EQ(Quote(std::string(45, 'a') + "\n"),
             "\"" + std::string(45, 'a') + "…\"");
   EXPECT_EQ(Quote(std::string(1000, '\n')).size(), 48u + 2 + 3);
+}
+
+TEST(Number, HasAPointInEveryLocale) {
+  char text[TIR_NUMBER_MAX];
+  for (const bool comma : {false, true}) {
+    std::unique_ptr<CommaLocale> locale(comma ? new CommaLocale : nullptr);
+    EXPECT_STREQ(tir_base_number(0.1, 6, text), "0.1");
+    EXPECT_STREQ(tir_base_number(-1234567.5, 6, text), "-1.23457e+06");
+    EXPECT_STREQ(tir_base_number(1e9, 17, text), "1000000000");
+    EXPECT_STREQ(tir_base_number(-DBL_MAX, 17, text),
+                 "-1.7976931348623157e+308");
+    EXPECT_STREQ(tir_base_number(-INFINITY, 6, text), "-inf");
+    EXPECT_STREQ(
+        tir_base_number(std::numeric_limits<double>::quiet_NaN(), 6, text),
+        "nan");
+  }
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ TEST_F(GraphCopy, OfPendingReplacements) {
 TEST_F(GraphCopy, NodeByNodeIntoAnotherGraph) {
   GraphPtr from = ParseGraph(context_, kText);
   tir_ir_node_at(from.get(), {4})->site = "a.c:1";
-  tir_ir_node_at(from.get(), {4})->flags |= TIR_NODE_TRAINING;
+  tir_ir_node_at(from.get(), {4})->flags |= TIR_NODE_RECORDED;
   tir_ir_node_at(from.get(), {4})->origin = 77;
   tir_ir_graph *made = nullptr;
   ASSERT_EQ(tir_ir_graph_create(context_, "g", &made, &error_), TIR_OK);

@@ -176,4 +176,39 @@ INSTANTIATE_TEST_SUITE_P(
                     std::make_pair("Redundant", &Redundant)),
     [](const auto &shape) { return std::string(shape.param.first); });
 
+// Seconds to end a capture with so many backwards, each through ten nodes of
+// its own.
+double EndCapture(tir_context *context, int n_calls) {
+  const Owned<tir_module> module = MakeModule(context);
+  tir_tape *t = nullptr;
+  EXPECT_EQ(tir_tape_create(context, nullptr, &t, nullptr), TIR_OK);
+  tir_capture_begin(t, module.get(), "g");
+  const tir_value w = tir_input(t, "w", TIR_DTYPE_F32, nullptr, 0);
+  tir_attach_grad(t, w, TIR_GRAD_ADD);
+  for (int i = 0; i < n_calls; i++) {
+    tir_scope_begin(t);
+    tir_record_begin(t, true);
+    tir_value y = w;
+    for (int k = 0; k < 10; k++) y = tir_tanh(t, y);
+    tir_mode_end(t);
+    tir_backward(t, y);
+    tir_scope_end(t);
+  }
+  tir_output(t, "gradient", tir_grad_of(t, w));
+  tir_error error = {};
+  const auto start = Clock::now();
+  EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_OK) << error.message;
+  const double seconds = Since(start);
+  tir_tape_destroy(t);
+  return seconds;
+}
+
+// No call looks at what the others went through.
+TEST(ScaleOfCalls, BackwardsInOneGraphAreLinear) {
+  const Owned<tir_context> context = MakeContext();
+  const double before = EndCapture(context.get(), 1000);
+  const double after = EndCapture(context.get(), 8000);
+  EXPECT_LE(after, 24 * before + 0.5);
+}
+
 }  // namespace
