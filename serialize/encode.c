@@ -14,14 +14,17 @@
 void tir_ser_tensors_init(tir_ser_tensor_list *list, tir_context *context) {
   *list = (tir_ser_tensor_list){.context = context};
   tir_ser_table_init(&list->table, context);
-  tir_ser_bytes_init(&list->bodies, context);
+  tir_ser_table_init(&list->body_table, context);
+  tir_ser_bytes_init(&list->body_bytes, context);
 }
 
 void tir_ser_tensors_free(tir_ser_tensor_list *list) {
   TIR_VEC_FREE(list->context, &list->tensors);
   TIR_VEC_FREE(list->context, &list->offsets);
   tir_ser_table_free(&list->table);
-  tir_ser_bytes_free(&list->bodies);
+  TIR_VEC_FREE(list->context, &list->bodies);
+  tir_ser_table_free(&list->body_table);
+  tir_ser_bytes_free(&list->body_bytes);
 }
 
 // Callback of the table: tensors are told apart by address.
@@ -76,7 +79,7 @@ static tir_status encode_params(const tir_module *module,
   return TIR_OK;
 }
 
-// Bodies collect in tensors->bodies meanwhile.
+// Bodies collect in tensors->body_bytes meanwhile.
 static tir_status encode_graphs(const tir_module *module,
                                 tir_ser_tensor_list *tensors,
                                 tir_ser_bytes *bytes, tir_error *error) {
@@ -139,7 +142,7 @@ tir_status tir_ser_encode_module(const tir_module *module,
     encode_metadata(module, &rest);
     encode_tensors(tensors, out_bytes);
     tir_ser_put(out_bytes, rest.vec.data, rest.vec.count);
-    const tir_ser_bytes *bodies = &tensors->bodies;
+    const tir_ser_bytes *bodies = &tensors->body_bytes;
     tir_ser_put(out_bytes, bodies->vec.data, bodies->vec.count);
     if (bodies->out_of_memory || rest.out_of_memory || out_bytes->out_of_memory)
       status = tir_base_fail_memory(error, rest.vec.count);

@@ -166,8 +166,29 @@ static tir_status encode(const tir_ir_graph *graph,
                          tir_ser_tensor_list *tensors, uint32_t field,
                          tir_ser_bytes *out_bytes, tir_error *error);
 
-// Each body as a field of the file, those inside it first. Goes as deep as
-// tir_ir_body_create lets bodies be nested.
+// Callback of the table: bodies are told apart by address.
+static bool is_same_body(const void *user, uint32_t number, const void *thing) {
+  const tir_ser_tensor_list *list = user;
+  return list->bodies.data[number - 1] == thing;
+}
+
+// A body as a field of the file, those inside it first; its number, if nodes
+// before have it too. Goes as deep as tir_ir_body_create lets bodies be nested.
+static tir_status body_number(encoder *e, const tir_ir_body *body,
+                              uint32_t *out_number) {
+  tir_ser_tensor_list *list = e->tensors;
+  const uint64_t hash = tir_base_hash(&body, sizeof body);
+  *out_number =
+      tir_ser_table_find(&list->body_table, hash, body, is_same_body, list);
+  if (*out_number) return TIR_OK;
+  TIR_TRY(encode(body->graph, list, TIR_SER_FILE_BODIES, &list->body_bytes,
+                 e->error));
+  if (!TIR_VEC_PUSH(e->graph->context, &list->bodies, body) ||
+      !(*out_number = tir_ser_table_add(&list->body_table, hash)))
+    return out_of_memory(e);
+  return TIR_OK;
+}
+
 static tir_status encode_bodies(encoder *e, tir_ir_node node,
                                 uint32_t numbers[MAX_BODIES], size_t *out_n) {
   const tir_op_desc *desc = tir_ir_desc(e->graph, node);
@@ -176,10 +197,7 @@ static tir_status encode_bodies(encoder *e, tir_ir_node node,
     const tir_ir_body *body =
         tir_ir_body_of(e->graph, &desc->attrs[i], tir_ir_attrs(e->graph, node));
     if (!body || *out_n == MAX_BODIES) continue;
-    TIR_TRY(encode(body->graph, e->tensors, TIR_SER_FILE_BODIES,
-                   &e->tensors->bodies, e->error));
-    // Bodies inside it have their numbers already, so the count is its own.
-    numbers[(*out_n)++] = ++e->tensors->n_bodies;
+    TIR_TRY(body_number(e, body, &numbers[(*out_n)++]));
   }
   return TIR_OK;
 }
