@@ -32,6 +32,11 @@ void tir_base_error_prefix(tir_error *error, const char *prefix);
 void tir_base_error_append(tir_error *error, const char *format, ...)
     TIR_PRINTF(2, 3);
 
+// A text of the user, for a message: what is no UTF-8 and control bytes become
+// \xNN, in a name quotes and backslashes too. Whole characters and escapes, at
+// most `room` bytes; returns how many bytes of the text they stand for.
+size_t tir_base_escape(const char *text, bool is_name, char *out, size_t room,
+                       size_t *out_size);
 // A user's name for a message: quoted, control bytes, quotes and invalid
 // UTF-8 escaped as \xNN, cut to 48 bytes. Returns `buffer`.
 const char *tir_base_quote(const char *name, char buffer[TIR_QUOTED_MAX]);
