@@ -7,6 +7,7 @@
 #ifndef TAPEIR_IR_RECORD_H
 #define TAPEIR_IR_RECORD_H
 
+#include "ir/base/table.h"
 #include "ir/graph.h"
 
 // What a handle's slot holds. `value` is what the handle means as an operand,
@@ -182,6 +183,11 @@ void tir_ir_target_end(tir_tape *tape, tir_ir_target saved);
 
 // --- bodies ----------------------------------------------------------------
 
+// A value of outside and the input of the body that stands for it.
+typedef struct tir_ir_lifted {
+  uint32_t outside, inside;
+} tir_ir_lifted;
+
 // The target is the body's graph from begin to end. Values of outside that ops
 // use become inputs after the declared ones.
 struct tir_ir_body_recorder {
@@ -191,7 +197,8 @@ struct tir_ir_body_recorder {
   tir_ir_target saved;
   size_t n_scopes, n_modes;  // of outside
   uint32_t depth;
-  TIR_VEC(uint32_t) lifted;  // pairs: value of outside, input of the body
+  TIR_VEC(tir_ir_lifted) lifted;
+  tir_base_table lifted_table;  // by the value of outside
 };
 // False with an error kept; else tir_ir_body_end must follow.
 bool tir_ir_body_begin(tir_tape *tape, tir_ir_body_recorder *body,

@@ -2,9 +2,9 @@
 #ifndef TAPEIR_SERIALIZE_ENCODE_H
 #define TAPEIR_SERIALIZE_ENCODE_H
 
+#include "ir/base/table.h"
 #include "ir/module.h"
 #include "serialize/bytes.h"
-#include "serialize/table.h"
 
 // What the graphs of a file share. The tensor section to be written: distinct
 // tensors in order, borrowed.
@@ -12,10 +12,10 @@ typedef struct tir_ser_tensor_list {
   tir_context *context;
   TIR_VEC(const tir_tensor *) tensors;
   TIR_VEC(uint64_t) offsets;                   // in the section
-  tir_ser_table table;                         // by address
+  tir_base_table table;                        // by address
   size_t end;                                  // bytes of the section so far
   TIR_VEC(const struct tir_ir_body *) bodies;  // written so far, borrowed
-  tir_ser_table body_table;                    // by address
+  tir_base_table body_table;                   // by address
   tir_ser_bytes body_bytes;                    // their fields File.bodies
 } tir_ser_tensor_list;
 

@@ -25,7 +25,7 @@ typedef struct encoder {
   uint32_t *value_numbers;  // by value id; equal unless nodes are removed
   tir_base_strings symbols;
   tir_base_strings sites;
-  tir_ser_table type_table;
+  tir_base_table type_table;
   TIR_VEC(tir_ir_type) types;
   const char *last_site;  // most nodes repeat the one before
   uint32_t last_site_number;
@@ -90,11 +90,11 @@ static tir_status type_number(encoder *e, tir_ir_value value,
   if (e->last_type && is_type_number(e, e->last_type, &type)) return TIR_OK;
   const uint64_t hash = tir_base_hash(&type, sizeof type);
   *out_number =
-      tir_ser_table_find(&e->type_table, hash, &type, is_type_number, e);
+      tir_base_table_find(&e->type_table, hash, &type, is_type_number, e);
   if (!*out_number) {
     if (!TIR_VEC_PUSH(e->graph->context, &e->types, type))
       return out_of_memory(e);
-    *out_number = tir_ser_table_add(&e->type_table, hash);
+    *out_number = tir_base_table_add(&e->type_table, hash);
     if (!*out_number) return out_of_memory(e);
   }
   e->last_type = *out_number;
@@ -179,12 +179,12 @@ static tir_status body_number(encoder *e, const tir_ir_body *body,
   tir_ser_tensor_list *list = e->tensors;
   const uint64_t hash = tir_base_hash(&body, sizeof body);
   *out_number =
-      tir_ser_table_find(&list->body_table, hash, body, is_same_body, list);
+      tir_base_table_find(&list->body_table, hash, body, is_same_body, list);
   if (*out_number) return TIR_OK;
   TIR_TRY(encode(body->graph, list, TIR_SER_FILE_BODIES, &list->body_bytes,
                  e->error));
   if (!TIR_VEC_PUSH(e->graph->context, &list->bodies, body) ||
-      !(*out_number = tir_ser_table_add(&list->body_table, hash)))
+      !(*out_number = tir_base_table_add(&list->body_table, hash)))
     return out_of_memory(e);
   return TIR_OK;
 }
@@ -351,7 +351,7 @@ static void encoder_init(encoder *e, const tir_ir_graph *graph,
   *e = (encoder){.graph = graph, .tensors = tensors, .error = error};
   tir_base_strings_init(&e->symbols, graph->context);
   tir_base_strings_init(&e->sites, graph->context);
-  tir_ser_table_init(&e->type_table, graph->context);
+  tir_base_table_init(&e->type_table, graph->context);
   tir_ser_bytes_init(&e->nodes, graph->context);
   tir_ser_bytes_init(&e->head, graph->context);
 }
@@ -361,7 +361,7 @@ static void encoder_free(encoder *e, size_t n_bytes) {
   tir_base_free(context, e->value_numbers, n_bytes, _Alignof(uint32_t));
   tir_base_strings_free(&e->symbols);
   tir_base_strings_free(&e->sites);
-  tir_ser_table_free(&e->type_table);
+  tir_base_table_free(&e->type_table);
   TIR_VEC_FREE(context, &e->types);
   TIR_VEC_FREE(context, &e->numbers);
   TIR_VEC_FREE(context, &e->names);

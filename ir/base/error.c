@@ -129,7 +129,8 @@ const char *tir_base_quote(const char *name, char buffer[TIR_QUOTED_MAX]) {
   if (!name) name = "";
   size_t n = 0;
   const size_t taken = tir_base_escape(name, true, buffer + 1, CONTENT_MAX, &n);
+  const char *end = name[taken] ? "…\"" : "\"";
   buffer[0] = '"';
-  strcpy(buffer + 1 + n, name[taken] ? "…\"" : "\"");
+  memcpy(buffer + 1 + n, end, strlen(end) + 1);
   return buffer;
 }
