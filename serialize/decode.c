@@ -158,7 +158,8 @@ tir_status tir_ser_decode_scan(tir_ser_decoder *decoder) {
   TIR_TRY(
       tir_ser_budget_take(&decoder->budget, n_tensors * each, decoder->error));
   if (!TIR_VEC_RESERVE(decoder->context, &decoder->tensors, n_tensors))
-    return tir_base_fail_memory(decoder->error, 0);
+    return tir_base_fail_memory(decoder->error,
+                                n_tensors * sizeof(tir_ser_tensor));
   return TIR_OK;
 }
 

@@ -64,6 +64,7 @@ tir_status tir_base_fail(tir_error *error, tir_status status,
 }
 
 tir_status tir_base_fail_memory(tir_error *error, size_t size) {
+  if (size == 0) return tir_base_fail(error, TIR_ERR_MEMORY, "out of memory");
   return tir_base_fail(error, TIR_ERR_MEMORY, "out of memory: %zu bytes asked",
                        size);
 }

@@ -25,7 +25,7 @@ tir_status tir_base_fail(tir_error *error, tir_status status,
                          const char *format, ...) TIR_PRINTF(3, 4);
 tir_status tir_base_fail_v(tir_error *error, tir_status status,
                            const char *format, va_list args) TIR_PRINTF(3, 0);
-// "out of memory" with the size asked for.
+// "out of memory" with the size asked for; 0: it is not known.
 tir_status tir_base_fail_memory(tir_error *error, size_t size);
 // Puts "prefix: " before, or adds text after, the message already there.
 void tir_base_error_prefix(tir_error *error, const char *prefix);
