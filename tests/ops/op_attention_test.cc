@@ -196,7 +196,104 @@ TEST_F(Attention, SaysWhatDoesNotFit) {
             "attention_prefix: k or v has leading axes that q has not: "
             "broadcast q first");
   tir_attention_prefix(t, x, x, x, w2, kNone, true, 0);
-  EXPECT_EQ(Error(), "check_range: wrong dtype: x f32[2], expected i32 or i64");
+  EXPECT_EQ(Error(),
+            "attention: wrong dtype: length f32[2], expected i32 or i64");
+}
+
+// What is said of shared heads has the shapes of the call, not those that heads
+// are split into.
+TEST_F(Attention, SaysWhatDoesNotFitOfSharedHeads) {
+  const auto zeros = [&](std::vector<int64_t> dims) {
+    int64_t n = 1;
+    for (int64_t d : dims) n *= d;
+    return F32(Floats(static_cast<size_t>(n)), dims);
+  };
+  const tir_value q = zeros({4, 2, 3}), k = zeros({2, 5, 3});
+  const auto said = [&](tir_value a, tir_value b, tir_value c, tir_value mask) {
+    tir_attention(t, a, b, c, mask, false, 1);
+    return Error();
+  };
+  for (const auto &heads : std::vector<int64_t>{2, 3, 8}) {
+    const std::string n = std::to_string(heads);
+    EXPECT_EQ(said(q, k, k, zeros({heads, 2, 5})),
+              "attention: mask f32[" + n +
+                  ", 2, 5] does not broadcast to the scores, [4, 2, 5]");
+  }
+  EXPECT_EQ(said(q, k, k, zeros({4, 5})),
+            "attention: mask f32[4, 5] does not broadcast to the scores, [4, "
+            "2, 5]");
+  EXPECT_EQ(said(q, k, k, zeros({2, 4, 2, 5})),
+            "attention: mask f32[2, 4, 2, 5] does not broadcast to the scores, "
+            "[4, 2, 5]");
+  EXPECT_EQ(said(q, zeros({2, 5, 4}), k, kNone),
+            "attention: features differ: q f32[4, 2, 3], k f32[2, 5, 4]");
+  EXPECT_EQ(said(q, k, zeros({2, 6, 3}), kNone),
+            "attention: positions differ: k f32[2, 5, 3], v f32[2, 6, 3]");
+  EXPECT_EQ(said(q, k, tir_cast(t, k, TIR_DTYPE_F64), kNone),
+            "attention: dtypes differ: q f32[4, 2, 3], v f64[2, 5, 3]");
+  EXPECT_EQ(said(zeros({3, 4, 2, 3}), zeros({2, 2, 5, 3}), zeros({2, 2, 5, 3}),
+                 kNone),
+            "attention: leading axes of k f32[2, 2, 5, 3] do not broadcast to "
+            "those of q f32[3, 4, 2, 3]");
+  const std::string expected =
+      ", expected the same number in k and v, which divides that of q";
+  EXPECT_EQ(said(q, zeros({3, 5, 3}), zeros({3, 5, 3}), kNone),
+            "attention: heads do not fit: q has 4, k 3, v 3" + expected);
+  EXPECT_EQ(said(q, k, zeros({4, 5, 3}), kNone),
+            "attention: heads do not fit: q has 4, k 2, v 4" + expected);
+  const int64_t n = 3, numbers[] = {1, 1, 1};
+  const tir_value three = tir_value_from_data(t, TIR_DTYPE_I64, &n, 1, numbers);
+  tir_attention_prefix(t, q, k, k, three, kNone, false, 1);
+  EXPECT_EQ(Error(),
+            "attention: length i64[3] is not a scalar and has not the leading "
+            "sizes of q f32[4, 2, 3]");
+}
+
+// Named as the caller named them, also where the scale changed q.
+TEST_F(Attention, NamesItsOperands) {
+  const tir_value q = tir_set_name(t, F32(Floats(6), {2, 3}), "query");
+  const tir_value k = tir_set_name(t, F32(Floats(20), {5, 4}), "keys");
+  tir_attention(t, q, k, k, kNone, false, 0);
+  EXPECT_EQ(Error(),
+            "attention: features differ: q \"query\" f32[2, 3], k \"keys\" "
+            "f32[5, 4]");
+}
+
+// Written out in ordinary ops, of which nobody knows.
+TEST_F(Attention, SaysWhatDoesNotFitOfWiderKeys) {
+  const tir_value q = F32(Floats(6), {2, 3}), k = F32(Floats(30), {2, 5, 3});
+  const tir_value other = F32(Floats(40), {2, 5, 4});
+  tir_attention(t, q, other, k, kNone, false, 1);
+  EXPECT_EQ(Error(), "attention: features differ: q f32[2, 3], k f32[2, 5, 4]");
+  tir_attention(t, q, k, F32(Floats(36), {2, 6, 3}), kNone, false, 1);
+  EXPECT_EQ(Error(),
+            "attention: positions differ: k f32[2, 5, 3], v f32[2, 6, 3]");
+  tir_attention(t, q, k, F32(Floats(45), {3, 5, 3}), kNone, false, 1);
+  EXPECT_EQ(Error(),
+            "attention: leading axes do not broadcast: q f32[2, 3], k f32[2, "
+            "5, 3], v f32[3, 5, 3]");
+  tir_attention(t, q, k, k, F32(Floats(12), {3, 2, 2}), false, 1);
+  EXPECT_EQ(Error(),
+            "attention: mask f32[3, 2, 2] does not broadcast to the scores, "
+            "[2, 2, 5]");
+}
+
+// One length for each head of q, though pairs of them share one of k and v.
+TEST_F(Attention, TakesALengthForEachHeadOfShared) {
+  Floats data;
+  for (size_t i = 0; i < 4 * 3 * 2; i++)
+    data.push_back(static_cast<float>(Number(i)));
+  const tir_value q = F32(data, {4, 3, 2});
+  const tir_value k = F32(Floats(data.begin(), data.begin() + 12), {2, 3, 2});
+  const int64_t four = 4, twice[] = {0, 0, 1, 1}, numbers[] = {1, 2, 3, 2};
+  const tir_value at = tir_value_from_data(t, TIR_DTYPE_I64, &four, 1, twice);
+  const tir_value lengths =
+      tir_value_from_data(t, TIR_DTYPE_I64, &four, 1, numbers);
+  const tir_value all = tir_gather(t, k, at, 0);
+  EXPECT_EQ(
+      Read(tir_attention_prefix(t, q, k, k, lengths, kNone, false, 0)),
+      Read(tir_attention_prefix(t, q, all, all, lengths, kNone, false, 0)));
+  EXPECT_EQ(Error(), "");
 }
 
 }  // namespace
