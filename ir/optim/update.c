@@ -244,3 +244,22 @@ void tir_ir_update_all(const tir_ir_update *u) {
   record_and_assign(u, list);
   tir_base_free(t->context, list, bytes, _Alignof(tir_value));
 }
+
+void tir_ir_update_with_state(tir_tape *tape, tir_op op, const tir_value *w,
+                              const tir_value *state, const char *state_name,
+                              size_t n, const tir_value *scalars,
+                              size_t n_scalars, bool keep_grad) {
+  const tir_ir_update update = {
+      .tape = tape,
+      .name = tir_ir_op_desc(op)->name,
+      .op = op,
+      .n = n,
+      .lists = {w, state},
+      .list_names = {"w", state_name},
+      .n_lists = 2,
+      .scalars = scalars,
+      .n_scalars = n_scalars,
+      .keep_grad = keep_grad,
+  };
+  tir_ir_update_all(&update);
+}
