@@ -123,6 +123,9 @@ tir_value tir_ir_record_declared(tir_tape *tape, tir_op op, const void *attrs,
                                  const tir_ir_type *type, const char *name);
 // Constant of type `type` with every element `x`.
 tir_value tir_ir_splat(tir_tape *tape, const tir_ir_type *type, double x);
+// Every element `x`, with the shape of a value of the target graph: a literal
+// where that is fixed, else one broadcast to the value.
+tir_value tir_ir_fill_like(tir_tape *tape, tir_ir_value like, double x);
 // Scalar of x's dtype: the literal of the _scalar forms.
 tir_value tir_ir_scalar_like(tir_tape *tape, tir_value x, double value);
 // New handle for a value of the target graph, owned by the present scope.
