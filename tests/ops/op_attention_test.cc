@@ -209,8 +209,8 @@ TEST_F(Attention, SaysWhatDoesNotFitOfSharedHeads) {
     return F32(Floats(static_cast<size_t>(n)), dims);
   };
   const tir_value q = zeros({4, 2, 3}), k = zeros({2, 5, 3});
-  const auto said = [&](tir_value a, tir_value b, tir_value c, tir_value mask) {
-    tir_attention(t, a, b, c, mask, false, 1);
+  const auto said = [&](tir_value x, tir_value y, tir_value z, tir_value mask) {
+    tir_attention(t, x, y, z, mask, false, 1);
     return Error();
   };
   for (const auto &heads : std::vector<int64_t>{2, 3, 8}) {
