@@ -117,24 +117,14 @@ static bool add_heads(request *r, const tir_value *heads) {
   return true;
 }
 
-// Ones of the head's type: a literal where the shape is fixed.
-static tir_value ones_like(request *r, uint32_t head) {
-  tir_ir_type type;
-  tir_ir_type_of(r->tape->graph, (tir_ir_value){head}, &type);
-  bool symbolic = false;
-  for (int i = 0; i < type.rank; i++) symbolic |= type.symbols[i] != 0;
-  if (!symbolic) return tir_ir_splat(r->tape, &type, 1.0);
-  const tir_value handle = tir_ir_handle(r->tape, (tir_ir_value){head});
-  return tir_ones_like(r->tape, handle);
-}
-
 static bool add_head_gradients(request *r, const tir_value *gradients) {
   const tir_ir_graph *g = r->tape->graph;
   for (size_t i = 0; i < r->n_heads; i++) {
     const uint32_t head = r->operands.data[i];
     tir_value gradient = gradients ? gradients[i] : (tir_value){0};
     // An all-zero handle in the list asks for ones as well.
-    if (!gradient.owner) gradient = ones_like(r, head);
+    if (!gradient.owner)
+      gradient = tir_ir_fill_like(r->tape, (tir_ir_value){head}, 1);
     char name[TIR_QUOTED_MAX + 1];
     if (!usable(r, gradient, "head gradient", i)) return false;
     const tir_ir_value v = tir_ir_peek(r->tape, gradient);

@@ -369,7 +369,8 @@ tir_status tir_live_run(tir_live *live, const uint32_t *asked, size_t n_asked,
   live->slice.assigns.count = 0;
   if (!TIR_VEC_RESERVE(live->tape->context, &live->slice.assigns,
                        live->effects.count))
-    return tir_base_fail_memory(error, 0);
+    return tir_base_fail_memory(
+        error, live->effects.count * sizeof *live->slice.assigns.data);
   live->running = true;
   tir_status status = tir_live_settle(live, error);
   if (status != TIR_OK) {

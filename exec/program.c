@@ -209,26 +209,13 @@ tir_status tir_program_to_text(const tir_program *program, char **out_text,
 
 // Text belongs to the graph and lives as long as the program. Dims that were
 // given a size have lost their name.
-static void fill_port(const tir_ir_graph *graph, tir_ir_value value,
-                      const char *name, tir_port *out_port) {
-  tir_ir_type type;
-  tir_ir_type_of(graph, value, &type);
-  *out_port = (tir_port){.name = name, .dtype = type.dtype, .rank = type.rank};
-  for (int i = 0; i < type.rank; i++) {
-    out_port->dims[i] = type.dims[i];
-    if (type.symbols[i] != 0)
-      out_port->dim_names[i] =
-          tir_base_strings_text(&graph->strings, type.symbols[i]);
-  }
-}
-
 tir_status tir_program_input(const tir_program *program, size_t index,
                              tir_port *out_port) {
   if (!program || !out_port || index >= program->n_inputs)
     return TIR_ERR_ARGUMENT;
   const tir_ir_value value = program->graph->inputs.data[index];
-  fill_port(program->graph, value, tir_ir_value_name(program->graph, value),
-            out_port);
+  tir_ir_fill_port(program->graph, value,
+                   tir_ir_value_name(program->graph, value), out_port);
   return TIR_OK;
 }
 
@@ -239,7 +226,8 @@ tir_status tir_program_output(const tir_program *program, size_t index,
     return TIR_ERR_ARGUMENT;
   const tir_ir_graph *graph = program->graph;
   const tir_ir_output *output = &graph->outputs.data[index];
-  fill_port(graph, tir_ir_resolve(graph, output->value),
-            tir_base_strings_text(&graph->strings, output->name), out_port);
+  tir_ir_fill_port(graph, tir_ir_resolve(graph, output->value),
+                   tir_base_strings_text(&graph->strings, output->name),
+                   out_port);
   return TIR_OK;
 }

@@ -235,20 +235,11 @@ bool tir_has_grad(tir_tape *tape, tir_value x) {
   return find(tape, x, "has_grad") != NULL;
 }
 
-// Zeros of x's type: a literal where the shape is fixed, else like x.
-static tir_value zeros(tir_tape *tape, tir_value x) {
-  tir_ir_type type;
-  tir_ir_value_type(tape, x, &type);
-  bool symbolic = false;
-  for (int i = 0; i < type.rank; i++) symbolic |= type.symbols[i] != 0;
-  return symbolic ? tir_zeros_like(tape, x) : tir_ir_splat(tape, &type, 0.0);
-}
-
 // A slot of zeros is written out only when somebody asks.
 tir_value tir_grad_of(tir_tape *tape, tir_value x) {
   const tir_live_variable *variable = find(tape, x, "grad_of");
   if (!variable) return (tir_value){0};
-  if (!variable->grad) return zeros(tape, x);
+  if (!variable->grad) return tir_ir_fill_like(tape, tir_ir_peek(tape, x), 0);
   return tir_ir_handle(tape, (tir_ir_value){variable->grad});
 }
 

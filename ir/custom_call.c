@@ -33,24 +33,21 @@ void tir_ir_custom_type(const tir_ir_type *from, tir_custom_type *to) {
 void tir_ir_custom_say(const tir_custom_op *op, const char *message,
                        char text[TIR_CUSTOM_TEXT_MAX]) {
   // The buffer was the callback's: its end may be overwritten.
-  size_t size = strnlen(message, TIR_CUSTOM_TEXT_MAX - 1);
-  int n = snprintf(text, TIR_CUSTOM_TEXT_MAX, "%s: ", op->name);
+  char said[TIR_CUSTOM_TEXT_MAX];
+  const size_t size = strnlen(message, TIR_CUSTOM_TEXT_MAX - 1);
+  memcpy(said, message, size);
+  said[size] = '\0';
+  // As full as it gets: the callback's own printf may have cut a character.
+  if (size == TIR_CUSTOM_TEXT_MAX - 1) tir_base_utf8_cut(said);
+  for (char *c = said; *c; c++)
+    if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
   // A name has 63 bytes at most, so it fits and leaves room for words.
-  const size_t start = (size_t)n;
-  if (size == 0) {
-    snprintf(text + start, TIR_CUSTOM_TEXT_MAX - start,
-             "failed without a word");
-    return;
-  }
-  if (size > TIR_CUSTOM_TEXT_MAX - 1 - start)
-    size = TIR_CUSTOM_TEXT_MAX - 1 - start;
-  memcpy(text + start, message, size);
-  // From the first byte that is no UTF-8 on nothing is kept, be it a character
-  // cut by the end of the buffer or a text in another encoding.
-  while (size > 0 && !tir_base_is_utf8(text + start, size)) size--;
-  text[start + size] = '\0';
-  for (size_t i = start; text[i]; i++)
-    if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) text[i] = ' ';
+  const size_t start =
+      (size_t)snprintf(text, TIR_CUSTOM_TEXT_MAX, "%s: ", op->name);
+  size_t written = 0;
+  tir_base_escape(size ? said : "failed without a word", false, text + start,
+                  TIR_CUSTOM_TEXT_MAX - 1 - start, &written);
+  text[start + written] = '\0';
 }
 
 // BUSY, TORN and the like say something about Tapeir's own state, which a

@@ -35,6 +35,7 @@ enum { TIR_N_ZERO_WORDS = 32 };
 
 enum {
   TIR_VALUE_NEEDS_GRAD = 1,  // a variable, or computed from one in a history
+  TIR_VALUE_MARKED = 2,      // only while one function looks at a list
 };
 
 typedef struct tir_ir_node_data {

@@ -43,7 +43,7 @@ const char *tir_ir_op_no_gradient(const tir_op_desc *desc,
 
 // The name of operand i in a list like "a, b" or "state, x...": the last name
 // of a variadic op stands for all that follow.
-static const char *operand_name(const tir_op_desc *desc, size_t i,
+const char *tir_ir_operand_name(const tir_op_desc *desc, size_t i,
                                 int *out_size, bool *out_repeats) {
   const char *at = desc->operands ? desc->operands : "";
   for (size_t k = 0;; k++) {
@@ -62,7 +62,7 @@ const char *tir_ir_operand_text(const tir_ir_infer_query *q, size_t i,
                                 char buffer[TIR_OPERAND_TEXT_MAX]) {
   int size = 0;
   bool repeats = false;
-  const char *name = operand_name(q->desc, i, &size, &repeats);
+  const char *name = tir_ir_operand_name(q->desc, i, &size, &repeats);
   // Past its last name a variadic op tells operands by number.
   int n = snprintf(buffer, TIR_OPERAND_TEXT_MAX, "%.*s", size, name);
   if (repeats)

@@ -78,6 +78,10 @@ typedef struct tir_ir_infer_query {
   tir_error *error;
 } tir_ir_infer_query;
 
+// Operand i in the descriptor's list, *out_size bytes; *out_repeats: by the
+// last name of a variadic op, which stands for all that follow.
+const char *tir_ir_operand_name(const tir_op_desc *desc, size_t i,
+                                int *out_size, bool *out_repeats);
 // `a "x" f32[4, 3]`: the operand's name in the descriptor, the user's name if
 // it has one, and its type. For messages.
 #define TIR_OPERAND_TEXT_MAX 320

@@ -21,14 +21,8 @@ static void parser_end(tir_ir_parser *p) {
   TIR_VEC_FREE(p->context, &p->string);
   TIR_VEC_FREE(p->context, &p->data_of_string);
   TIR_VEC_FREE(p->context, &p->data);
-  TIR_VEC_FREE(p->context, &p->value_of_label);
-  TIR_VEC_FREE(p->context, &p->operands);
-  TIR_VEC_FREE(p->context, &p->results);
-  TIR_VEC_FREE(p->context, &p->types);
-  TIR_VEC_FREE(p->context, &p->value_names);
-  TIR_VEC_FREE(p->context, &p->lines);
   tir_base_strings_free(&p->data_names);
-  tir_base_strings_free(&p->labels);
+  tir_ir_parser_free_graph(p);
   tir_ir_graph_destroy(p->graph);
 }
 

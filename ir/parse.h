@@ -75,7 +75,10 @@ tir_status tir_ir_parse_string(tir_ir_parser *p, const char *what);
 // A number token as an integer, and moves on.
 tir_status tir_ir_parse_i64(tir_ir_parser *p, const char *what, int64_t *out);
 
-// parse_graph.c: a body, `(…) { … }`, as a body of p->graph; its number.
+// parse_graph.c: gives back what belongs to the graph being read, but the graph
+// itself; strings and data sections belong to the text.
+void tir_ir_parser_free_graph(tir_ir_parser *p);
+// A body, `(…) { … }`, as a body of p->graph; its number.
 tir_status tir_ir_parse_body(tir_ir_parser *p, const char *name,
                              int64_t *out_number);
 // `graph @name(…) { … }` at the word graph, into p->graph.

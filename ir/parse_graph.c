@@ -356,9 +356,7 @@ static tir_status parse_nodes(tir_ir_parser *p) {
 
 // --- bodies ----------------------------------------------------------------
 
-// What belongs to one graph alone; strings and data sections belong to the
-// text.
-static void free_body_parts(tir_ir_parser *p) {
+void tir_ir_parser_free_graph(tir_ir_parser *p) {
   TIR_VEC_FREE(p->context, &p->value_of_label);
   TIR_VEC_FREE(p->context, &p->operands);
   TIR_VEC_FREE(p->context, &p->results);
@@ -422,7 +420,7 @@ tir_status tir_ir_parse_body(tir_ir_parser *p, const char *name,
   if (status == TIR_OK) status = freeze_inner(p, &body);
   // Set only if the body failed before it was frozen.
   tir_ir_graph_destroy(p->graph);
-  free_body_parts(p);
+  tir_ir_parser_free_graph(p);
   SET_ASIDE(p, &around);
   p->depth--;
   if (status == TIR_OK)

@@ -6,6 +6,7 @@
 // an invalid value and records nothing.
 #include "ir/record.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "ir/body.h"
@@ -126,22 +127,17 @@ static tir_value append(tir_tape *tape, tir_op op, const uint32_t *operands,
   return tir_ir_handle(tape, tir_ir_out(tape->graph, node, 0));
 }
 
-// Name of operand i in the descriptor's comma-separated list. Cut to what fits:
-// it is for a message.
-static const char *operand_name(const tir_op_desc *desc, size_t i,
-                                char buffer[32]) {
-  const char *at = desc->operands ? desc->operands : "";
-  for (size_t k = 0; k < i; k++) {
-    const char *comma = strchr(at, ',');
-    if (!comma) break;
-    at = comma + 1;
-    while (*at == ' ') at++;
-  }
-  size_t n = strcspn(at, ",.");
-  if (n > 31) n = 31;
-  memcpy(buffer, at, n);
-  buffer[n] = '\0';
-  return buffer;
+// Keeps the error of a handle that is no value.
+static tir_value refuse_operand(tir_tape *tape, const tir_op_desc *desc,
+                                size_t i, tir_value handle) {
+  int size = 0;
+  bool repeats = false;
+  const char *list = tir_ir_operand_name(desc, i, &size, &repeats);
+  // Cut to what fits: it is for a message.
+  char name[32];
+  snprintf(name, sizeof name, "%.*s", size, list);
+  tir_ir_use(tape, handle, desc->name, name);
+  return (tir_value){tape, 0, tape->n_failed};
 }
 
 // On the path of every op call: operands on the stack, one look at each handle,
@@ -167,9 +163,7 @@ tir_value tir_ir_record(tir_tape *tape, tir_op op, const tir_value *in,
     // The fast path of tir_ir_use, without looking the name up.
     tir_ir_value v = tir_ir_peek(tape, in[i]);
     if (!v.id) {
-      char name[32];
-      tir_ir_use(tape, in[i], desc->name, operand_name(desc, i, name));
-      result = (tir_value){tape, 0, tape->n_failed};
+      result = refuse_operand(tape, desc, i, in[i]);
       break;
     }
     operands[i] = v.id;
@@ -242,6 +236,15 @@ tir_value tir_ir_splat(tir_tape *tape, const tir_ir_type *type, double x) {
   if (tir_ir_dtype_is_valid(type->dtype))
     tir_ir_store_f64(type->dtype, &attrs.bits, x);
   return tir_ir_record_declared(tape, TIR_OP_CONSTANT, &attrs, type, NULL);
+}
+
+tir_value tir_ir_fill_like(tir_tape *tape, tir_ir_value like, double x) {
+  tir_ir_type type;
+  tir_ir_type_of(tape->graph, like, &type);
+  bool symbolic = false;
+  for (int i = 0; i < type.rank; i++) symbolic |= type.symbols[i] != 0;
+  if (!symbolic) return tir_ir_splat(tape, &type, x);
+  return tir_full_like(tape, tir_ir_handle(tape, like), x);
 }
 
 tir_value tir_ir_scalar_like(tir_tape *tape, tir_value x, double value) {

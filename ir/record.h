@@ -7,6 +7,7 @@
 #ifndef TAPEIR_IR_RECORD_H
 #define TAPEIR_IR_RECORD_H
 
+#include "ir/base/table.h"
 #include "ir/graph.h"
 
 // What a handle's slot holds. `value` is what the handle means as an operand,
@@ -125,6 +126,9 @@ tir_value tir_ir_record_declared(tir_tape *tape, tir_op op, const void *attrs,
                                  const tir_ir_type *type, const char *name);
 // Constant of type `type` with every element `x`.
 tir_value tir_ir_splat(tir_tape *tape, const tir_ir_type *type, double x);
+// Every element `x`, with the shape of a value of the target graph: a literal
+// where that is fixed, else one broadcast to the value.
+tir_value tir_ir_fill_like(tir_tape *tape, tir_ir_value like, double x);
 // Scalar of x's dtype: the literal of the _scalar forms.
 tir_value tir_ir_scalar_like(tir_tape *tape, tir_value x, double value);
 // New handle for a value of the target graph, owned by the present scope.
@@ -194,6 +198,11 @@ void tir_ir_target_end(tir_tape *tape, tir_ir_target saved);
 
 // --- bodies ----------------------------------------------------------------
 
+// A value of outside and the input of the body that stands for it.
+typedef struct tir_ir_lifted {
+  uint32_t outside, inside;
+} tir_ir_lifted;
+
 // The target is the body's graph from begin to end. Values of outside that ops
 // use become inputs after the declared ones.
 struct tir_ir_body_recorder {
@@ -203,9 +212,10 @@ struct tir_ir_body_recorder {
   tir_ir_target saved;
   size_t n_scopes, n_modes;  // of outside
   uint32_t depth;
-  TIR_VEC(uint32_t) lifted;  // pairs: value of outside, input of the body
-  tir_ir_value root;         // input i64[]: what its streams come from
-  uint32_t n_random;         // draws in it, known at the end
+  TIR_VEC(tir_ir_lifted) lifted;
+  tir_base_table lifted_table;  // by the value of outside
+  tir_ir_value root;            // input i64[]: what its streams come from
+  uint32_t n_random;            // draws in it, known at the end
 };
 // False with an error kept; else tir_ir_body_end must follow.
 bool tir_ir_body_begin(tir_tape *tape, tir_ir_body_recorder *body,

@@ -8,6 +8,7 @@
 // they are used (tir_ir_peek), so a callback needs not say what it takes in.
 #include <string.h>
 
+#include "ir/base/hash.h"
 #include "ir/body.h"
 #include "ir/record.h"
 #include "tapeir/tape.h"
@@ -23,6 +24,7 @@ bool tir_ir_body_begin(tir_tape *tape, tir_ir_body_recorder *body,
       .n_modes = tape->modes.count,
       .depth = tape->body ? tape->body->depth + 1 : 1,
   };
+  tir_base_table_init(&body->lifted_table, tape->context);
   // Before anything is made that would have to go.
   if (body->depth > TIR_MAX_BODY_DEPTH) {
     tir_ir_keep_error(tape, op, TIR_ERR_LIMIT,
@@ -64,6 +66,7 @@ void tir_ir_body_end(tir_tape *tape) {
 
 void tir_ir_body_free(tir_tape *tape, tir_ir_body_recorder *body) {
   TIR_VEC_FREE(tape->context, &body->lifted);
+  tir_base_table_free(&body->lifted_table);
   tir_ir_graph_destroy(body->graph);
   body->graph = NULL;
 }
@@ -108,28 +111,42 @@ static tir_status name_input(tir_ir_graph *g, uint32_t value, const char *name,
   return tir_ir_set_value_name(g, (tir_ir_value){value}, name, size, error);
 }
 
-// Room for the pair comes first, so that an input is never made without being
-// remembered.
+static uint64_t hash_of(uint32_t value) {
+  return tir_base_hash(&value, sizeof value);
+}
+
+// Room for the pair comes first, so that no input is made without being
+// remembered; one that only the table lacks ends the body with an error.
 static tir_status lift(tir_ir_body_recorder *body, uint32_t outside,
                        uint32_t *out_value, tir_error *error) {
   tir_ir_graph *g = body->graph;
   const tir_ir_graph *from = body->saved.graph;
   tir_ir_type type;
-  if (!TIR_VEC_RESERVE(g->context, &body->lifted, 2) ||
+  if (!TIR_VEC_RESERVE(g->context, &body->lifted, 1) ||
       !tir_ir_carry_type(g, from, (tir_ir_value){outside}, &type))
     return tir_base_fail_memory(error, sizeof type);
   TIR_TRY(append_input(g, &type, out_value, error));
-  body->lifted.data[body->lifted.count++] = outside;
-  body->lifted.data[body->lifted.count++] = *out_value;
+  if (!tir_base_table_add(&body->lifted_table, hash_of(outside)))
+    return tir_base_fail_memory(error, sizeof outside);
+  body->lifted.data[body->lifted.count++] =
+      (tir_ir_lifted){outside, *out_value};
   return name_input(g, *out_value,
                     tir_ir_value_name(from, (tir_ir_value){outside}), error);
 }
 
-// Searched in order: bodies take in a handful of values.
+// Callback of the table.
+static bool is_same_outside(const void *user, uint32_t number,
+                            const void *thing) {
+  const tir_ir_body_recorder *body = user;
+  const uint32_t *outside = thing;
+  return body->lifted.data[number - 1].outside == *outside;
+}
+
 uint32_t tir_ir_body_lift(tir_tape *tape, tir_ir_body_recorder *body,
                           uint32_t outside) {
-  for (size_t i = 0; i < body->lifted.count; i += 2)
-    if (body->lifted.data[i] == outside) return body->lifted.data[i + 1];
+  const uint32_t number = tir_base_table_find(
+      &body->lifted_table, hash_of(outside), &outside, is_same_outside, body);
+  if (number) return body->lifted.data[number - 1].inside;
   uint32_t value = 0;
   tir_error error;
   const tir_status status = lift(body, outside, &value, &error);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ir/base/utf8.h"
 #include "ir/record.h"
 
 #define TIR_NO_SITES
@@ -29,12 +30,10 @@ const char *tir_ir_place_text(const tir_ir_graph *graph, tir_ir_value value,
                               char buffer[TIR_PLACE_MAX]) {
   const char *site = tir_ir_node_at(graph, tir_ir_producer(graph, value))->site;
   buffer[0] = '\0';
+  if (!site) return buffer;
   // The end of a long path says more than its beginning.
-  const size_t n = site ? strlen(site) : 0, most = TIR_PLACE_MAX - 8;
-  if (n > most)
-    snprintf(buffer, TIR_PLACE_MAX, " (…%s)", site + (n - most));
-  else if (site)
-    snprintf(buffer, TIR_PLACE_MAX, " (%s)", site);
+  const char *tail = tir_base_utf8_tail(site, TIR_PLACE_MAX - 8);
+  snprintf(buffer, TIR_PLACE_MAX, " (%s%s)", tail == site ? "" : "…", tail);
   return buffer;
 }
 

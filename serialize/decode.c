@@ -39,7 +39,7 @@ void tir_ser_decoder_free(tir_ser_decoder *decoder) {
   for (size_t i = 0; i < decoder->tensors.count; i++)
     tir_tensor_release(decoder->tensors.data[i].tensor);
   for (size_t i = 0; i < decoder->bodies.count; i++)
-    tir_ir_body_release(decoder->bodies.data[i]);
+    tir_ir_body_release(decoder->bodies.data[i].body);
   TIR_VEC_FREE(decoder->context, &decoder->bodies);
   TIR_VEC_FREE(decoder->context, &decoder->tensors);
   tir_ser_scratch_free(&decoder->scratch);
@@ -158,7 +158,8 @@ tir_status tir_ser_decode_scan(tir_ser_decoder *decoder) {
   TIR_TRY(
       tir_ser_budget_take(&decoder->budget, n_tensors * each, decoder->error));
   if (!TIR_VEC_RESERVE(decoder->context, &decoder->tensors, n_tensors))
-    return tir_base_fail_memory(decoder->error, 0);
+    return tir_base_fail_memory(decoder->error,
+                                n_tensors * sizeof(tir_ser_tensor));
   return TIR_OK;
 }
 
@@ -370,7 +371,9 @@ static tir_status decode_metadata(tir_ser_decoder *decoder,
 static tir_status decode_graph(tir_ser_decoder *decoder,
                                const tir_ser_field *field, tir_module *module) {
   tir_ir_graph *graph = NULL;
-  TIR_TRY(tir_ser_decode_graph(decoder, field->offset, field->size, &graph));
+  uint64_t unfolded = 0;
+  TIR_TRY(tir_ser_decode_graph(decoder, field->offset, field->size, &graph,
+                               &unfolded));
   tir_graph *published = NULL;
   const tir_status status =
       tir_ir_module_add_graph(module, graph, &published, decoder->error);
@@ -383,15 +386,19 @@ static tir_status decode_body(tir_ser_decoder *decoder,
                               const tir_ser_field *field) {
   tir_ir_graph *graph = NULL;
   tir_ir_body *body = NULL;
-  TIR_TRY(tir_ser_budget_take(
-      &decoder->budget, sizeof *body + 4 * sizeof(void *), decoder->error));
+  uint64_t unfolded = 0;
+  TIR_TRY(tir_ser_budget_take(&decoder->budget,
+                              sizeof *body + 4 * sizeof(tir_ser_body),
+                              decoder->error));
   // Before the body is made, so that it cannot be lost for want of room.
   if (!TIR_VEC_RESERVE(decoder->context, &decoder->bodies, 1))
-    return tir_base_fail_memory(decoder->error, sizeof body);
-  TIR_TRY(tir_ser_decode_graph(decoder, field->offset, field->size, &graph));
+    return tir_base_fail_memory(decoder->error, sizeof(tir_ser_body));
+  TIR_TRY(tir_ser_decode_graph(decoder, field->offset, field->size, &graph,
+                               &unfolded));
   const tir_status status = tir_ir_body_create(graph, &body, decoder->error);
   if (status == TIR_OK) {
-    decoder->bodies.data[decoder->bodies.count++] = body;
+    decoder->bodies.data[decoder->bodies.count++] =
+        (tir_ser_body){.body = body, .unfolded = unfolded};
     return TIR_OK;
   }
   // A body's graph has no name that its writer would know: its number says
@@ -419,7 +426,7 @@ static tir_status decode_bodies(tir_ser_decoder *decoder) {
 // One that no node took means that the file is not what was written.
 static tir_status check_bodies(tir_ser_decoder *decoder) {
   for (size_t i = 0; i < decoder->bodies.count; i++)
-    if (decoder->bodies.data[i])
+    if (!decoder->bodies.data[i].is_used)
       return tir_ser_decode_fail(decoder, 0, TIR_ERR_FORMAT,
                                  "body %zu is used by no node", i + 1);
   return TIR_OK;

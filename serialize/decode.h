@@ -23,6 +23,12 @@ typedef struct tir_ser_tensor {
   uint32_t graph_number;  // and its number there, from 1
 } tir_ser_tensor;
 
+typedef struct tir_ser_body {
+  tir_ir_body *body;
+  uint64_t unfolded;  // bytes with the bodies inside, each as often as used
+  bool is_used;
+} tir_ser_body;
+
 typedef struct tir_ser_decoder {
   tir_context *context;
   const uint8_t *bytes;  // the message File, after tir_ser_decode_scan
@@ -33,7 +39,7 @@ typedef struct tir_ser_decoder {
   tir_ser_scratch scratch;
   TIR_VEC(tir_ser_tensor) tensors;
   uint32_t n_graphs;
-  TIR_VEC(tir_ir_body *) bodies;  // in order; NULL once a node took it
+  TIR_VEC(tir_ser_body) bodies;
   tir_error *error;
 } tir_ser_decoder;
 
@@ -49,9 +55,11 @@ tir_status tir_ser_decode_tensors(tir_ser_decoder *decoder,
                                   uint64_t tensor_bytes);
 // Params, graphs and metadata, once every tensor is there.
 tir_status tir_ser_decode_module(tir_ser_decoder *decoder, tir_module *module);
-// One graph: bytes[offset … offset + size) (decode_graph.c).
+// One graph: bytes[offset … offset + size) (decode_graph.c). *out_unfolded is
+// what it takes with its bodies.
 tir_status tir_ser_decode_graph(tir_ser_decoder *decoder, size_t offset,
-                                size_t size, tir_ir_graph **out_graph);
+                                size_t size, tir_ir_graph **out_graph,
+                                uint64_t *out_unfolded);
 
 // Unpacks one message into the scratch memory, which is reset first.
 tir_status tir_ser_unpack(tir_ser_decoder *decoder,

@@ -142,7 +142,8 @@ static void name_graph(tir_ser_graph_decoder *d) {
 }
 
 tir_status tir_ser_decode_graph(tir_ser_decoder *decoder, size_t offset,
-                                size_t size, tir_ir_graph **out_graph) {
+                                size_t size, tir_ir_graph **out_graph,
+                                uint64_t *out_unfolded) {
   *out_graph = NULL;
   // A new serial: what tensors know of another graph does not hold here.
   decoder->n_graphs++;
@@ -161,13 +162,14 @@ tir_status tir_ser_decode_graph(tir_ser_decoder *decoder, size_t offset,
   }
   // The graph stays, the room for growth goes back.
   tir_ser_budget_give(&decoder->budget, d.taken + NEW_GRAPH_BYTES);
-  status = tir_ser_budget_take(&decoder->budget,
-                               tir_ir_graph_bytes(d.graph) + ENTRY_BYTES,
-                               decoder->error);
+  const uint64_t kept = tir_ir_graph_bytes(d.graph) + ENTRY_BYTES;
+  status = tir_ser_budget_take(&decoder->budget, kept, decoder->error);
   if (status != TIR_OK) {
     tir_ir_graph_destroy(d.graph);
     return status;
   }
   *out_graph = d.graph;
+  // All of it was taken from the budget: no sum overflows.
+  *out_unfolded = kept + d.unfolded;
   return TIR_OK;
 }

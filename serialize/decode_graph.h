@@ -11,6 +11,7 @@ typedef struct tir_ser_graph_decoder {
   tir_ser_cursor cursor;
   tir_ir_graph *graph;
   uint64_t taken;         // of the budget, for the graph and the tables here
+  uint64_t unfolded;      // of the bodies of its nodes, one by one
   TIR_VEC(uint32_t) ops;  // file number − 1 → tir_op
   TIR_VEC(uint32_t) symbols;  // → string id
   TIR_VEC(tir_ir_type) types;

@@ -55,8 +55,8 @@ static tir_status decode_constant(tir_ser_graph_decoder *d,
   return TIR_OK;
 }
 
-// A body moves from the file's list into the graph: each is used once, so that
-// what a file unfolds to is no larger than the file.
+// A body may serve many nodes, but passes and programs have one for each: every
+// further use takes from the budget what the body unfolds to.
 static tir_status take_body(tir_ser_graph_decoder *d,
                             const tir_ser_field *field, uint32_t number,
                             int64_t *out_number) {
@@ -66,14 +66,13 @@ static tir_status take_body(tir_ser_graph_decoder *d,
     return tir_ser_graph_fail(d, field, TIR_ERR_FORMAT,
                               "body number %" PRIu32 ", there are %zu so far",
                               number, n);
-  tir_ir_body **body = &decoder->bodies.data[number - 1];
-  if (!*body)
-    return tir_ser_graph_fail(d, field, TIR_ERR_FORMAT,
-                              "body number %" PRIu32 " is used twice", number);
-  TIR_TRY(tir_ir_add_body(d->graph, *body, out_number, decoder->error));
-  tir_ir_body_release(*body);
-  *body = NULL;
-  return TIR_OK;
+  tir_ser_body *entry = &decoder->bodies.data[number - 1];
+  if (entry->is_used)
+    TIR_TRY(
+        tir_ser_budget_take(&decoder->budget, entry->unfolded, decoder->error));
+  entry->is_used = true;
+  d->unfolded += entry->unfolded;
+  return tir_ir_add_body(d->graph, entry->body, out_number, decoder->error);
 }
 
 // In the order of the op's attributes: the file only lists their numbers.

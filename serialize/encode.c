@@ -13,15 +13,18 @@
 
 void tir_ser_tensors_init(tir_ser_tensor_list *list, tir_context *context) {
   *list = (tir_ser_tensor_list){.context = context};
-  tir_ser_table_init(&list->table, context);
-  tir_ser_bytes_init(&list->bodies, context);
+  tir_base_table_init(&list->table, context);
+  tir_base_table_init(&list->body_table, context);
+  tir_ser_bytes_init(&list->body_bytes, context);
 }
 
 void tir_ser_tensors_free(tir_ser_tensor_list *list) {
   TIR_VEC_FREE(list->context, &list->tensors);
   TIR_VEC_FREE(list->context, &list->offsets);
-  tir_ser_table_free(&list->table);
-  tir_ser_bytes_free(&list->bodies);
+  tir_base_table_free(&list->table);
+  TIR_VEC_FREE(list->context, &list->bodies);
+  tir_base_table_free(&list->body_table);
+  tir_ser_bytes_free(&list->body_bytes);
 }
 
 // Callback of the table: tensors are told apart by address.
@@ -39,8 +42,8 @@ tir_status tir_ser_tensors_add(tir_ser_tensor_list *list,
   const uintptr_t key[2] = {(uintptr_t)tensor, is_param};
   const uint64_t hash = tir_base_hash(key, sizeof key);
   *out_number = is_param ? 0
-                         : tir_ser_table_find(&list->table, hash, tensor,
-                                              is_same_tensor, list);
+                         : tir_base_table_find(&list->table, hash, tensor,
+                                               is_same_tensor, list);
   if (*out_number) return TIR_OK;
   size_t offset = 0, end = 0;
   if (!tir_base_size_align(list->end, TIR_SER_ALIGN, &offset) ||
@@ -50,7 +53,7 @@ tir_status tir_ser_tensors_add(tir_ser_tensor_list *list,
   // Room first: after the table has a number, nothing may fail.
   if (!TIR_VEC_RESERVE(list->context, &list->tensors, 1) ||
       !TIR_VEC_RESERVE(list->context, &list->offsets, 1) ||
-      !(*out_number = tir_ser_table_add(&list->table, hash)))
+      !(*out_number = tir_base_table_add(&list->table, hash)))
     return tir_base_fail_memory(error, 0);
   list->tensors.data[list->tensors.count++] = tensor;
   list->offsets.data[list->offsets.count++] = offset;
@@ -76,7 +79,7 @@ static tir_status encode_params(const tir_module *module,
   return TIR_OK;
 }
 
-// Bodies collect in tensors->bodies meanwhile.
+// Bodies collect in tensors->body_bytes meanwhile.
 static tir_status encode_graphs(const tir_module *module,
                                 tir_ser_tensor_list *tensors,
                                 tir_ser_bytes *bytes, tir_error *error) {
@@ -139,7 +142,7 @@ tir_status tir_ser_encode_module(const tir_module *module,
     encode_metadata(module, &rest);
     encode_tensors(tensors, out_bytes);
     tir_ser_put(out_bytes, rest.vec.data, rest.vec.count);
-    const tir_ser_bytes *bodies = &tensors->bodies;
+    const tir_ser_bytes *bodies = &tensors->body_bytes;
     tir_ser_put(out_bytes, bodies->vec.data, bodies->vec.count);
     if (bodies->out_of_memory || rest.out_of_memory || out_bytes->out_of_memory)
       status = tir_base_fail_memory(error, rest.vec.count);

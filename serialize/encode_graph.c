@@ -25,7 +25,7 @@ typedef struct encoder {
   uint32_t *value_numbers;  // by value id; equal unless nodes are removed
   tir_base_strings symbols;
   tir_base_strings sites;
-  tir_ser_table type_table;
+  tir_base_table type_table;
   TIR_VEC(tir_ir_type) types;
   const char *last_site;  // most nodes repeat the one before
   uint32_t last_site_number;
@@ -90,11 +90,11 @@ static tir_status type_number(encoder *e, tir_ir_value value,
   if (e->last_type && is_type_number(e, e->last_type, &type)) return TIR_OK;
   const uint64_t hash = tir_base_hash(&type, sizeof type);
   *out_number =
-      tir_ser_table_find(&e->type_table, hash, &type, is_type_number, e);
+      tir_base_table_find(&e->type_table, hash, &type, is_type_number, e);
   if (!*out_number) {
     if (!TIR_VEC_PUSH(e->graph->context, &e->types, type))
       return out_of_memory(e);
-    *out_number = tir_ser_table_add(&e->type_table, hash);
+    *out_number = tir_base_table_add(&e->type_table, hash);
     if (!*out_number) return out_of_memory(e);
   }
   e->last_type = *out_number;
@@ -166,8 +166,29 @@ static tir_status encode(const tir_ir_graph *graph,
                          tir_ser_tensor_list *tensors, uint32_t field,
                          tir_ser_bytes *out_bytes, tir_error *error);
 
-// Each body as a field of the file, those inside it first. Goes as deep as
-// tir_ir_body_create lets bodies be nested.
+// Callback of the table: bodies are told apart by address.
+static bool is_same_body(const void *user, uint32_t number, const void *thing) {
+  const tir_ser_tensor_list *list = user;
+  return list->bodies.data[number - 1] == thing;
+}
+
+// A body as a field of the file, those inside it first; its number, if nodes
+// before have it too. Goes as deep as tir_ir_body_create lets bodies be nested.
+static tir_status body_number(encoder *e, const tir_ir_body *body,
+                              uint32_t *out_number) {
+  tir_ser_tensor_list *list = e->tensors;
+  const uint64_t hash = tir_base_hash(&body, sizeof body);
+  *out_number =
+      tir_base_table_find(&list->body_table, hash, body, is_same_body, list);
+  if (*out_number) return TIR_OK;
+  TIR_TRY(encode(body->graph, list, TIR_SER_FILE_BODIES, &list->body_bytes,
+                 e->error));
+  if (!TIR_VEC_PUSH(e->graph->context, &list->bodies, body) ||
+      !(*out_number = tir_base_table_add(&list->body_table, hash)))
+    return out_of_memory(e);
+  return TIR_OK;
+}
+
 static tir_status encode_bodies(encoder *e, tir_ir_node node,
                                 uint32_t numbers[MAX_BODIES], size_t *out_n) {
   const tir_op_desc *desc = tir_ir_desc(e->graph, node);
@@ -176,10 +197,7 @@ static tir_status encode_bodies(encoder *e, tir_ir_node node,
     const tir_ir_body *body =
         tir_ir_body_of(e->graph, &desc->attrs[i], tir_ir_attrs(e->graph, node));
     if (!body || *out_n == MAX_BODIES) continue;
-    TIR_TRY(encode(body->graph, e->tensors, TIR_SER_FILE_BODIES,
-                   &e->tensors->bodies, e->error));
-    // Bodies inside it have their numbers already, so the count is its own.
-    numbers[(*out_n)++] = ++e->tensors->n_bodies;
+    TIR_TRY(body_number(e, body, &numbers[(*out_n)++]));
   }
   return TIR_OK;
 }
@@ -333,7 +351,7 @@ static void encoder_init(encoder *e, const tir_ir_graph *graph,
   *e = (encoder){.graph = graph, .tensors = tensors, .error = error};
   tir_base_strings_init(&e->symbols, graph->context);
   tir_base_strings_init(&e->sites, graph->context);
-  tir_ser_table_init(&e->type_table, graph->context);
+  tir_base_table_init(&e->type_table, graph->context);
   tir_ser_bytes_init(&e->nodes, graph->context);
   tir_ser_bytes_init(&e->head, graph->context);
 }
@@ -343,7 +361,7 @@ static void encoder_free(encoder *e, size_t n_bytes) {
   tir_base_free(context, e->value_numbers, n_bytes, _Alignof(uint32_t));
   tir_base_strings_free(&e->symbols);
   tir_base_strings_free(&e->sites);
-  tir_ser_table_free(&e->type_table);
+  tir_base_table_free(&e->type_table);
   TIR_VEC_FREE(context, &e->types);
   TIR_VEC_FREE(context, &e->numbers);
   TIR_VEC_FREE(context, &e->names);

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "ir/base/utf8.h"
 #include "serialize/header.h"
 
 // One read or write call takes no more than this; systems stop at about 2 GiB.
@@ -98,12 +99,8 @@ const tir_ser_io tir_ser_io_system = {
 const char *tir_ser_quote_path(const char *path,
                                char buffer[TIR_SER_PATH_MAX]) {
   enum { SHOWN = 40 };
-  const size_t size = strlen(path);
   char quoted[TIR_QUOTED_MAX];
-  const char *tail = size > SHOWN ? path + size - SHOWN : path;
-  // Not into the middle of a character.
-  // Bytes 10xxxxxx continue a character.
-  while (((unsigned char)*tail & 0xc0) == 0x80) tail++;
+  const char *tail = tir_base_utf8_tail(path, SHOWN);
   snprintf(buffer, TIR_SER_PATH_MAX, "%s%s", tail == path ? "" : "…",
            tir_base_quote(tail, quoted));
   return buffer;

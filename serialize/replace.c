@@ -90,6 +90,7 @@ typedef struct replacement {
   int dir;
   mode_t old_mode;
   bool replaces;  // there is an old file
+  int mark;       // open as long as the temporary file is in use
   char name[TIR_SER_NAME_MAX];
 } replacement;
 
@@ -136,15 +137,27 @@ static tir_status check_target(replacement *r, tir_error *error) {
   return TIR_OK;
 }
 
+// A new file that is marked as in use; false with errno set.
+static bool create_marked(replacement *r, mode_t mode, int *out_fd) {
+  const tir_ser_io *io = r->io;
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  *out_fd = io->open(io->user, r->dir, r->name, flags, mode);
+  if (*out_fd < 0) return false;
+  if (tir_ser_mark_live(*out_fd, &r->mark)) return true;
+  const int error_number = errno;
+  io->unlink(io->user, r->dir, r->name);
+  io->close(io->user, *out_fd);
+  errno = error_number;
+  return false;
+}
+
 static tir_status create_temporary(replacement *r, int *out_fd,
                                    tir_error *error) {
-  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   // Beside an old file: private until it gets that file's mode.
   const mode_t mode = r->replaces ? 0600 : 0666;
   for (uint32_t i = 0; i < MAX_TRIES; i++) {
     temporary_name(r->base, i, r->name);
-    *out_fd = r->io->open(r->io->user, r->dir, r->name, flags, mode);
-    if (*out_fd >= 0) return TIR_OK;
+    if (create_marked(r, mode, out_fd)) return TIR_OK;
     if (errno != EEXIST && errno != EINTR) break;
   }
   return tir_ser_fail_io(error, "cannot create a temporary file beside",
@@ -155,7 +168,6 @@ static tir_status create_temporary(replacement *r, int *out_fd,
 static tir_status fill(const replacement *r, int fd, tir_ser_content_fn content,
                        void *user, tir_error *error) {
   const tir_ser_io *io = r->io;
-  tir_ser_mark_live(fd);
   tir_ser_output output = {.io = io, .path = r->path, .fd = fd};
   TIR_TRY(content(user, &output, error));
   if (r->replaces && io->chmod(io->user, fd, r->old_mode) != 0)
@@ -189,17 +201,17 @@ static tir_status replace_in(replacement *r, tir_ser_content_fn content,
   if (status == TIR_OK && io->rename(io->user, r->dir, r->name, r->base) != 0)
     status =
         tir_ser_fail_io(error, "cannot rename the new file to", r->path, errno);
-  if (status != TIR_OK) {
-    io->unlink(io->user, r->dir, r->name);
-    return status;
-  }
-  return sync_dir(r, error);
+  if (status != TIR_OK) io->unlink(io->user, r->dir, r->name);
+  // Not before: other saves would take the file for stale.
+  if (r->mark >= 0) close(r->mark);
+  return status == TIR_OK ? sync_dir(r, error) : status;
 }
 
 tir_status tir_ser_replace_file(const tir_ser_io *io, const char *path,
                                 tir_ser_content_fn content, void *user,
                                 tir_error *error) {
-  replacement r = {.io = io, .path = path, .base = base_of(path), .dir = -1};
+  replacement r = {
+      .io = io, .path = path, .base = base_of(path), .dir = -1, .mark = -1};
   if (!r.base[0] || strcmp(r.base, ".") == 0 || strcmp(r.base, "..") == 0)
     return tir_ser_fail_io(error, "cannot write to", path, EISDIR);
   TIR_TRY(open_dir(&r, error));

@@ -30,9 +30,7 @@ tir_status tir_ser_replace_file(const tir_ser_io *io, const char *path,
                                 tir_ser_content_fn content, void *user,
                                 tir_error *error);
 
-// Is `name` a temporary file that a save to a file called `target` makes, and
-// of which process?
-bool tir_ser_is_temporary(const char *name, const char *target,
-                          int64_t *out_pid);
+// Is `name` a temporary file that a save to a file called `target` makes?
+bool tir_ser_is_temporary(const char *name, const char *target);
 
 #endif

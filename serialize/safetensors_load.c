@@ -167,13 +167,8 @@ static tir_status load_source(tir_context *context, tir_ser_source *source,
 tir_status tir_ser_st_load(const tir_ser_io *io, tir_context *context,
                            const char *path, const tir_load_options *options,
                            tir_module **out_module, tir_error *error) {
-  TIR_TRY(tir_ser_check_load(context, path, options, out_module, error));
-  tir_ser_source s;
-  TIR_TRY(tir_ser_source_open(io, path, &s, error));
-  const tir_status status =
-      load_source(context, &s, options, out_module, error);
-  tir_ser_source_close(&s);
-  return status;
+  return tir_ser_load_path(io, context, path, options, load_source, out_module,
+                           error);
 }
 
 tir_status tir_safetensors_load(tir_context *context, const char *path,
@@ -188,10 +183,8 @@ tir_status tir_safetensors_load_memory(tir_context *context, const void *bytes,
                                        const tir_load_options *options,
                                        tir_module **out_module,
                                        tir_error *error) {
-  TIR_TRY(tir_ser_check_load(context, bytes || size == 0 ? "" : NULL, options,
-                             out_module, error));
-  tir_ser_source s = tir_ser_source_memory(bytes, size);
-  return load_source(context, &s, options, out_module, error);
+  return tir_ser_load_bytes(context, bytes, size, options, load_source,
+                            out_module, error);
 }
 
 // --- into a module ---------------------------------------------------------

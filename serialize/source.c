@@ -112,3 +112,27 @@ tir_status tir_ser_as_format(tir_status status, tir_error *error) {
       return status;
   }
 }
+
+// --- entries ---------------------------------------------------------------
+
+tir_status tir_ser_load_path(const tir_ser_io *io, tir_context *context,
+                             const char *path, const tir_load_options *options,
+                             tir_ser_load_fn load, tir_module **out_module,
+                             tir_error *error) {
+  TIR_TRY(tir_ser_check_load(context, path, options, out_module, error));
+  tir_ser_source s;
+  TIR_TRY(tir_ser_source_open(io, path, &s, error));
+  const tir_status status = load(context, &s, options, out_module, error);
+  tir_ser_source_close(&s);
+  return status;
+}
+
+tir_status tir_ser_load_bytes(tir_context *context, const void *bytes,
+                              size_t size, const tir_load_options *options,
+                              tir_ser_load_fn load, tir_module **out_module,
+                              tir_error *error) {
+  TIR_TRY(tir_ser_check_load(context, bytes || size == 0 ? "" : NULL, options,
+                             out_module, error));
+  tir_ser_source s = tir_ser_source_memory(bytes, size);
+  return load(context, &s, options, out_module, error);
+}

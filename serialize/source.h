@@ -38,6 +38,20 @@ tir_status tir_ser_source_check(const tir_ser_source *source, tir_error *error);
 // Puts "load 'path': " before the message of a failed load.
 void tir_ser_source_prefix(const tir_ser_source *source, tir_error *error);
 
+// A load of either format, as both of its entries have it.
+typedef tir_status (*tir_ser_load_fn)(tir_context *context, tir_ser_source *s,
+                                      const tir_load_options *options,
+                                      tir_module **out_module,
+                                      tir_error *error);
+tir_status tir_ser_load_path(const tir_ser_io *io, tir_context *context,
+                             const char *path, const tir_load_options *options,
+                             tir_ser_load_fn load, tir_module **out_module,
+                             tir_error *error);
+tir_status tir_ser_load_bytes(tir_context *context, const void *bytes,
+                              size_t size, const tir_load_options *options,
+                              tir_ser_load_fn load, tir_module **out_module,
+                              tir_error *error);
+
 // What a check of ours calls a wrong argument is, to whoever loads, a
 // malformed file.
 tir_status tir_ser_as_format(tir_status status, tir_error *error);

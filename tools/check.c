@@ -164,10 +164,7 @@ static bool has_op(const tir_graph *graph, const char *op) {
   return false;
 }
 
-typedef tir_status (*port_fn)(const tir_graph *graph, size_t index,
-                              tir_port *out_port);
-
-static bool any_float(const tir_graph *graph, size_t n, port_fn get) {
+static bool any_float(const tir_graph *graph, size_t n, tool_port_fn get) {
   for (size_t i = 0; i < n; i++) {
     tir_port port;
     if (get(graph, i, &port) == TIR_OK && tool_is_float(port.dtype))

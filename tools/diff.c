@@ -267,12 +267,9 @@ static int tell_nodes(difference *d, const char *where, const side *s,
 
 // --- ports -----------------------------------------------------------------
 
-typedef tir_status (*port_fn)(const tir_graph *graph, size_t index,
-                              tir_port *out_port);
-
 // Linear: graphs have few ports, and names are all they are known by.
-static bool find_port(const tir_graph *graph, port_fn get, const char *name,
-                      tir_port *out) {
+static bool find_port(const tir_graph *graph, tool_port_fn get,
+                      const char *name, tir_port *out) {
   for (size_t i = 0; get(graph, i, out) == TIR_OK; i++)
     if (strcmp(out->name, name) == 0) return true;
   return false;
@@ -280,7 +277,7 @@ static bool find_port(const tir_graph *graph, port_fn get, const char *name,
 
 // Ports with no match of name and type on the other side.
 static void tell_ports(difference *d, const char *where, const char *kind,
-                       const side *s, const side *other, port_fn get) {
+                       const side *s, const side *other, tool_port_fn get) {
   tir_port port, match;
   char a[256], b[256], text[1024];
   for (size_t i = 0; get(s->graph, i, &port) == TIR_OK; i++) {
@@ -294,7 +291,7 @@ static void tell_ports(difference *d, const char *where, const char *kind,
 }
 
 // The order of ports is part of a graph: they are bound by position.
-static bool same_order(const side *a, const side *b, port_fn get) {
+static bool same_order(const side *a, const side *b, tool_port_fn get) {
   tir_port x, y;
   for (size_t i = 0;
        get(a->graph, i, &x) == TIR_OK && get(b->graph, i, &y) == TIR_OK; i++)
@@ -302,7 +299,7 @@ static bool same_order(const side *a, const side *b, port_fn get) {
   return true;
 }
 
-static size_t count_ports(const side *s, port_fn get) {
+static size_t count_ports(const side *s, tool_port_fn get) {
   tir_port port;
   size_t n = 0;
   while (get(s->graph, n, &port) == TIR_OK) n++;
@@ -311,7 +308,7 @@ static size_t count_ports(const side *s, port_fn get) {
 
 // What position tells and names do not; `kind` is theirs.
 static void tell_positions(difference *d, const char *where, const char *kind,
-                           const side *a, const side *b, port_fn get) {
+                           const side *a, const side *b, tool_port_fn get) {
   char text[128];
   const size_t n = count_ports(a, get), m = count_ports(b, get);
   // Ports without a name look alike, so a name does not tell how many.
@@ -334,8 +331,8 @@ static int compare_graphs(difference *d, const tir_graph *x,
   int status = make_side(d->t, x, '-', &a);
   // Also after a failure, so that both can be freed.
   if (make_side(d->t, y, '+', &b) != TOOL_OK) status = TOOL_FAILED;
-  static const port_fn ports[] = {tir_graph_input, tir_graph_output,
-                                  tir_graph_param};
+  static const tool_port_fn ports[] = {tir_graph_input, tir_graph_output,
+                                       tir_graph_param};
   static const char *const kinds[] = {"input", "output", "parameter"};
   for (int i = 0; i < 3 && status == TOOL_OK; i++) {
     tell_ports(d, where, kinds[i], &a, &b, ports[i]);

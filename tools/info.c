@@ -54,9 +54,6 @@ static int compile(tool *t, const tir_graph *graph, tir_memory_report *report) {
   return TOOL_OK;
 }
 
-typedef tir_status (*port_fn)(const tir_graph *graph, size_t index,
-                              tir_port *out_port);
-
 // A symbolic dim by its name, a fixed one as a number.
 static json_t *json_port(const tir_port *port) {
   json_t *shape = json_array();
@@ -69,7 +66,7 @@ static json_t *json_port(const tir_port *port) {
 }
 
 // In the order in which a program binds them.
-static json_t *json_ports(const tir_graph *graph, size_t n, port_fn get) {
+static json_t *json_ports(const tir_graph *graph, size_t n, tool_port_fn get) {
   json_t *list = json_array();
   for (size_t i = 0; i < n; i++) {
     tir_port port;
@@ -149,7 +146,7 @@ static int info_json(tool *t) {
 }
 
 static void print_ports(const char *title, const tir_graph *graph, size_t n,
-                        port_fn get) {
+                        tool_port_fn get) {
   char type[256];
   for (size_t i = 0; i < n; i++) {
     tir_port port;

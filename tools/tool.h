@@ -118,6 +118,10 @@ int tool_remake_module(tool *t, tool_remake remake, tir_module **out_module);
 // caller destroys it.
 int tool_derive(tool *t, tir_graph **out_graph);
 
+// tir_graph_input, tir_graph_output or tir_graph_param.
+typedef tir_status (*tool_port_fn)(const tir_graph *graph, size_t index,
+                                   tir_port *out_port);
+
 // --- values ----------------------------------------------------------------
 // VALUE of the item NAME=VALUE, NULL if it is another name's.
 const char *tool_value_of(const char *item, const char *name);

@@ -29,8 +29,9 @@ extern "C" {
 ///
 /// Gradient  none: steps are not differentiated.
 /// Errors    TIR_ERR_STATE if a variable has no gradient, or is part of a
-///           recorded history while recording; TIR_ERR_SHAPE, TIR_ERR_DTYPE
-///           if an operand does not fit. Kept by `tape`.
+///           recorded history while recording; TIR_ERR_ARGUMENT if a variable
+///           or state is given twice; TIR_ERR_SHAPE, TIR_ERR_DTYPE if an
+///           operand does not fit. Kept by `tape`.
 TIR_API void tir_sgd(tir_tape *tape, const tir_value *w, size_t n, tir_value lr,
                      bool keep_grad);
 

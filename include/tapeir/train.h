@@ -93,7 +93,7 @@ TIR_API tir_value tir_set_step_condition(tir_tape *tape, tir_value condition);
 ///
 /// Errors  STATE if a variable has no gradient or, while recording, a sum is
 ///         part of a recorded history; SHAPE, DTYPE if a sum does not fit;
-///         ARGUMENT for another `every`.
+///         ARGUMENT for another `every` or a sum given twice.
 TIR_API tir_value tir_accumulate_grads(tir_tape *tape, const tir_value *w,
                                        const tir_value *sums, size_t n,
                                        tir_value count, int64_t every);
@@ -104,7 +104,8 @@ TIR_API tir_value tir_accumulate_grads(tir_tape *tape, const tir_value *w,
 ///   w        n values [...]      f32 or f64
 ///   decay    []                  dtype of the values
 ///
-/// Errors  STATE as tir_accumulate_grads; those of add and mul.
+/// Errors  STATE as tir_accumulate_grads, ARGUMENT for an average given twice;
+///         those of add and mul.
 /// Source  Polyak and Juditsky; Tarvainen and Valpola, Mean teachers.
 TIR_API void tir_average_weights(tir_tape *tape, const tir_value *average,
                                  const tir_value *w, size_t n, tir_value decay);

@@ -24,26 +24,6 @@ const char *tir_status_name(tir_status status) {
   }
 }
 
-// --- UTF-8 -----------------------------------------------------------------
-
-static bool is_continuation(unsigned char byte) {
-  return (byte & 0xC0) == 0x80;
-}
-
-// Takes away a sequence that was cut in the middle at the end of the text.
-static void cut_at_boundary(char *text, size_t size) {
-  // At most three continuation bytes stand behind a lead: four steps back are
-  // enough to find it.
-  size_t lead = size;
-  for (int i = 0; i < 4 && lead > 0; i++) {
-    lead--;
-    if (!is_continuation((unsigned char)text[lead])) break;
-  }
-  if (size > 0 &&
-      lead + tir_base_utf8_promised((unsigned char)text[lead]) > size)
-    text[lead] = '\0';
-}
-
 // --- messages --------------------------------------------------------------
 
 static void format_v(char out[MESSAGE_MAX], const char *format, va_list args)
@@ -51,7 +31,7 @@ static void format_v(char out[MESSAGE_MAX], const char *format, va_list args)
 static void format_v(char out[MESSAGE_MAX], const char *format, va_list args) {
   const int wanted = vsnprintf(out, MESSAGE_MAX, format, args);
   if (wanted < 0) out[0] = '\0';
-  if (wanted >= MESSAGE_MAX) cut_at_boundary(out, strlen(out));
+  if (wanted >= MESSAGE_MAX) tir_base_utf8_cut(out);
 }
 
 static void format_into(char out[MESSAGE_MAX], const char *format, ...)
@@ -84,6 +64,7 @@ tir_status tir_base_fail(tir_error *error, tir_status status,
 }
 
 tir_status tir_base_fail_memory(tir_error *error, size_t size) {
+  if (size == 0) return tir_base_fail(error, TIR_ERR_MEMORY, "out of memory");
   return tir_base_fail(error, TIR_ERR_MEMORY, "out of memory: %zu bytes asked",
                        size);
 }
@@ -110,45 +91,48 @@ void tir_base_error_append(tir_error *error, const char *format, ...) {
 // --- quoting ---------------------------------------------------------------
 
 // May the sequence stand in a message as it is? Controls (C0, DEL, C1) would
-// reach a terminal; a backslash would look like one of our escapes.
-static bool is_plain(const unsigned char *s, size_t n) {
+// reach a terminal; in a name a quote would look like its end, and a backslash
+// like one of our escapes.
+static bool is_plain(const unsigned char *s, size_t n, bool is_name) {
   if (n == 0 || s[0] < 0x20 || s[0] == 0x7F) return false;
-  if (s[0] == '"' || s[0] == '\\') return false;
+  if (is_name && (s[0] == '"' || s[0] == '\\')) return false;
   return !(s[0] == 0xC2 && s[1] < 0xA0);
+}
+
+size_t tir_base_escape(const char *text, bool is_name, char *out, size_t room,
+                       size_t *out_size) {
+  static const char digits[] = "0123456789abcdef";
+  const unsigned char *s = (const unsigned char *)text;
+  *out_size = 0;
+  // Room is counted in bytes written: the escape of one byte takes four.
+  while (*s) {
+    const size_t n =
+        tir_base_utf8_length((const char *)s, strnlen((const char *)s, 4));
+    const bool plain = is_plain(s, n, is_name);
+    const size_t written = plain ? n : 4;
+    if (*out_size + written > room) break;
+    if (plain) {
+      memcpy(out + *out_size, s, n);
+    } else {
+      const char escape[4] = {'\\', 'x', digits[*s >> 4], digits[*s & 15]};
+      memcpy(out + *out_size, escape, sizeof escape);
+    }
+    *out_size += written;
+    s += plain ? n : 1;
+  }
+  return (size_t)((const char *)s - text);
 }
 
 // 48 bytes between quotes: enough to recognise a name, and two of them leave
 // room for the message.
 const char *tir_base_quote(const char *name, char buffer[TIR_QUOTED_MAX]) {
   enum { CONTENT_MAX = 48 };
-  static const char digits[] = "0123456789abcdef";
-  const unsigned char *s = (const unsigned char *)(name ? name : "");
-  char *out = buffer;
-  *out++ = '"';
-  size_t used = 0;
-  // Room is counted in bytes written: the escape of one byte takes four.
-  while (*s) {
-    const size_t n =
-        tir_base_utf8_length((const char *)s, strnlen((const char *)s, 4));
-    const bool plain = is_plain(s, n);
-    const size_t taken = plain ? n : 1, written = plain ? n : 4;
-    if (used + written > CONTENT_MAX) {
-      memcpy(out, "…", 3);
-      out += 3;
-      break;
-    }
-    if (plain) {
-      memcpy(out, s, n);
-    } else {
-      const char escape[4] = {'\\', 'x', digits[*s >> 4], digits[*s & 15]};
-      memcpy(out, escape, sizeof escape);
-    }
-    out += written;
-    used += written;
-    s += taken;
-  }
-  *out++ = '"';
-  *out = '\0';
+  if (!name) name = "";
+  size_t n = 0;
+  const size_t taken = tir_base_escape(name, true, buffer + 1, CONTENT_MAX, &n);
+  const char *end = name[taken] ? "…\"" : "\"";
+  buffer[0] = '"';
+  memcpy(buffer + 1 + n, end, strlen(end) + 1);
   return buffer;
 }
 

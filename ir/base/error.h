@@ -25,7 +25,7 @@ tir_status tir_base_fail(tir_error *error, tir_status status,
                          const char *format, ...) TIR_PRINTF(3, 4);
 tir_status tir_base_fail_v(tir_error *error, tir_status status,
                            const char *format, va_list args) TIR_PRINTF(3, 0);
-// "out of memory" with the size asked for.
+// "out of memory" with the size asked for; 0: it is not known.
 tir_status tir_base_fail_memory(tir_error *error, size_t size);
 // Puts "prefix: " before, or adds text after, the message already there.
 void tir_base_error_prefix(tir_error *error, const char *prefix);
@@ -43,6 +43,11 @@ const char *tir_base_number(double x, int n_digits,
 #define TIR_NUMBER(x, digits) \
   tir_base_number(x, digits, (char[TIR_NUMBER_MAX]){0})
 
+// A text of the user, for a message: what is no UTF-8 and control bytes become
+// \xNN, in a name quotes and backslashes too. Whole characters and escapes, at
+// most `room` bytes; returns how many bytes of the text they stand for.
+size_t tir_base_escape(const char *text, bool is_name, char *out, size_t room,
+                       size_t *out_size);
 // A user's name for a message: quoted, control bytes, quotes and invalid
 // UTF-8 escaped as \xNN, cut to 48 bytes. Returns `buffer`.
 const char *tir_base_quote(const char *name, char buffer[TIR_QUOTED_MAX]);

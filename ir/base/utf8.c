@@ -3,6 +3,8 @@
 // would come out.
 #include "ir/base/utf8.h"
 
+#include <string.h>
+
 // C0 and C1 could only begin over-long forms; F5 and above lie beyond U+10FFFF.
 size_t tir_base_utf8_promised(unsigned char lead) {
   if (lead < 0x80) return 1;
@@ -33,4 +35,30 @@ bool tir_base_is_utf8(const char *text, size_t size) {
     i += n;
   }
   return true;
+}
+
+static bool is_continuation(char byte) {
+  return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
+void tir_base_utf8_cut(char *text) {
+  const size_t size = strlen(text);
+  // At most three continuation bytes stand behind a lead: four steps back are
+  // enough to find it.
+  size_t lead = size;
+  for (int i = 0; i < 4 && lead > 0; i++) {
+    lead--;
+    if (!is_continuation(text[lead])) break;
+  }
+  if (size > 0 &&
+      lead + tir_base_utf8_promised((unsigned char)text[lead]) > size)
+    text[lead] = '\0';
+}
+
+const char *tir_base_utf8_tail(const char *text, size_t most) {
+  const size_t size = strlen(text);
+  if (size <= most) return text;
+  text += size - most;
+  while (is_continuation(*text)) text++;
+  return text;
 }

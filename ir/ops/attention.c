@@ -27,17 +27,30 @@ static const tir_ir_attr attention_attrs[] = {
      .offset = offsetof(tir_attrs_attention, has_length)},
 };
 
-// Do the leading axes of k or v broadcast to those of q? Of q nothing is
-// repeated: attend.c writes such calls out in ordinary ops.
-static bool leading_fits(const tir_ir_type *q, const tir_ir_type *k) {
+// Of q nothing is repeated: attend.c writes such calls out in ordinary ops.
+static bool leading_fits(const tir_ir_type *q, const tir_ir_type *k,
+                         bool shares_heads) {
   if (k->rank > q->rank) return false;
   const int missing = q->rank - k->rank;
-  for (int i = 0; i < k->rank - 2; i++)
+  const int n = shares_heads ? k->rank - 3 : k->rank - 2;
+  for (int i = 0; i < n; i++)
     if (k->dims[i] != 1 && k->dims[i] != q->dims[i + missing]) return false;
   return true;
 }
 
-static tir_status check_matrices(const tir_ir_infer_query *q) {
+tir_status tir_ir_check_attention_leading(const tir_ir_infer_query *q,
+                                          bool shares_heads) {
+  char a[TIR_OPERAND_TEXT_MAX], b[TIR_OPERAND_TEXT_MAX];
+  for (size_t i = 1; i < 3; i++)
+    if (!leading_fits(&q->in[0], &q->in[i], shares_heads))
+      return tir_ir_fail(q, TIR_ERR_SHAPE,
+                         "leading axes of %s do not broadcast to those of %s",
+                         tir_ir_operand_text(q, i, b),
+                         tir_ir_operand_text(q, 0, a));
+  return TIR_OK;
+}
+
+tir_status tir_ir_check_attention(const tir_ir_infer_query *q) {
   char a[TIR_OPERAND_TEXT_MAX], b[TIR_OPERAND_TEXT_MAX];
   for (size_t i = 0; i < 3; i++) {
     TIR_TRY(tir_ir_check_float(q, i));
@@ -45,11 +58,6 @@ static tir_status check_matrices(const tir_ir_infer_query *q) {
     if (q->in[i].rank < 2)
       return tir_ir_fail(q, TIR_ERR_SHAPE, "%s has rank %d, expected 2 or more",
                          tir_ir_operand_text(q, i, a), q->in[i].rank);
-    if (!leading_fits(&q->in[0], &q->in[i]))
-      return tir_ir_fail(q, TIR_ERR_SHAPE,
-                         "leading axes of %s do not broadcast to those of %s",
-                         tir_ir_operand_text(q, i, b),
-                         tir_ir_operand_text(q, 0, a));
   }
   const tir_ir_type *x = &q->in[0], *k = &q->in[1], *v = &q->in[2];
   if (x->dims[x->rank - 1] != k->dims[k->rank - 1])
@@ -63,11 +71,13 @@ static tir_status check_matrices(const tir_ir_infer_query *q) {
   return TIR_OK;
 }
 
-// The scores are q · kᵀ: as q, with the positions of k in the last axis.
-static tir_status check_mask(const tir_ir_infer_query *q, size_t i) {
-  const tir_ir_type *k = &q->in[1], *mask = &q->in[i];
+// The scores are q · kᵀ: the positions of both are their last axes.
+static tir_status check_mask(const tir_ir_infer_query *q, size_t i,
+                             const tir_ir_type *leading) {
+  const tir_ir_type *x = &q->in[0], *k = &q->in[1], *mask = &q->in[i];
   TIR_TRY(tir_ir_check_same_dtype(q, 0, i));
-  tir_ir_type scores = q->in[0];
+  tir_ir_type scores = *leading;
+  scores.dims[scores.rank - 2] = x->dims[x->rank - 2];
   scores.dims[scores.rank - 1] = k->dims[k->rank - 2];
   const int missing = scores.rank - mask->rank;
   bool fits = missing >= 0;
@@ -100,6 +110,14 @@ static tir_status check_length(const tir_ir_infer_query *q, size_t i) {
                      b, tir_ir_operand_text(q, 0, a));
 }
 
+tir_status tir_ir_check_attention_rest(const tir_ir_infer_query *q,
+                                       const tir_ir_type *leading) {
+  const tir_attrs_attention *attrs = q->attrs;
+  if (attrs->has_mask) TIR_TRY(check_mask(q, 3, leading));
+  if (attrs->has_length) TIR_TRY(check_length(q, q->n_in - 1));
+  return TIR_OK;
+}
+
 // The result is as q with the last axis of v.
 static tir_status attention_infer(const tir_ir_infer_query *q) {
   const tir_attrs_attention *attrs = q->attrs;
@@ -109,9 +127,9 @@ static tir_status attention_infer(const tir_ir_infer_query *q) {
                        "%zu operands, expected %zu: has_mask is %" PRId64
                        ", has_length %" PRId64,
                        q->n_in, n_in, attrs->has_mask, attrs->has_length);
-  TIR_TRY(check_matrices(q));
-  if (attrs->has_mask) TIR_TRY(check_mask(q, 3));
-  if (attrs->has_length) TIR_TRY(check_length(q, n_in - 1));
+  TIR_TRY(tir_ir_check_attention(q));
+  TIR_TRY(tir_ir_check_attention_leading(q, false));
+  TIR_TRY(tir_ir_check_attention_rest(q, &q->in[0]));
   const tir_ir_type *v = &q->in[2];
   q->out[0] = q->in[0];
   tir_ir_copy_dim(v, v->rank - 1, &q->out[0], q->out[0].rank - 1);

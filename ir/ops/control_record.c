@@ -132,8 +132,8 @@ static bool begin_body(recording *r, int which, const char *name,
   // take_outputs refuses by number.
   for (size_t i = 0; i < n_out; i++) r->handles.data[n_in + i] = (tir_value){0};
   // Both bodies then have the same inputs in the same order.
-  for (size_t i = 0; before && i < before->lifted.count; i += 2)
-    tir_ir_body_lift(tape, body, before->lifted.data[i]);
+  for (size_t i = 0; before && i < before->lifted.count; i++)
+    tir_ir_body_lift(tape, body, before->lifted.data[i].outside);
   return tir_ir_ready(tape);
 }
 
@@ -210,8 +210,8 @@ static bool keep_body(recording *r, int which, int64_t *out_number) {
 static bool add_lifted(recording *r, int last) {
   if (!add_root(r)) return false;
   const tir_ir_body_recorder *body = &r->bodies[last];
-  for (size_t i = 0; i < body->lifted.count; i += 2) {
-    const uint32_t outside = body->lifted.data[i];
+  for (size_t i = 0; i < body->lifted.count; i++) {
+    const uint32_t outside = body->lifted.data[i].outside;
     if (last == 1 && !tir_ir_body_lift(r->tape, &r->bodies[0], outside))
       return false;
     if (!TIR_VEC_PUSH(r->tape->context, &r->operands, outside))

@@ -27,17 +27,6 @@ const tir_op_desc tir_op_adagrad = {
 void tir_adagrad(tir_tape *tape, const tir_value *w, const tir_value *v,
                  size_t n, tir_value lr, tir_value epsilon, bool keep_grad) {
   const tir_value scalars[] = {lr, epsilon};
-  const tir_ir_update update = {
-      .tape = tape,
-      .name = "adagrad",
-      .op = TIR_OP_ADAGRAD,
-      .n = n,
-      .lists = {w, v},
-      .list_names = {"w", "v"},
-      .n_lists = 2,
-      .scalars = scalars,
-      .n_scalars = 2,
-      .keep_grad = keep_grad,
-  };
-  tir_ir_update_all(&update);
+  tir_ir_update_with_state(tape, TIR_OP_ADAGRAD, w, v, "v", n, scalars, 2,
+                           keep_grad);
 }

@@ -30,17 +30,6 @@ void tir_lion(tir_tape *tape, const tir_value *w, const tir_value *m, size_t n,
               tir_lion_values values, bool keep_grad) {
   const tir_value scalars[] = {values.lr, values.beta1, values.beta2,
                                values.decay};
-  const tir_ir_update update = {
-      .tape = tape,
-      .name = "lion",
-      .op = TIR_OP_LION,
-      .n = n,
-      .lists = {w, m},
-      .list_names = {"w", "m"},
-      .n_lists = 2,
-      .scalars = scalars,
-      .n_scalars = 4,
-      .keep_grad = keep_grad,
-  };
-  tir_ir_update_all(&update);
+  tir_ir_update_with_state(tape, TIR_OP_LION, w, m, "m", n, scalars, 4,
+                           keep_grad);
 }

@@ -29,19 +29,8 @@ const tir_op_desc tir_op_momentum = {
 void tir_momentum(tir_tape *tape, const tir_value *w, const tir_value *v,
                   size_t n, tir_value lr, tir_value mu, bool keep_grad) {
   const tir_value scalars[] = {lr, mu};
-  const tir_ir_update update = {
-      .tape = tape,
-      .name = "momentum",
-      .op = TIR_OP_MOMENTUM,
-      .n = n,
-      .lists = {w, v},
-      .list_names = {"w", "v"},
-      .n_lists = 2,
-      .scalars = scalars,
-      .n_scalars = 2,
-      .keep_grad = keep_grad,
-  };
-  tir_ir_update_all(&update);
+  tir_ir_update_with_state(tape, TIR_OP_MOMENTUM, w, v, "v", n, scalars, 2,
+                           keep_grad);
 }
 
 // Operands and state are those of momentum; only the step of w differs.
@@ -61,17 +50,6 @@ const tir_op_desc tir_op_nesterov = {
 void tir_nesterov(tir_tape *tape, const tir_value *w, const tir_value *v,
                   size_t n, tir_value lr, tir_value mu, bool keep_grad) {
   const tir_value scalars[] = {lr, mu};
-  const tir_ir_update update = {
-      .tape = tape,
-      .name = "nesterov",
-      .op = TIR_OP_NESTEROV,
-      .n = n,
-      .lists = {w, v},
-      .list_names = {"w", "v"},
-      .n_lists = 2,
-      .scalars = scalars,
-      .n_scalars = 2,
-      .keep_grad = keep_grad,
-  };
-  tir_ir_update_all(&update);
+  tir_ir_update_with_state(tape, TIR_OP_NESTEROV, w, v, "v", n, scalars, 2,
+                           keep_grad);
 }

@@ -29,17 +29,6 @@ void tir_rmsprop(tir_tape *tape, const tir_value *w, const tir_value *v,
                  size_t n, tir_value lr, tir_value alpha, tir_value epsilon,
                  bool keep_grad) {
   const tir_value scalars[] = {lr, alpha, epsilon};
-  const tir_ir_update update = {
-      .tape = tape,
-      .name = "rmsprop",
-      .op = TIR_OP_RMSPROP,
-      .n = n,
-      .lists = {w, v},
-      .list_names = {"w", "v"},
-      .n_lists = 2,
-      .scalars = scalars,
-      .n_scalars = 3,
-      .keep_grad = keep_grad,
-  };
-  tir_ir_update_all(&update);
+  tir_ir_update_with_state(tape, TIR_OP_RMSPROP, w, v, "v", n, scalars, 3,
+                           keep_grad);
 }

@@ -117,6 +117,26 @@ bool tir_ir_same_types(tir_tape *t, const char *call, const char *a_name,
   return false;
 }
 
+static uint8_t *flags_of(tir_tape *t, tir_value value) {
+  return &tir_ir_value_at(t->graph, tir_ir_peek(t, value))->flags;
+}
+
+// Two steps of one variable would start from the same value, and one be lost.
+static bool are_distinct(tir_tape *t, const char *call,
+                         const tir_ir_assignment *list, size_t n) {
+  size_t i = 0;
+  while (i < n && !(*flags_of(t, list[i].target) & TIR_VALUE_MARKED))
+    *flags_of(t, list[i++].target) |= TIR_VALUE_MARKED;
+  for (size_t k = 0; k < i; k++)
+    *flags_of(t, list[k].target) &= (uint8_t)~TIR_VALUE_MARKED;
+  if (i == n) return true;
+  char text[TIR_OPERAND_TEXT_MAX];
+  tir_ir_keep_error(t, call, TIR_ERR_ARGUMENT,
+                    "%s is given twice: a step changes each once",
+                    tir_ir_value_text(t, list[i].target, text));
+  return false;
+}
+
 bool tir_ir_assign_all(tir_tape *t, const char *call, tir_ir_assignment *list,
                        size_t n) {
   apply_condition(t, list, n);
@@ -124,7 +144,8 @@ bool tir_ir_assign_all(tir_tape *t, const char *call, tir_ir_assignment *list,
     if (!tir_ir_same_types(t, call, "state", list[i].target, "its new value",
                            list[i].value))
       return false;
-  if (!tir_ir_ready(t) || !tir_ir_reserve_assigns(t, call, n)) return false;
+  if (!tir_ir_ready(t) || !are_distinct(t, call, list, n)) return false;
+  if (!tir_ir_reserve_assigns(t, call, n)) return false;
   // An eager tape would run the first assign before the second is there.
   t->holds_runs = true;
   for (size_t i = 0; i < n; i++) tir_assign(t, list[i].target, list[i].value);
@@ -222,4 +243,23 @@ void tir_ir_update_all(const tir_ir_update *u) {
   if (!list) return;
   record_and_assign(u, list);
   tir_base_free(t->context, list, bytes, _Alignof(tir_value));
+}
+
+void tir_ir_update_with_state(tir_tape *tape, tir_op op, const tir_value *w,
+                              const tir_value *state, const char *state_name,
+                              size_t n, const tir_value *scalars,
+                              size_t n_scalars, bool keep_grad) {
+  const tir_ir_update update = {
+      .tape = tape,
+      .name = tir_ir_op_desc(op)->name,
+      .op = op,
+      .n = n,
+      .lists = {w, state},
+      .list_names = {"w", state_name},
+      .n_lists = 2,
+      .scalars = scalars,
+      .n_scalars = n_scalars,
+      .keep_grad = keep_grad,
+  };
+  tir_ir_update_all(&update);
 }

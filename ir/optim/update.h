@@ -36,6 +36,13 @@ typedef struct tir_ir_update {
 // recorded, takes the gradients and assigns. On an error nothing is assigned.
 void tir_ir_update_all(const tir_ir_update *u);
 
+// Of a step that is one op with one list of state and no counter: the op's name
+// is that of the call, `state_name` that of the list in messages.
+void tir_ir_update_with_state(tir_tape *tape, tir_op op, const tir_value *w,
+                              const tir_value *state, const char *state_name,
+                              size_t n, const tir_value *scalars,
+                              size_t n_scalars, bool keep_grad);
+
 // --- what the training tools use too ---------------------------------------
 
 // The gradient of values[i]; false with an error kept if it has none.

@@ -424,27 +424,33 @@ struct ScanFile {
   static std::string Integer(const std::string &name, int64_t value) {
     return Wire().Bytes(1, name).Varint(2, static_cast<uint64_t>(value) << 1);
   }
+  // `n_nodes` nodes of the op, each fed by the one before.
   static std::string Graph(const std::string &name, const std::string &op,
-                           const std::vector<uint64_t> &bodies) {
-    Wire node;
-    node.Varint(1, 2).Packed(2, {1});
-    if (op == "scan") {
-      node.Packed(3, {1, 2})
-          .Bytes(4, Integer("n_carry", 1))
-          .Bytes(4, Integer("length", 3));
-      node.Packed(9, bodies);
-    } else {
-      node.Packed(3, {1});
-    }
-    return Wire()
-        .Bytes(1, name)
+                           const std::vector<uint64_t> &bodies,
+                           size_t n_nodes = 1) {
+    Wire graph;
+    graph.Bytes(1, name)
         .Bytes(2, "input")
         .Bytes(2, op)
         .Bytes(4, Type())
         .Bytes(4, Stacked())
-        .Bytes(6, Wire().Varint(1, 1).Packed(3, {1}))
-        .Bytes(6, node)
-        .Bytes(7, Wire().Varint(1, 2).Bytes(2, "y"));
+        .Bytes(6, Wire().Varint(1, 1).Packed(3, {1}));
+    uint64_t last = 1;
+    for (size_t i = 0; i < n_nodes; i++) {
+      Wire node;
+      node.Varint(1, 2).Packed(2, {last});
+      if (op == "scan") {
+        node.Packed(3, {1, 2})
+            .Bytes(4, Integer("n_carry", 1))
+            .Bytes(4, Integer("length", 3));
+        node.Packed(9, bodies);
+      } else {
+        node.Packed(3, {1});
+      }
+      graph.Bytes(6, node);
+      last = 2 + i * (op == "scan" ? 2 : 1);
+    }
+    return graph.Bytes(7, Wire().Varint(1, last).Bytes(2, "y"));
   }
   std::string str() const {
     Wire file;
@@ -459,6 +465,13 @@ struct ScanFile {
     for (int i = 1; i < depth; i++)
       file.bodies.push_back(Graph("b", "scan", {static_cast<uint64_t>(i)}));
     file.used = {static_cast<uint64_t>(depth)};
+    return file;
+  }
+  // As deep, but each body is used twice by the next.
+  static ScanFile Doubling(int depth) {
+    ScanFile file = Chain(depth);
+    for (size_t i = 1; i < file.bodies.size(); i++)
+      file.bodies[i] = Graph("b", "scan", {i}, 2);
     return file;
   }
 };
@@ -494,7 +507,7 @@ TEST_F(ControlFile, NestsAsDeepAsTheLimit) {
           "body 33: body: bodies are nested 33 deep, at most 32");
 }
 
-TEST_F(ControlFile, BodiesAreUsedOnce) {
+TEST_F(ControlFile, BodiesAreThereAndUsed) {
   ScanFile file = ScanFile::Chain(1);
   file.used = {1, 1};
   Refused(file, TIR_ERR_FORMAT,
@@ -508,10 +521,6 @@ TEST_F(ControlFile, BodiesAreUsedOnce) {
   file.used = {0};
   Refused(file, TIR_ERR_FORMAT,
           "graph \"g\": node 2: body number 0, there are 1 so far");
-  file = ScanFile::Chain(2);
-  file.used = {1};
-  Refused(file, TIR_ERR_FORMAT,
-          "graph \"g\": node 2: body number 1 is used twice");
   file = ScanFile::Chain(1);
   file.bodies.push_back(file.bodies[0]);
   Refused(file, TIR_ERR_FORMAT, "body 2 is used by no node");
@@ -520,6 +529,53 @@ TEST_F(ControlFile, BodiesAreUsedOnce) {
   file.bodies[0] = ScanFile::Graph("b", "scan", {1});
   Refused(file, TIR_ERR_FORMAT,
           "graph \"b\": node 2: body number 1, there are 0 so far");
+}
+
+// One body of five nodes in two graphs: it is there once, and again when saved.
+TEST_F(ControlFile, ASharedBodyIsWrittenOnce) {
+  const std::string body = ScanFile::Graph("b", "tanh", {}, 5);
+  const std::string bytes =
+      Join({Wire()
+                .Bytes(3, ScanFile::Graph("f", "scan", {1}, 2))
+                .Bytes(3, ScanFile::Graph("g", "scan", {1}, 3))
+                .Bytes(5, body),
+            ""});
+  tir_error error = {};
+  tir_module *m = LoadBytes(c_, bytes, &error);
+  ASSERT_NE(m, nullptr) << error.message;
+  const TempDir dir;
+  const std::string path = dir.File("m.tir");
+  ASSERT_EQ(tir_module_save(m, path.c_str(), &error), TIR_OK) << error.message;
+  const std::string saved = ReadFile(path);
+  size_t n_bodies = 0;
+  for (size_t at = saved.find("tanh"); at != std::string::npos;
+       at = saved.find("tanh", at + 1))
+    n_bodies++;
+  EXPECT_EQ(n_bodies, 1u);
+  tir_module *again = LoadBytes(c_, saved, &error);
+  ASSERT_NE(again, nullptr) << error.message;
+  EXPECT_EQ(Text(again), Text(m));
+  tir_module_destroy(again);
+  tir_module_destroy(m);
+}
+
+// A small file that unfolds to 2^31 bodies: each use counts as if it was there.
+TEST_F(ControlFile, SharedBodiesCountAsOftenAsTheyAreUsed) {
+  tir_error error = {};
+  tir_module *m = LoadBytes(c_, ScanFile::Doubling(8).str(), &error);
+  ASSERT_NE(m, nullptr) << error.message;
+  tir_module_destroy(m);
+  for (const int depth : {20, 32}) {
+    m = LoadBytes(c_, ScanFile::Doubling(depth).str(), &error);
+    EXPECT_EQ(m, nullptr);
+    tir_module_destroy(m);
+    EXPECT_EQ(error.status, TIR_ERR_LIMIT);
+    EXPECT_NE(std::string(error.message)
+                  .find("node 3: loading needs more memory than the limit of "
+                        "67108864 bytes"),
+              std::string::npos)
+        << error.message;
+  }
 }
 
 }  // namespace

@@ -340,4 +340,37 @@ TEST_F(Scan, HalfCarries) {
   EXPECT_EQ(Read(g), Floats({2.75f + 0.75f + 0.25f}));
 }
 
+// Two bodies that differ in a constant alone, scalar or not, at one place of
+// the code: a plan each, and the same one for equal constants.
+TEST_F(Scan, PlansKnowTheConstantsOfBodies) {
+  const tir_value x = F32({1, 2, 3}, {3}), zero = Scalar(0);
+  const auto sum = [&](double factor, double shift) {
+    double numbers[] = {factor, shift};
+    tir_value out;
+    tir_scan(
+        t,
+        [](tir_tape *tape, void *user, const tir_value *carry,
+           const tir_value *row, tir_value *out_carry, tir_value *) {
+          const double *use = static_cast<const double *>(user);
+          const tir_value y = tir_mul_scalar(tape, row[0], use[0]);
+          const int64_t dims[] = {2};
+          const tir_value two = tir_full(tape, TIR_DTYPE_F32, dims, 1, use[1]);
+          out_carry[0] =
+              tir_add(tape, carry[0],
+                      tir_add(tape, y, tir_sum(tape, two, nullptr, 0, false)));
+        },
+        numbers, &zero, 1, &x, 1, 0, nullptr, &out, nullptr);
+    return Read(out);
+  };
+  const uint64_t before = Stats().n_plan_misses;
+  for (int again = 0; again < 3; again++) {
+    EXPECT_EQ(sum(2, 0), Floats({12}));
+    EXPECT_EQ(sum(3, 0), Floats({18}));
+    EXPECT_EQ(sum(2, 1), Floats({18}));
+    EXPECT_EQ(sum(2, -0.0), Floats({12}));
+  }
+  EXPECT_EQ(Error(), "");
+  EXPECT_EQ(Stats().n_plan_misses - before, 4u);
+}
+
 }  // namespace

@@ -207,10 +207,27 @@ TEST_F(CustomGraph, MessagesOfCallbacksAreMadeHarmless) {
   EXPECT_EQ(message(""), "failed without a word");
   EXPECT_EQ(message("two\nlines\x1b[0m"), "two lines [0m");
   EXPECT_EQ(message("caf\xc3\xa9"), "caf\xc3\xa9");
-  EXPECT_EQ(message("cut \xc3"), "cut ");
+  // Bytes that are no UTF-8 do not cost what stands behind them.
+  EXPECT_EQ(message("caf\xe9 is closed"), "caf\\xe9 is closed");
+  EXPECT_EQ(message("cut \xc3"), "cut \\xc3");
+  EXPECT_EQ(message("\xff\xc0\x80 \"a\\b\""), "\\xff\\xc0\\x80 \"a\\b\"");
   const std::string longest = message(std::string(4000, 'x'));
   EXPECT_GT(longest.size(), 100u);
   EXPECT_EQ(longest.find_first_not_of('x'), std::string::npos);
+  // A character that the buffers cut goes as a whole.
+  for (const char *start : {"", "x", "xx"}) {
+    std::string full = start;
+    while (full.size() < 4000) full += "\xe2\x82\xac";
+    const std::string cut = message(full);
+    EXPECT_GT(cut.size(), 100u);
+    EXPECT_EQ(cut, full.substr(0, cut.size()));
+    EXPECT_EQ((cut.size() - strlen(start)) % 3, 0u);
+  }
+  std::string bytes = "x";
+  bytes += std::string(4000, '\xe9');
+  const std::string escaped = message(bytes);
+  EXPECT_GT(escaped.size(), 100u);
+  EXPECT_EQ(escaped.size() % 4, 1u) << "no half escape: " << escaped;
 }
 
 TEST_F(CustomGraph, StatusesWithAMeaningForRunsBecomeValue) {

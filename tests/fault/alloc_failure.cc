@@ -21,6 +21,7 @@ static bool FailOne(const FaultScenarioEntry &entry, uint64_t n, bool forever) {
       EXPECT_EQ(status, TIR_ERR_MEMORY) << error.message;
       EXPECT_EQ(error.status, TIR_ERR_MEMORY);
       EXPECT_NE(error.message[0], '\0');
+      EXPECT_EQ(strstr(error.message, ": 0 bytes"), nullptr) << error.message;
       // With memory again, the same objects do it.
       error = {};
       EXPECT_EQ(scenario->Attempt(&error), TIR_OK) << error.message;

@@ -1,15 +1,7 @@
 // Layers that are made of other ops: values against formulas, gradients of
 // first and second order, modes of batch_norm, messages, symbolic dims.
-
-// Messages are compared whole, so they shall not name a line of this file.
-#define TIR_NO_SITES
-
-#include <functional>
-#include <limits>
-
+#include "tests/ops/layers.h"
 #include "tests/ops/op_calls.h"
-#include "tests/semantics/tape_fixture.h"
-#include "tests/support/compiled.h"
 
 extern "C" {
 #include "ir/text.h"
@@ -18,53 +10,7 @@ extern "C" {
 
 namespace {
 
-const tir_value kNone = {};
-const float kInf = std::numeric_limits<float>::infinity();
-
 // --- gradients ---------------------------------------------------------------
-
-using Values = const tir_value *;
-using Layer = std::function<tir_value(tir_tape *, Values)>;
-
-tir_value CallLayer(void *user, tir_tape *tape, Values in, size_t) {
-  return (*static_cast<const Layer *>(user))(tape, in);
-}
-
-// Numbers without a pattern, −1.5 … 1.5.
-double Number(size_t i) {
-  const double turn = 0.7548776662466927 * static_cast<double>(i + 1);
-  return 3 * (turn - std::floor(turn)) - 1.5;
-}
-
-void ExpectGradients(const std::vector<std::vector<int64_t>> &shapes,
-                     Layer layer) {
-  const auto context = MakeContext();
-  std::vector<Owned<tir_tensor>> owned;
-  std::vector<tir_tensor *> inputs;
-  size_t n_numbers = 0;
-  tir_error error = {};
-  for (const auto &dims : shapes) {
-    size_t n = 1;
-    for (int64_t d : dims) n *= static_cast<size_t>(d);
-    std::vector<double> data;
-    for (size_t i = 0; i < n; i++) data.push_back(Number(n_numbers++));
-    tir_tensor *tensor = nullptr;
-    ASSERT_EQ(tir_tensor_from_data(context.get(), TIR_DTYPE_F64, dims.data(),
-                                   static_cast<int>(dims.size()), data.data(),
-                                   &tensor, &error),
-              TIR_OK);
-    owned.emplace_back(tensor);
-    inputs.push_back(tensor);
-  }
-  for (bool second_order : {false, true}) {
-    tir_gradcheck_options options = {};
-    options.second_order = second_order;
-    EXPECT_EQ(tir_gradcheck(context.get(), CallLayer, &layer, inputs.data(),
-                            inputs.size(), &options, &error),
-              TIR_OK)
-        << (second_order ? "second order: " : "") << error.message;
-  }
-}
 
 TEST(LayerGradients, OfLayerNorm) {
   ExpectGradients({{3, 4}, {4}, {4}}, [](tir_tape *t, Values in) {
@@ -102,35 +48,6 @@ TEST(LayerGradients, OfBatchNorm) {
     });
 }
 
-TEST(LayerGradients, OfAttention) {
-  const std::vector<int64_t> q = {2, 3, 4}, k = {2, 5, 4}, v = {2, 5, 2};
-  ExpectGradients({q, k, v}, [](tir_tape *t, Values in) {
-    return tir_attention(t, in[0], in[1], in[2], kNone, true, 0);
-  });
-  ExpectGradients({q, k, v, {3, 5}}, [](tir_tape *t, Values in) {
-    return tir_attention(t, in[0], in[1], in[2], in[3], false, 0.7);
-  });
-}
-
-TEST(LayerGradients, OfAttentionOfAPrefix) {
-  for (bool causal : {false, true})
-    ExpectGradients({{2, 3, 4}, {2, 5, 4}, {2, 5, 2}, {3, 5}},
-                    [causal](tir_tape *t, Values in) {
-                      const int64_t two = 2, numbers[] = {4, 3};
-                      const tir_value lengths = tir_value_from_data(
-                          t, TIR_DTYPE_I64, &two, 1, numbers);
-                      return tir_attention_prefix(t, in[0], in[1], in[2],
-                                                  lengths, in[3], causal, 0);
-                    });
-}
-
-TEST(LayerGradients, OfAttentionWithSharedHeads) {
-  ExpectGradients(
-      {{4, 2, 3}, {2, 3, 3}, {2, 3, 2}}, [](tir_tape *t, Values in) {
-        return tir_attention(t, in[0], in[1], in[2], kNone, true, 0);
-      });
-}
-
 TEST(LayerGradients, OfAWindow) {
   ExpectGradients({{2, 5}, {2, 2}}, [](tir_tape *t, Values in) {
     const tir_value at = tir_scalar(t, TIR_DTYPE_I64, 2);
@@ -140,19 +57,9 @@ TEST(LayerGradients, OfAWindow) {
   });
 }
 
-// --- values
-// --------------------------------------------------------------------
+// --- values --------------------------------------------------------------
 
-class Layers : public TapeTest {
- protected:
-  void ExpectClose(const Floats &got, const Floats &wanted,
-                   float tolerance = 1e-6f) {
-    ASSERT_EQ(got.size(), wanted.size());
-    for (size_t i = 0; i < got.size(); i++)
-      EXPECT_NEAR(got[i], wanted[i], tolerance * (1 + std::fabs(wanted[i])))
-          << i;
-  }
-};
+class Layers : public LayersTest {};
 
 TEST_F(Layers, LayerNormNormalisesTheLastAxes) {
   // Mean 2.5 and variance 1.25 of each row.
@@ -236,8 +143,7 @@ TEST_F(Layers, GroupNormOfOneGroupPerChannelIsInstanceNorm) {
               {-1, 1, 90, 110});
 }
 
-// --- batch_norm
-// ----------------------------------------------------------------
+// --- batch_norm ----------------------------------------------------------
 
 TEST_F(Layers, BatchNormKeepsRunningStatistics) {
   const tir_value mean = Vec({0, 0}), variance = Vec({1, 1});
@@ -346,148 +252,7 @@ TEST_F(Layers, BatchNormInACaptureAssignsTheModulesState) {
   tir_program_destroy(program);
 }
 
-// --- attention
-// -------------------------------------------------------------------
-
-TEST_F(Layers, AttentionWeighsValues) {
-  // One feature: scores are products; ln 3 makes weights of 1/4 and 3/4.
-  const float ln3 = 1.0986122887f;
-  const tir_value q = F32({1, 0}, {2, 1}), k = F32({0, ln3}, {2, 1});
-  const tir_value v = F32({4, 0, 8, 100}, {2, 2});
-  ExpectClose(Read(tir_attention(t, q, k, v, kNone, false, 0)), {7, 75, 6, 50});
-  ExpectClose(Read(tir_attention(t, q, k, v, kNone, true, 0)), {4, 0, 6, 50});
-  const tir_value hidden = Vec({0, -kInf});
-  ExpectClose(Read(tir_attention(t, q, k, v, hidden, false, 0)), {4, 0, 4, 0});
-  ExpectClose(Read(tir_attention(t, q, k, v, kNone, false, 2)),
-              {7.6f, 90, 6, 50});
-}
-
-TEST_F(Layers, AttentionScalesByTheRootOfTheFeatures) {
-  const Floats ones(8, 1), numbers = {1, -2, .5f, 3, 2, 1, -1, .25f};
-  const tir_value q = F32(numbers, {2, 4}), k = F32(numbers, {2, 4});
-  const tir_value v = F32({1, 2}, {2, 1});
-  EXPECT_EQ(Read(tir_attention(t, q, k, v, kNone, false, 0)),
-            Read(tir_attention(t, q, k, v, kNone, false, .5)));
-}
-
-// What causal hides has no part in anything, not even as NaN.
-TEST_F(Layers, AttentionDoesNotSeeTheFuture) {
-  const tir_value q = F32({1, 2, 3}, {3, 1}), k = F32({1, 1, NAN}, {3, 1});
-  const tir_value v = F32({5, 6, 7}, {3, 1});
-  tir_attach_grad(t, k, TIR_GRAD_WRITE);
-  tir_record_begin(t, true);
-  const tir_value y = tir_attention(t, q, k, v, kNone, true, 1);
-  tir_mode_end(t);
-  tir_keep(t, y);
-  const Floats out = Read(y);
-  EXPECT_EQ(out[0], 5);
-  EXPECT_FLOAT_EQ(out[1], 5.5f);
-  const tir_value head = F32({1, 1, 0}, {3, 1});
-  tir_backward_ex(t, &y, 1, &head, 1, nullptr);
-  EXPECT_TRUE(std::isnan(out[2]));
-}
-
-// All rows of a value, or some of one of its axes.
-tir_value Rows(tir_tape *t, tir_value x, int64_t first, int64_t end) {
-  const int64_t starts[] = {0, 0, first}, stops[] = {INT64_MAX, INT64_MAX, end};
-  return tir_slice(t, x, starts, stops, nullptr, 3);
-}
-
-TEST_F(Layers, AttentionOfAPrefixIsThatOfAShorterValue) {
-  Floats data;
-  for (size_t i = 0; i < 2 * 2 * 6 * 4; i++)
-    data.push_back(static_cast<float>(Number(i)));
-  const tir_value q = F32(data, {2, 2, 6, 4}), x = F32(data, {2, 2, 6, 4});
-  // Beyond the prefix there is anything.
-  const tir_value nan = tir_full_like(t, x, NAN);
-  for (int64_t n : {1, 3, 6}) {
-    const tir_value length = tir_scalar(t, TIR_DTYPE_I64, double(n));
-    const tir_value valid[] = {Rows(t, x, 0, n), Rows(t, nan, n, 6)};
-    const tir_value k = tir_concat(t, valid, 2, 2);
-    const tir_value whole =
-        tir_attention(t, q, valid[0], valid[0], kNone, false, 0);
-    EXPECT_EQ(Read(tir_attention_prefix(t, q, k, k, length, kNone, false, 0)),
-              Read(whole))
-        << n;
-    // Causal: the rows of q are the last ones of the prefix.
-    const tir_value full =
-        tir_attention(t, Rows(t, q, 0, n), valid[0], valid[0], kNone, true, 0);
-    for (int64_t m : {int64_t{1}, n}) {
-      const tir_value last = Rows(t, q, n - m, n);
-      ExpectClose(
-          Read(tir_attention_prefix(t, last, k, k, length, kNone, true, 0)),
-          Read(Rows(t, full, n - m, n)));
-    }
-  }
-  EXPECT_EQ(Error(), "");
-}
-
-TEST_F(Layers, AttentionTakesALengthForEachIndex) {
-  Floats data;
-  for (size_t i = 0; i < 2 * 5 * 3; i++)
-    data.push_back(static_cast<float>(Number(i)));
-  const tir_value x = F32(data, {2, 5, 3});
-  const int64_t two = 2;
-  const int32_t numbers[] = {4, 2};
-  const tir_value lengths =
-      tir_value_from_data(t, TIR_DTYPE_I32, &two, 1, numbers);
-  const Floats all =
-      Read(tir_attention_prefix(t, x, x, x, lengths, kNone, false, 0));
-  for (int i = 0; i < 2; i++) {
-    const tir_value length = tir_scalar(t, TIR_DTYPE_I64, numbers[i]);
-    const Floats one =
-        Read(tir_attention_prefix(t, x, x, x, length, kNone, false, 0));
-    EXPECT_EQ(Floats(all.begin() + 15 * i, all.begin() + 15 * (i + 1)),
-              Floats(one.begin() + 15 * i, one.begin() + 15 * (i + 1)));
-  }
-}
-
-TEST_F(Layers, AttentionRefusesALengthOutOfRange) {
-  const tir_value x = F32(Floats(6), {2, 3});
-  for (double n : {-1.0, 3.0}) {
-    const tir_value y = tir_attention_prefix(
-        t, x, x, x, tir_scalar(t, TIR_DTYPE_I64, n), kNone, false, 0);
-    tir_tensor *tensor = nullptr;
-    tir_error error = {};
-    EXPECT_EQ(tir_read(t, y, &tensor, &error), TIR_ERR_VALUE);
-    EXPECT_EQ(std::string(error.message)
-                  .rfind("check_range: " + std::to_string(int(n)) +
-                             " at position 0 is out of range, expected 0 to 2",
-                         0),
-              0u)
-        << error.message;
-    Error();
-  }
-}
-
-// Four heads of q, two of k and v: as if each of the two were there twice.
-TEST_F(Layers, AttentionSharesHeads) {
-  Floats data;
-  for (size_t i = 0; i < 2 * 4 * 3 * 2; i++)
-    data.push_back(static_cast<float>(Number(i)));
-  const tir_value q = F32(data, {2, 4, 3, 2});
-  const tir_value k =
-      F32(Floats(data.begin(), data.begin() + 24), {2, 2, 3, 2});
-  const int64_t two = 4, twice[] = {0, 0, 1, 1};
-  const tir_value at = tir_value_from_data(t, TIR_DTYPE_I64, &two, 1, twice);
-  const tir_value all = tir_gather(t, k, at, 1);
-  const tir_value mask =
-      F32(Floats(data.begin(), data.begin() + 36), {4, 3, 3});
-  for (tir_value m : {kNone, mask})
-    EXPECT_EQ(Read(tir_attention(t, q, k, k, m, true, 0)),
-              Read(tir_attention(t, q, all, all, m, true, 0)));
-  EXPECT_EQ(Error(), "");
-}
-
-TEST_F(Layers, AttentionDoesNotOverflow) {
-  const tir_value q = F32({3e18f, -3e18f}, {2, 1}),
-                  k = F32({1e19f, 2e19f}, {2, 1});
-  const tir_value v = F32({1, 2}, {2, 1});
-  EXPECT_EQ(Read(tir_attention(t, q, k, v, kNone, false, 1)), (Floats{2, 1}));
-}
-
-// --- messages
-// ----------------------------------------------------------------------
+// --- messages ------------------------------------------------------------
 
 TEST_F(Layers, SayWhatDoesNotFit) {
   const tir_value x = F32(Floats(12), {2, 2, 3}), w3 = Vec({1, 2, 3});
@@ -528,22 +293,6 @@ TEST_F(Layers, SayWhatDoesNotFit) {
   EXPECT_EQ(Error(), "batch_norm: momentum is 1.5, expected 0 to 1");
   tir_batch_norm(t, x, kNone, kNone, w2, w2, .5, -2);
   EXPECT_EQ(Error(), "batch_norm: epsilon is -2, expected 0 or more");
-  tir_attention(t, x, x, x, kNone, false, NAN);
-  EXPECT_EQ(Error(), "attention: scale is nan, expected a finite number");
-  tir_attention(t, x, x, x, w3, false, 0);
-  EXPECT_EQ(Error(),
-            "attention: mask f32[3] does not broadcast to the scores, [2, 2, "
-            "2]");
-  tir_attention(t, w2, w2, w2, kNone, true, 0);
-  EXPECT_EQ(Error(), "attention: q f32[2] has rank 1, expected 2 or more");
-  const tir_value wide = F32(Floats(12), {2, 1, 2, 3});
-  const tir_value two = tir_scalar(t, TIR_DTYPE_I64, 2);
-  tir_attention_prefix(t, x, wide, x, two, kNone, true, 0);
-  EXPECT_EQ(Error(),
-            "attention_prefix: k or v has leading axes that q has not: "
-            "broadcast q first");
-  tir_attention_prefix(t, x, x, x, w2, kNone, true, 0);
-  EXPECT_EQ(Error(), "check_range: wrong dtype: x f32[2], expected i32 or i64");
 }
 
 // A failed call is not an operand left out.
@@ -556,8 +305,7 @@ TEST_F(Layers, RefuseAFailedWeight) {
             "layer_norm: weight is the result of a failed call of softmax");
 }
 
-// --- symbolic dims
-// -------------------------------------------------------------------
+// --- symbolic dims -------------------------------------------------------
 
 using Build = std::function<tir_value(CallGraph *, int64_t)>;
 

@@ -256,6 +256,25 @@ TEST_F(Misuse, LiveValueInACapture) {
             0u)
       << message;
   EXPECT_NE(message.find(place), std::string::npos) << message;
+  // A long path loses its beginning, never half a character.
+  static const std::vector<std::string> paths = [] {
+    std::vector<std::string> all = {"", "x", "xx", "xxx"};
+    for (std::string &path : all) {
+      for (int i = 0; i < 100; i++) path += "\xe2\x82\xac";
+      path += "/net.c:41";
+    }
+    return all;
+  }();
+  for (const std::string &path : paths) {
+    const tir_value far =
+        tir_site((tir_scalar)(t, TIR_DTYPE_F32, 1), path.c_str());
+    tir_capture_begin(t, m, "g");
+    tir_neg(t, far);
+    EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_ERR_STATE);
+    const std::string text = error.message;
+    EXPECT_NE(text.find(" (…\xe2\x82\xac"), std::string::npos) << text;
+    EXPECT_NE(text.find("\xac/net.c:41)"), std::string::npos) << text;
+  }
   // The tape is live again.
   EXPECT_EQ(Read(x), (Floats{1}));
   tir_module_destroy(m);

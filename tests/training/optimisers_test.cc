@@ -293,4 +293,59 @@ INSTANTIATE_TEST_SUITE_P(All, Optimisers, testing::ValuesIn(kOptimisers),
                            return std::string(one.param.name);
                          });
 
+// --- one variable twice ----------------------------------------------------
+
+// Each of the two steps would start from the same weights, and one be lost.
+class StepLists : public TrainingTest {
+ protected:
+  tir_value Leaf(const char *name, const Doubles &data, bool variable = true) {
+    const tir_value v = tir_set_name(t, Vec(data), name);
+    if (!variable) return v;
+    tir_attach_grad(t, v, TIR_GRAD_WRITE);
+    tir_set_grad(t, v, Vec(Doubles(data.size(), 1)));
+    return v;
+  }
+  tir_value Number(double x) { return tir_scalar(t, TIR_DTYPE_F32, x); }
+};
+
+TEST_F(StepLists, NameWhatIsGivenTwice) {
+  const tir_value a = Leaf("a", {1, 2}), b = Leaf("b", {3, 4});
+  const tir_value v = Leaf("v", {0, 0}, false), u = Leaf("u", {0, 0}, false);
+  const tir_value twice[] = {a, b, a}, both[] = {a, b};
+  const tir_value one_state[] = {v, v}, state_is_weight[] = {v, b};
+  tir_sgd(t, twice, 3, Number(1), false);
+  EXPECT_EQ(Error(),
+            "sgd: \"a\" f32[2] is given twice: a step changes each once");
+  tir_momentum(t, both, one_state, 2, Number(1), Number(.5), false);
+  EXPECT_EQ(Error(),
+            "momentum: \"v\" f32[2] is given twice: a step changes each once");
+  tir_momentum(t, both, state_is_weight, 2, Number(1), Number(.5), false);
+  EXPECT_EQ(Error(),
+            "momentum: \"b\" f32[2] is given twice: a step changes each once");
+  tir_average_weights(t, one_state, both, 2, Number(.5));
+  EXPECT_EQ(Error(),
+            "average_weights: \"v\" f32[2] is given twice: a step changes each "
+            "once");
+  EXPECT_EQ(Read(a), (Doubles{1, 2}));
+  EXPECT_EQ(Read(tir_grad_of(t, a)), (Doubles{1, 1}));
+  // Afterwards and one after the other it is what it says.
+  const tir_value states[] = {v, u};
+  tir_momentum(t, both, states, 2, Number(1), Number(.5), true);
+  tir_sgd(t, both, 2, Number(1), true);
+  EXPECT_EQ(Read(a), (Doubles{-1, 0}));
+}
+
+TEST_F(StepLists, CapturedStepsRefuseTheSame) {
+  const Owned<tir_module> m = MakeModule(c);
+  Add(m.get(), "w", TIR_DTYPE_F32, {2}, {1, 2}, TIR_PARAM_TRAINABLE);
+  tir_capture_begin(t, m.get(), "step");
+  const tir_value w[] = {tir_param(t, m.get(), "w"),
+                         tir_param(t, m.get(), "w")};
+  tir_attach_grad(t, w[0], TIR_GRAD_WRITE);
+  tir_sgd(t, w, 2, Number(1), false);
+  EXPECT_EQ(tir_capture_end(t, nullptr, &error), TIR_ERR_ARGUMENT);
+  EXPECT_STREQ(error.message,
+               "sgd: \"w\" f32[2] is given twice: a step changes each once");
+}
+
 }  // namespace

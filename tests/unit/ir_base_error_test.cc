@@ -61,6 +61,9 @@ TEST(Error, MemoryNamesTheSize) {
   tir_error error;
   tir_base_fail_memory(&error, 123456);
   EXPECT_STREQ(error.message, "out of memory: 123456 bytes asked");
+  // Where the size is not known, none is said.
+  tir_base_fail_memory(&error, 0);
+  EXPECT_STREQ(error.message, "out of memory");
 }
 
 TEST(Error, ArgumentsMayPointIntoTheMessage) {

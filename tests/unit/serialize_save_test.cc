@@ -51,6 +51,88 @@ class SerializeSave : public testing::Test {
   tir_error error_ = {};
 };
 
+// A process number that is gone: a child that has ended.
+pid_t EndedChild() {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  int wait_status = 0;
+  EXPECT_EQ(waitpid(child, &wait_status, 0), child);
+  return child;
+}
+
+// A save as seen from another container: its temporary file has the number of
+// a process that is gone. At the first `moment` (before that call; after it
+// for "open", when the file is there) something else happens.
+class Elsewhere {
+ public:
+  using Event = std::function<void(int dir, const std::string &name)>;
+
+  Elsewhere(pid_t pid, std::string moment, Event event)
+      : pid_(std::to_string(pid)),
+        moment_(std::move(moment)),
+        event_(std::move(event)) {
+    io_ = tir_ser_io_system;
+    io_.user = this;
+    io_.open = [](void *user, int dir, const char *name, int flags,
+                  mode_t mode) {
+      const bool is_new = flags & O_EXCL;
+      const std::string shown = is_new ? Self(user)->Seen(name) : name;
+      const int fd =
+          tir_ser_io_system.open(nullptr, dir, shown.c_str(), flags, mode);
+      if (!is_new) return fd;
+      Self(user)->file_ = {dir, fd, shown};
+      Self(user)->Meet("open", fd);
+      return fd;
+    };
+    io_.sync = [](void *user, int fd) {
+      Self(user)->Meet("sync", fd);
+      return tir_ser_io_system.sync(nullptr, fd);
+    };
+    io_.close = [](void *user, int fd) {
+      const int result = tir_ser_io_system.close(nullptr, fd);
+      Self(user)->Meet("close", fd);
+      return result;
+    };
+    io_.rename = [](void *user, int dir, const char *from, const char *to) {
+      Self(user)->Meet("rename", Self(user)->file_.fd);
+      return tir_ser_io_system.rename(nullptr, dir,
+                                      Self(user)->Seen(from).c_str(), to);
+    };
+    io_.unlink = [](void *user, int dir, const char *name) {
+      return tir_ser_io_system.unlink(nullptr, dir,
+                                      Self(user)->Seen(name).c_str());
+    };
+  }
+
+  const tir_ser_io *io() const { return &io_; }
+  bool met() const { return met_; }
+
+ private:
+  static Elsewhere *Self(void *user) { return static_cast<Elsewhere *>(user); }
+  std::string Seen(std::string name) const {
+    const std::string own = "." + std::to_string(getpid()) + ".";
+    const size_t at = name.rfind(own);
+    return at == std::string::npos
+               ? name
+               : name.replace(at, own.size(), "." + pid_ + ".");
+  }
+  void Meet(const char *call, int fd) {
+    if (met_ || moment_ != call || fd != file_.fd) return;
+    met_ = true;
+    event_(file_.dir, file_.name);
+  }
+
+  struct File {
+    int dir = -1, fd = -1;
+    std::string name;
+  };
+  tir_ser_io io_;
+  std::string pid_, moment_;
+  Event event_;
+  File file_;
+  bool met_ = false;
+};
+
 }  // namespace
 
 TEST_F(SerializeSave, EveryCallFailingWithEveryErrno) {
@@ -295,46 +377,74 @@ TEST_F(SerializeSave, FullFileSystem) {
 }
 
 TEST_F(SerializeSave, TemporaryNames) {
-  int64_t pid = 0;
-  EXPECT_TRUE(
-      tir_ser_is_temporary(".m.tir.tir-tmp.123.0123abcd", "m.tir", &pid));
-  EXPECT_EQ(pid, 123);
+  EXPECT_TRUE(tir_ser_is_temporary(".m.tir.tir-tmp.123.0123abcd", "m.tir"));
   for (const char *name :
        {"m.tir.tir-tmp.123.0123abcd", ".m.tir.tir-tmp.123.0123abc",
         ".m.tir.tir-tmp.123.0123abcde", ".m.tir.tir-tmp.123.0123abcX",
         ".m.tir.tir-tmp..0123abcd", ".m.tir.tir-tmp.x.0123abcd",
         ".m.tir.tir-tmp.99999999999.0123abcd", ".n.tir.tir-tmp.123.0123abcd",
         ".m.tir", "", ".", "..", ".m.tir.tir-tmp.123"})
-    EXPECT_FALSE(tir_ser_is_temporary(name, "m.tir", &pid)) << name;
+    EXPECT_FALSE(tir_ser_is_temporary(name, "m.tir")) << name;
 }
 
-TEST_F(SerializeSave, StaleTemporaryFilesAreRemoved) {
-  // A process number that is gone: a child that has ended.
-  const pid_t child = fork();
-  if (child == 0) _exit(0);
-  int wait_status = 0;
-  ASSERT_EQ(waitpid(child, &wait_status, 0), child);
+// Whose process it was does not matter: a number means another process in
+// another container.
+TEST_F(SerializeSave, TemporaryFilesWithoutALockAreRemoved) {
   const auto name = [](const std::string &target, pid_t pid) {
     return "." + target + ".tir-tmp." + std::to_string(pid) + ".0000abcd";
   };
-  const std::string stale = name("m.tir", child);
-  const std::string of_another = name("other.tir", child);
-  const std::string running = name("m.tir", getppid());
-  const std::string aged = name("m.tir", getpid());
-  const std::string locked = name("m.tir", child + 1);
-  for (const std::string &file : {stale, of_another, running, aged, locked})
+  const pid_t gone = EndedChild();
+  const std::string stale = name("m.tir", gone);
+  const std::string of_another = name("other.tir", gone);
+  const std::string number_of_another = name("m.tir", getppid());
+  const std::string locked = name("m.tir", gone + 1);
+  for (const std::string &file : {stale, of_another, number_of_another, locked})
     WriteFile(dir_.File(file), "x");
   const struct utimbuf long_ago = {0, 0};
-  ASSERT_EQ(utime(dir_.File(aged).c_str(), &long_ago), 0);
   ASSERT_EQ(utime(dir_.File(locked).c_str(), &long_ago), 0);
   const int fd = open(dir_.File(locked).c_str(), O_WRONLY);
   ASSERT_GE(fd, 0);
-  tir_ser_mark_live(fd);
+  int mark = -1;
+  ASSERT_TRUE(tir_ser_mark_live(fd, &mark));
   ASSERT_EQ(Save(), TIR_OK) << error_.message;
-  std::vector<std::string> left = {of_another, running, locked, "m.tir"};
+  std::vector<std::string> left = {of_another, locked, "m.tir"};
   std::sort(left.begin(), left.end());
   EXPECT_EQ(dir_.List(), left);
+  // The mark holds when the descriptor itself is closed before the rename.
   close(fd);
+  ASSERT_EQ(Save(), TIR_OK) << error_.message;
+  EXPECT_EQ(dir_.List(), left);
+  close(mark);
+}
+
+// Saves of two containers: each one's process numbers are gone in the other.
+// Whenever the other one looks for stale files, the running save goes through.
+TEST_F(SerializeSave, SavesOfOtherPidNamespacesAreLeftAlone) {
+  ASSERT_EQ(Save(), TIR_OK) << error_.message;
+  for (const char *moment : {"open", "sync", "close", "rename"}) {
+    ASSERT_EQ(tir_module_set_metadata(module_.get(), "moment", moment, &error_),
+              TIR_OK);
+    Elsewhere io(EndedChild(), moment, [&](int dir, const std::string &) {
+      tir_ser_remove_stale(&tir_ser_io_system, dir, "m.tir");
+    });
+    EXPECT_EQ(Save(io.io()), TIR_OK) << moment << ": " << error_.message;
+    EXPECT_TRUE(io.met()) << moment;
+    EXPECT_NE(ReadFile(path_).find(moment), std::string::npos) << moment;
+    EXPECT_EQ(dir_.List(), std::vector<std::string>{"m.tir"}) << moment;
+  }
+}
+
+// The other save holds the new file between its look and its unlink.
+TEST_F(SerializeSave, AFileThatIsBeingJudgedIsNotUsed) {
+  int judge = -1;
+  Elsewhere io(EndedChild(), "open", [&](int dir, const std::string &name) {
+    judge = openat(dir, name.c_str(), O_RDONLY | O_CLOEXEC);
+    ASSERT_TRUE(tir_ser_take_stale(judge));
+  });
+  EXPECT_EQ(Save(io.io()), TIR_OK) << error_.message;
+  EXPECT_TRUE(io.met());
+  close(judge);
+  EXPECT_EQ(dir_.List(), std::vector<std::string>{"m.tir"});
 }
 
 // A module mapped from a file may be saved over that very file.

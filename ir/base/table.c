@@ -2,20 +2,20 @@
 //
 // Numbers follow the order of arrival and not the hashes, so what is written
 // with them does not depend on addresses.
-#include "serialize/table.h"
+#include "ir/base/table.h"
 
 #include <string.h>
 
-void tir_ser_table_init(tir_ser_table *table, tir_context *context) {
-  *table = (tir_ser_table){.context = context};
+void tir_base_table_init(tir_base_table *table, tir_context *context) {
+  *table = (tir_base_table){.context = context};
 }
 
-static void free_buckets(tir_ser_table *table) {
+static void free_buckets(tir_base_table *table) {
   tir_base_free(table->context, table->buckets,
                 table->n_buckets * sizeof *table->buckets, _Alignof(uint32_t));
 }
 
-void tir_ser_table_free(tir_ser_table *table) {
+void tir_base_table_free(tir_base_table *table) {
   TIR_VEC_FREE(table->context, &table->hashes);
   if (table->buckets) free_buckets(table);
   table->buckets = NULL;
@@ -23,9 +23,9 @@ void tir_ser_table_free(tir_ser_table *table) {
 }
 
 // Numbers begin at 1, so a zero bucket is empty.
-uint32_t tir_ser_table_find(const tir_ser_table *table, uint64_t hash,
-                            const void *thing, tir_ser_same_fn same,
-                            const void *user) {
+uint32_t tir_base_table_find(const tir_base_table *table, uint64_t hash,
+                             const void *thing, tir_base_same_fn same,
+                             const void *user) {
   if (table->n_buckets == 0) return 0;
   const size_t mask = table->n_buckets - 1;
   for (size_t i = hash & mask; table->buckets[i]; i = (i + 1) & mask) {
@@ -36,7 +36,7 @@ uint32_t tir_ser_table_find(const tir_ser_table *table, uint64_t hash,
   return 0;
 }
 
-static void insert(tir_ser_table *table, uint32_t number) {
+static void insert(tir_base_table *table, uint32_t number) {
   const size_t mask = table->n_buckets - 1;
   size_t i = table->hashes.data[number - 1] & mask;
   while (table->buckets[i]) i = (i + 1) & mask;
@@ -44,7 +44,7 @@ static void insert(tir_ser_table *table, uint32_t number) {
 }
 
 // Hashes are kept, so that growing never asks for the things again.
-static bool grow(tir_ser_table *table) {
+static bool grow(tir_base_table *table) {
   const size_t n = table->n_buckets ? 2 * table->n_buckets : 64;
   uint32_t *buckets = tir_base_alloc_zero(table->context, n * sizeof *buckets,
                                           _Alignof(uint32_t));
@@ -57,7 +57,7 @@ static bool grow(tir_ser_table *table) {
   return true;
 }
 
-uint32_t tir_ser_table_add(tir_ser_table *table, uint64_t hash) {
+uint32_t tir_base_table_add(tir_base_table *table, uint64_t hash) {
   // Buckets hold 32-bit numbers; their own count stays in range too.
   if (table->hashes.count >= UINT32_MAX / 4) return 0;
   if (2 * (table->hashes.count + 1) > table->n_buckets && !grow(table))
