@@ -289,7 +289,8 @@ static tir_status add_part(builder *b, uint32_t part) {
       .error = b->q->error,
       .is_part = true,
   };
-  b->fusing->failed = part;
+  // Until the next one: if it is refused, this is the part to name.
+  b->fusing->at_part = part;
   TIR_TRY(p->kernel->prepare(&found));
   if (folds ? !found.folding.part : !found.loop)
     return tir_base_fail(b->q->error, TIR_ERR_UNSUPPORTED,
@@ -340,17 +341,18 @@ static bool lay_out(const builder *b, tir_exec_fused *p, size_t *out_bytes) {
   // Accumulators take 8 bytes at most.
   const size_t n_rows =
       p->row > 0 && !p->tiles_per_row ? tile / (size_t)p->row : 0;
-  size_t total = 0, slots = 0, shared = 0;
-  if (!tir_base_size_align(tile * b->widest, 64, &p->register_bytes) ||
-      !tir_base_size_mul(p->register_bytes, b->last.count, &total) ||
-      !tir_base_size_align(p->n_slots * sizeof(char *), 64, &slots) ||
-      !tir_base_size_mul((size_t)p->n_tiles * 8, b->n_folds, &shared) ||
-      !tir_base_size_align(shared, 64, &p->shared_bytes))
-    return false;
-  p->slots_at = total;
-  p->folding_at = total + slots;
-  *out_bytes = p->folding_at + (n_rows * 8 + 63) / 64 * 64;
-  return true;
+  size_t a_register = 0, slots = 0, folding = 0, shared = 0;
+  return tir_base_size_mul(tile, b->widest, &a_register) &&
+         tir_base_size_align(a_register, 64, &p->register_bytes) &&
+         tir_base_size_mul(p->register_bytes, b->last.count, &p->slots_at) &&
+         tir_base_size_align(p->n_slots * sizeof(char *), 64, &slots) &&
+         tir_base_size_add(p->slots_at, slots, &p->folding_at) &&
+         tir_base_size_mul(n_rows, 8, &folding) &&
+         tir_base_size_align(folding, 64, &folding) &&
+         tir_base_size_add(p->folding_at, folding, out_bytes) &&
+         tir_base_size_mul((size_t)p->n_tiles, 8, &shared) &&
+         tir_base_size_mul(shared, b->n_folds, &shared) &&
+         tir_base_size_align(shared, 64, &p->shared_bytes);
 }
 
 static uint32_t final_slot(const builder *b, uint32_t slot) {
@@ -395,22 +397,20 @@ static tir_status finish(builder *b) {
   p->slots = tir_base_arena_alloc(q->arena, slots_bytes, 8);
   if (!p->ops || !p->slots) return no_memory(b, ops_bytes + slots_bytes);
   choose_tile(b, p);
-  size_t scratch = 0;
-  if (!lay_out(b, p, &scratch))
+  // Shared memory is asked for by itself where lanes have scratch of their own.
+  p->per_unit = tir_exec_cut(q, p->n_tiles, b->cost * (double)p->tile);
+  const bool is_cut = q->split.n_units > 1;
+  if (!lay_out(b, p, &q->scratch_bytes) ||
+      (!is_cut && !tir_base_size_add(q->scratch_bytes, p->shared_bytes,
+                                     &q->scratch_bytes)))
     return tir_base_fail(q->error, TIR_ERR_LIMIT,
                          "compile: scratch memory exceeds the address space");
   copy_ops(b, p);
-  // Shared memory is asked for by itself where lanes have scratch of their own.
-  p->per_unit = tir_exec_cut(q, p->n_tiles, b->cost * (double)p->tile);
   q->run = tir_exec_fused_run;
   q->params = p;
-  q->scratch_bytes = scratch;
-  if (q->split.n_units > 1) {
-    q->split.shared_bytes = p->shared_bytes;
-    if (p->tiles_per_row > 0) q->split.finish = tir_exec_fused_finish;
-  } else {
-    q->scratch_bytes += p->shared_bytes;
-  }
+  if (!is_cut) return TIR_OK;
+  q->split.shared_bytes = p->shared_bytes;
+  if (p->tiles_per_row > 0) q->split.finish = tir_exec_fused_finish;
   return TIR_OK;
 }
 
