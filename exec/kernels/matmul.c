@@ -23,8 +23,10 @@ typedef struct matmul_params {
   tir_exec_gemm_grid grid;
   int64_t tiles_n, n_tiles;  // in a row of tiles, of one product
   size_t elem_size;
-  int64_t per_unit;  // tiles of all products; batches; or columns or rows of c
+  int64_t per_unit;  // tiles, or pieces, of all products
+  // Own loops: a product in pieces of columns, or rows, of c.
   bool by_columns;
+  int64_t piece, n_pieces;
   // Batches; strides in bytes, 0 where an operand is repeated.
   int32_t rank;
   int64_t n_batches;
@@ -101,17 +103,6 @@ static tir_status tiles_run(const tir_exec_call *call) {
   return TIR_OK;
 }
 
-// Whole products, one after the other.
-static tir_status batches_run(const tir_exec_call *call) {
-  const matmul_params *const p = call->params;
-  const tir_exec_span span = tir_exec_span_of(call, p->n_batches, p->per_unit);
-  for (int64_t i = span.first; i < span.end; i++) {
-    const product at = find_product(p, call, i);
-    run_own(p, at.a, at.b, at.c, call->scratch);
-  }
-  return TIR_OK;
-}
-
 // The common case of one product.
 static tir_status single_run(const tir_exec_call *call) {
   const matmul_params *const p = call->params;
@@ -120,31 +111,44 @@ static tir_status single_run(const tir_exec_call *call) {
   return TIR_OK;
 }
 
-// Some columns, or rows, of one product. Each element is a sum of its own, so
-// where the cut goes changes no bit.
-static tir_status part_run(const tir_exec_call *call) {
-  const matmul_params *const p = call->params;
+// Columns, or rows, first … end − 1 of one product. Each element is a sum of
+// its own, so where the cut goes changes no bit.
+static void run_part(const matmul_params *p, const product *at, int64_t first,
+                     int64_t end, void *pack) {
   tir_exec_gemm_block part = p->block;
-  const tir_exec_span span =
-      tir_exec_span_of(call, p->by_columns ? part.n : part.m, p->per_unit);
-  const int64_t first = span.first;
   const size_t size = p->elem_size;
-  part.a = tir_exec_arg(call, 0);
-  part.b = tir_exec_arg(call, 1);
-  part.c = tir_exec_arg(call, 2);
-  part.pack = call->scratch;
+  part.a = at->a;
+  part.b = at->b;
+  part.c = at->c;
+  part.pack = pack;
   if (p->by_columns) {
-    part.b = (const char *)part.b + (size_t)(first * part.b_column) * size;
-    part.c = (char *)part.c + (size_t)first * size;
+    part.b = at->b + (size_t)(first * part.b_column) * size;
+    part.c = at->c + (size_t)first * size;
     // A piece of one column must be a chain too, as its neighbours are.
     part.is_part = part.n > 1;
-    part.n = span.end - first;
+    part.n = end - first;
   } else {
-    part.a = (const char *)part.a + (size_t)(first * part.a_row) * size;
-    part.c = (char *)part.c + (size_t)(first * part.c_row) * size;
-    part.m = span.end - first;
+    part.a = at->a + (size_t)(first * part.a_row) * size;
+    part.c = at->c + (size_t)(first * part.c_row) * size;
+    part.m = end - first;
   }
   p->gemm(&part);
+}
+
+// Pieces of one product that follow on each other are computed as one.
+static tir_status pieces_run(const tir_exec_call *call) {
+  const matmul_params *const p = call->params;
+  const int64_t side = p->by_columns ? p->block.n : p->block.m;
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->n_batches * p->n_pieces, p->per_unit);
+  for (int64_t i = span.first; i < span.end;) {
+    const int64_t piece = i % p->n_pieces;
+    const int64_t n = least(p->n_pieces - piece, span.end - i);
+    const product at = find_product(p, call, i / p->n_pieces);
+    run_part(p, &at, piece * p->piece, least((piece + n) * p->piece, side),
+             call->scratch);
+    i += n;
+  }
   return TIR_OK;
 }
 
@@ -307,20 +311,11 @@ static void use_blas(tir_exec_prepare *q, matmul_params *p) {
 }
 
 // Operands of a turned product: the same entries in the other order.
-static tir_status run_turned(const tir_exec_call *call,
-                             tir_exec_kernel_fn run) {
+static tir_status turned_pieces_run(const tir_exec_call *call) {
   const uint32_t arg[3] = {call->arg[1], call->arg[0], call->arg[2]};
   tir_exec_call turned = *call;
   turned.arg = arg;
-  return run(&turned);
-}
-
-static tir_status turned_batches_run(const tir_exec_call *call) {
-  return run_turned(call, batches_run);
-}
-
-static tir_status turned_part_run(const tir_exec_call *call) {
-  return run_turned(call, part_run);
+  return pieces_run(&turned);
 }
 
 static void swap_batches(matmul_params *p) {
@@ -331,27 +326,23 @@ static void swap_batches(matmul_params *p) {
   }
 }
 
-// A unit is whole products.
-static void cut_batches(tir_exec_prepare *q, matmul_params *p) {
-  const tir_exec_gemm_block *const s = &p->block;
-  const double cost = MULTIPLICATION * (double)s->m * (double)s->n;
-  p->per_unit = tir_exec_cut(q, p->n_batches, cost * (double)s->k);
-  q->run = batches_run;
-}
-
-// Columns, since each panel of b is then packed by one lane only; rows where
-// c is narrow.
-static void cut_single(tir_exec_prepare *q, matmul_params *p) {
+// Whole products where one is less than a unit. Else columns, since each panel
+// of b is then packed by one lane only, or rows where c is narrow.
+static void cut_own(tir_exec_prepare *q, matmul_params *p) {
   enum { COLUMNS = 32, ROWS = 48 };  // whole panels and tiles at every level
   const tir_exec_gemm_block *const s = &p->block;
   p->by_columns = s->n >= 8 * COLUMNS || s->n >= s->m;
   const int64_t side = p->by_columns ? s->n : s->m;
   const int64_t other = p->by_columns ? s->m : s->n;
-  const int64_t piece = p->by_columns ? COLUMNS : ROWS;
-  const double cost = MULTIPLICATION * (double)piece * (double)other;
-  const int64_t n_pieces = (side + piece - 1) / piece;
-  p->per_unit = tir_exec_cut(q, n_pieces, cost * (double)s->k) * piece;
-  q->run = q->split.n_units > 1 ? part_run : single_run;
+  const double cost = MULTIPLICATION * (double)other * (double)s->k;
+  p->piece = side;
+  p->n_pieces = 1;
+  p->per_unit = tir_exec_cut(q, p->n_batches, cost * (double)side);
+  if (p->n_batches > 1 && p->per_unit > 1) return;
+  p->piece = p->by_columns ? COLUMNS : ROWS;
+  p->n_pieces = (side + p->piece - 1) / p->piece;
+  p->per_unit = tir_exec_cut(q, p->n_batches * p->n_pieces,
+                             cost * (double)least(side, p->piece));
 }
 
 static tir_status matmul_prepare(tir_exec_prepare *q) {
@@ -379,12 +370,11 @@ static tir_status matmul_prepare(tir_exec_prepare *q) {
   }
   const bool is_turned = is_float && turn(&p->block);
   if (is_turned) swap_batches(p);
-  if (p->n_batches > 1)
-    cut_batches(q, p);
-  else
-    cut_single(q, p);
+  cut_own(q, p);
   if (is_turned)
-    q->run = q->run == part_run ? turned_part_run : turned_batches_run;
+    q->run = turned_pieces_run;
+  else
+    q->run = p->n_batches * p->n_pieces > 1 ? pieces_run : single_run;
   // Per lane: each packs for itself.
   q->scratch_bytes = tir_exec_gemm_pack_bytes(p->block.k);
   return TIR_OK;

@@ -8,6 +8,9 @@
 #include "exec/kernels/levels.h"
 #include "exec/kernels/levels/exps.h"
 
+// A millisecond or so: a row may be long, and goes over its positions in order.
+#define MANY_MULTIPLICATIONS 4e6
+
 #define T float
 #define NAME(x) f32_##x
 #define EXPS exp_f32
