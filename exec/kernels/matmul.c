@@ -17,6 +17,7 @@
 typedef struct matmul_params {
   tir_exec_gemm_block block;  // pointers are filled in per call
   tir_exec_gemm_fn gemm;      // own loops, NULL: BLAS
+  tir_exec_dot_fn dot;        // long inner products
   // BLAS: one call per tile of c.
   void (*blas)(const tir_exec_gemm_call *call);
   tir_exec_gemm_call call;
@@ -148,6 +149,21 @@ static tir_status pieces_run(const tir_exec_call *call) {
     run_part(p, &at, piece * p->piece, least((piece + n) * p->piece, side),
              call->scratch);
     i += n;
+  }
+  return TIR_OK;
+}
+
+// Long rows of a with one column of b. A row of all products is a unit or more.
+static tir_status dots_run(const tir_exec_call *call) {
+  const matmul_params *const p = call->params;
+  const int64_t m = p->block.m;
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->n_batches * m, p->per_unit);
+  for (int64_t i = span.first; i < span.end; i++) {
+    const product at = find_product(p, call, i / m);
+    const int64_t row = i % m;
+    TIR_TRY(p->dot(call, at.a + (size_t)(row * p->block.a_row) * p->elem_size,
+                   at.b, p->block.k, at.c + (size_t)row * p->elem_size));
   }
   return TIR_OK;
 }
@@ -311,11 +327,20 @@ static void use_blas(tir_exec_prepare *q, matmul_params *p) {
 }
 
 // Operands of a turned product: the same entries in the other order.
-static tir_status turned_pieces_run(const tir_exec_call *call) {
+static tir_status run_turned(const tir_exec_call *call,
+                             tir_exec_kernel_fn run) {
   const uint32_t arg[3] = {call->arg[1], call->arg[0], call->arg[2]};
   tir_exec_call turned = *call;
   turned.arg = arg;
-  return pieces_run(&turned);
+  return run(&turned);
+}
+
+static tir_status turned_pieces_run(const tir_exec_call *call) {
+  return run_turned(call, pieces_run);
+}
+
+static tir_status turned_dots_run(const tir_exec_call *call) {
+  return run_turned(call, dots_run);
 }
 
 static void swap_batches(matmul_params *p) {
@@ -345,6 +370,13 @@ static void cut_own(tir_exec_prepare *q, matmul_params *p) {
                              cost * (double)least(side, p->piece));
 }
 
+// Inner products so long that even one has to ask. c has one column, so its
+// rows stand side by side.
+static bool is_long_dot(const tir_exec_gemm_block *s) {
+  return s->n == 1 && s->a_column == 1 && s->b_row == 1 &&
+         s->k > TIR_EXEC_ASK_AFTER;
+}
+
 static tir_status matmul_prepare(tir_exec_prepare *q) {
   const tir_attrs_matmul *const attrs = q->attrs;
   const tir_dtype dtype = q->in[0].dtype;
@@ -370,6 +402,13 @@ static tir_status matmul_prepare(tir_exec_prepare *q) {
   }
   const bool is_turned = is_float && turn(&p->block);
   if (is_turned) swap_batches(p);
+  p->dot = TIR_AT_LEVEL(tir_exec_dot, q->cpu_level)->dot[dtype];
+  if (p->dot && is_long_dot(&p->block)) {
+    p->per_unit = tir_exec_cut(q, p->n_batches * p->block.m,
+                               MULTIPLICATION * (double)p->block.k);
+    q->run = is_turned ? turned_dots_run : dots_run;
+    return TIR_OK;
+  }
   cut_own(q, p);
   if (is_turned)
     q->run = turned_pieces_run;

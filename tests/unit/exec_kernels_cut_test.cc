@@ -246,6 +246,23 @@ TEST(LargeSteps, LargeProductsOfABatchAreCut) {
   }
 }
 
+TEST(LargeSteps, LongInnerProductsAsk) {
+  for (tir_dtype dtype : {TIR_DTYPE_F32, TIR_DTYPE_F64})
+    for (int64_t m : {1, 3}) {
+      KernelCall call(TIR_OP_MATMUL);
+      call.Attrs(tir_attrs_matmul{0, 0}).In(Ones(dtype, {m, kMany + 3}));
+      call.In(Ones(dtype, {kMany + 3, 1})).Out(TypeOf(dtype, {m, 1}));
+      ExpectAsks(&call, "matmul", 4);
+      for (int level : Levels()) {
+        KernelOptions options;
+        options.level = level;
+        ASSERT_EQ(call.RunWithUsualCut(options), TIR_OK);
+        for (size_t r = 0; r < call.out().count(); r++)
+          EXPECT_EQ(call.out().F64(r), kMany + 3);
+      }
+    }
+}
+
 // --- indices -----------------------------------------------------------------
 
 TEST(LargeSteps, GatherIsCutWhateverIsLong) {
