@@ -7,32 +7,45 @@
 
 #include "exec/kernels/strided.h"
 
+// A box over the whole result. Where its elements come from is up to the
+// caller, who also gets the operand's strides; then finish_box.
+static tir_exec_boxes *begin_box(tir_exec_prepare *q,
+                                 int64_t strides[TIR_MAX_RANK]) {
+  const tir_ir_type *const out = &q->out[0];
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  if (!p) return NULL;
+  tir_exec_box *const box = &p->box[0];
+  tir_exec_dense_strides(&q->in[0], strides);
+  tir_exec_dense_strides(out, box->to_strides);
+  box->rank = out->rank;
+  for (int i = 0; i < out->rank; i++) box->dims[i] = out->dims[i];
+  return p;
+}
+
+static tir_status finish_box(tir_exec_prepare *q, tir_exec_boxes *p) {
+  tir_exec_box_finish(&p->box[0]);
+  tir_exec_boxes_cut(q, p);
+  return TIR_OK;
+}
+
 // --- transpose and broadcast ------------------------------------------------
 
 // out[i] runs along axis axes[i] of the operand.
 static tir_status transpose_prepare(tir_exec_prepare *q) {
   const tir_attrs_axes *const attrs = q->attrs;
-  const tir_ir_type *const in = &q->in[0];
-  const tir_ir_type *const out = &q->out[0];
-  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
-  if (!p) return TIR_ERR_MEMORY;
-  tir_exec_box *const box = &p->box[0];
   int64_t strides[TIR_MAX_RANK];
-  tir_exec_dense_strides(in, strides);
-  tir_exec_dense_strides(out, box->to_strides);
-  box->rank = out->rank;
-  for (int i = 0; i < out->rank; i++) {
+  tir_exec_boxes *const p = begin_box(q, strides);
+  if (!p) return TIR_ERR_MEMORY;
+  const int rank = q->in[0].rank;
+  for (int i = 0; i < rank; i++) {
     // Without a list the axes are reversed.
-    int from = in->rank - 1 - i;
-    if (attrs->axes.n > 0 && !tir_ir_axis(attrs->axes.v[i], in->rank, &from))
+    int from = rank - 1 - i;
+    if (attrs->axes.n > 0 && !tir_ir_axis(attrs->axes.v[i], rank, &from))
       return tir_base_fail(q->error, TIR_ERR_ARGUMENT,
                            "transpose: axis out of range");
-    box->dims[i] = out->dims[i];
-    box->from_strides[i] = strides[from];
+    p->box[0].from_strides[i] = strides[from];
   }
-  tir_exec_box_finish(box);
-  tir_exec_boxes_cut(q, p);
-  return TIR_OK;
+  return finish_box(q, p);
 }
 
 const tir_exec_kernel_desc tir_kernel_transpose = {.prepare =
@@ -43,22 +56,15 @@ const tir_exec_kernel_desc tir_kernel_transpose = {.prepare =
 static tir_status broadcast_prepare(tir_exec_prepare *q) {
   const tir_ir_type *const in = &q->in[0];
   const tir_ir_type *const out = &q->out[0];
-  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
-  if (!p) return TIR_ERR_MEMORY;
-  tir_exec_box *const box = &p->box[0];
   int64_t strides[TIR_MAX_RANK];
-  tir_exec_dense_strides(in, strides);
-  tir_exec_dense_strides(out, box->to_strides);
-  box->rank = out->rank;
+  tir_exec_boxes *const p = begin_box(q, strides);
+  if (!p) return TIR_ERR_MEMORY;
   for (int i = 0; i < out->rank; i++) {
     const int own = i - (out->rank - in->rank);
     const bool kept = own >= 0 && in->dims[own] == out->dims[i];
-    box->dims[i] = out->dims[i];
-    box->from_strides[i] = kept ? strides[own] : 0;
+    p->box[0].from_strides[i] = kept ? strides[own] : 0;
   }
-  tir_exec_box_finish(box);
-  tir_exec_boxes_cut(q, p);
-  return TIR_OK;
+  return finish_box(q, p);
 }
 
 const tir_exec_kernel_desc tir_kernel_broadcast_to = {.prepare =
@@ -139,70 +145,65 @@ static int64_t clamp_start(int64_t start, int64_t dim) {
   return start < 0 ? 0 : start > dim ? dim : start;
 }
 
-// The part of `whole` that a slice takes, `part` being its shape.
-static void place_slice(const tir_attrs_slice *attrs, const tir_ir_type *part,
-                        const tir_ir_type *whole, tir_exec_box *box,
-                        bool whole_is_source) {
-  int64_t strides[TIR_MAX_RANK];
-  int64_t part_strides[TIR_MAX_RANK];
-  tir_exec_dense_strides(whole, strides);
-  tir_exec_dense_strides(part, part_strides);
-  int64_t offset = 0;
-  box->rank = part->rank;
-  for (int i = 0; i < part->rank; i++) {
-    int64_t stride = strides[i];
-    // A part of at most one place needs no step, which may be huge.
-    if (i < attrs->starts.n) {
-      if (part->dims[i] > 0)
-        offset += clamp_start(attrs->starts.v[i], whole->dims[i]) * strides[i];
-      if (attrs->steps.n > 0 && part->dims[i] > 1) stride *= attrs->steps.v[i];
-    }
-    box->dims[i] = part->dims[i];
-    box->from_strides[i] = whole_is_source ? stride : part_strides[i];
-    box->to_strides[i] = whole_is_source ? part_strides[i] : stride;
+// The places of `whole` that a slice takes, `taken` being their shape.
+static void read_slice(const tir_attrs_slice *attrs, const tir_ir_type *taken,
+                       const tir_ir_type *whole, tir_exec_part *part) {
+  for (int i = 0; i < whole->rank; i++) {
+    part[i] = (tir_exec_part){0, 1, taken->dims[i]};
+    if (i >= attrs->starts.n) continue;
+    part[i].start = clamp_start(attrs->starts.v[i], whole->dims[i]);
+    // At most one place needs no step, which may be huge.
+    if (attrs->steps.n > 0 && taken->dims[i] > 1)
+      part[i].step = attrs->steps.v[i];
   }
-  if (whole_is_source)
-    box->from_offset = offset;
-  else
-    box->to_offset = offset;
-  tir_exec_box_finish(box);
 }
 
 // What a slice takes is fixed by its attributes; no element is looked at.
 static tir_status slice_prepare(tir_exec_prepare *q) {
-  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  tir_exec_part part[TIR_MAX_RANK];
+  int64_t strides[TIR_MAX_RANK];
+  tir_exec_boxes *const p = begin_box(q, strides);
   if (!p) return TIR_ERR_MEMORY;
-  place_slice(q->attrs, &q->out[0], &q->in[0], &p->box[0], true);
-  tir_exec_boxes_cut(q, p);
-  return TIR_OK;
+  read_slice(q->attrs, &q->out[0], &q->in[0], part);
+  for (int i = 0; i < q->in[0].rank; i++) {
+    p->box[0].from_offset += part[i].start * strides[i];
+    p->box[0].from_strides[i] = part[i].step * strides[i];
+  }
+  return finish_box(q, p);
 }
 
 const tir_exec_kernel_desc tir_kernel_slice = {.prepare = slice_prepare};
 
-// part, like: the part where the slice took it from, zeros around it.
-static tir_status unslice_prepare(tir_exec_prepare *q) {
-  const tir_attrs_slice *const attrs = q->attrs;
-  const tir_ir_type *const in = &q->in[0], *const out = &q->out[0];
-  tir_exec_boxes *const p =
-      tir_exec_boxes_params(q, 1 + TIR_EXEC_BOXES_PER_AXIS * (size_t)out->rank);
+// Operand 0 is a part of the result; the only element of another argument is
+// repeated around it.
+static tir_status prepare_inside(tir_exec_prepare *q, const tir_exec_part *part,
+                                 uint32_t around) {
+  const tir_ir_type *const out = &q->out[0];
+  const size_t most = 1 + TIR_EXEC_BOXES_PER_AXIS * (size_t)out->rank;
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, most);
   if (!p) return TIR_ERR_MEMORY;
   p->n = 1;
-  place_slice(attrs, in, out, &p->box[0], false);
-  tir_exec_part part[TIR_MAX_RANK];
+  tir_exec_box *const inner = &p->box[0];
+  int64_t strides[TIR_MAX_RANK];
+  tir_exec_dense_strides(out, strides);
+  tir_exec_dense_strides(&q->in[0], inner->from_strides);
+  inner->rank = out->rank;
   for (int i = 0; i < out->rank; i++) {
-    const bool named = i < attrs->starts.n;
-    part[i] = (tir_exec_part){
-        .start = named ? clamp_start(attrs->starts.v[i], out->dims[i]) : 0,
-        // As there, one place needs no step.
-        .step = named && attrs->steps.n > 0 && in->dims[i] > 1
-                    ? attrs->steps.v[i]
-                    : 1,
-        .count = in->dims[i],
-    };
+    inner->dims[i] = part[i].count;
+    inner->to_offset += part[i].start * strides[i];
+    inner->to_strides[i] = part[i].step * strides[i];
   }
-  tir_exec_boxes_surround(p, out, part, TIR_EXEC_ZEROS);
+  tir_exec_box_finish(inner);
+  tir_exec_boxes_surround(p, out, part, around);
   tir_exec_boxes_cut(q, p);
   return TIR_OK;
+}
+
+// part, like: the part where the slice took it from, zeros around it.
+static tir_status unslice_prepare(tir_exec_prepare *q) {
+  tir_exec_part part[TIR_MAX_RANK];
+  read_slice(q->attrs, &q->in[0], &q->out[0], part);
+  return prepare_inside(q, part, TIR_EXEC_ZEROS);
 }
 
 const tir_exec_kernel_desc tir_kernel_unslice = {.prepare = unslice_prepare};
@@ -212,26 +213,12 @@ const tir_exec_kernel_desc tir_kernel_unslice = {.prepare = unslice_prepare};
 // x, value: x where it lies, and the value around it.
 static tir_status pad_prepare(tir_exec_prepare *q) {
   const tir_attrs_pad *const attrs = q->attrs;
-  const tir_ir_type *const in = &q->in[0], *const out = &q->out[0];
-  tir_exec_boxes *const p =
-      tir_exec_boxes_params(q, 1 + TIR_EXEC_BOXES_PER_AXIS * (size_t)out->rank);
-  if (!p) return TIR_ERR_MEMORY;
-  p->n = 1;
-  tir_exec_box *const inner = &p->box[0];
   tir_exec_part part[TIR_MAX_RANK];
-  tir_exec_dense_strides(in, inner->from_strides);
-  tir_exec_dense_strides(out, inner->to_strides);
-  inner->rank = out->rank;
-  for (int i = 0; i < out->rank; i++) {
+  for (int i = 0; i < q->out[0].rank; i++) {
     const int64_t before = i < attrs->before.n ? attrs->before.v[i] : 0;
-    inner->dims[i] = in->dims[i];
-    inner->to_offset += before * inner->to_strides[i];
-    part[i] = (tir_exec_part){before, 1, in->dims[i]};
+    part[i] = (tir_exec_part){before, 1, q->in[0].dims[i]};
   }
-  tir_exec_box_finish(inner);
-  tir_exec_boxes_surround(p, out, part, 1);
-  tir_exec_boxes_cut(q, p);
-  return TIR_OK;
+  return prepare_inside(q, part, 1);
 }
 
 const tir_exec_kernel_desc tir_kernel_pad = {.prepare = pad_prepare};
@@ -250,22 +237,17 @@ static tir_status flip_prepare(tir_exec_prepare *q) {
                            "flip: axis out of range");
     flipped[axis] = true;
   }
-  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  int64_t strides[TIR_MAX_RANK];
+  tir_exec_boxes *const p = begin_box(q, strides);
   if (!p) return TIR_ERR_MEMORY;
   tir_exec_box *const box = &p->box[0];
-  tir_exec_dense_strides(in, box->to_strides);
-  box->rank = in->rank;
   for (int i = 0; i < in->rank; i++) {
-    const int64_t stride = box->to_strides[i];
-    box->dims[i] = in->dims[i];
-    box->from_strides[i] = flipped[i] ? -stride : stride;
+    box->from_strides[i] = flipped[i] ? -strides[i] : strides[i];
     if (flipped[i] && in->dims[i] > 0)
       // The last place of the axis; the stride leads back from there.
-      box->from_offset += (in->dims[i] - 1) * stride;
+      box->from_offset += (in->dims[i] - 1) * strides[i];
   }
-  tir_exec_box_finish(box);
-  tir_exec_boxes_cut(q, p);
-  return TIR_OK;
+  return finish_box(q, p);
 }
 
 const tir_exec_kernel_desc tir_kernel_flip = {.prepare = flip_prepare};
