@@ -25,9 +25,11 @@ typedef struct matmul_params {
   int64_t tiles_n, n_tiles;  // in a row of tiles, of one product
   size_t elem_size;
   int64_t per_unit;  // tiles, or pieces, of all products
-  // Own loops: a product in pieces of columns, or rows, of c.
+  // Own loops: a product in pieces of so many columns and rows of c, numbered
+  // along one side first.
   bool by_columns;
-  int64_t piece, n_pieces;
+  int64_t columns, rows;
+  int64_t n_across, n_pieces;
   // Batches; strides in bytes, 0 where an operand is repeated.
   int32_t rank;
   int64_t n_batches;
@@ -112,42 +114,38 @@ static tir_status single_run(const tir_exec_call *call) {
   return TIR_OK;
 }
 
-// Columns, or rows, first … end − 1 of one product. Each element is a sum of
-// its own, so where the cut goes changes no bit.
-static void run_part(const matmul_params *p, const product *at, int64_t first,
-                     int64_t end, void *pack) {
+// Pieces first … first + n − 1 of one product, which lie side by side. Each
+// element is a sum of its own, so where the cut goes changes no bit.
+static void run_pieces(const matmul_params *p, const product *at, int64_t first,
+                       int64_t n, void *pack) {
   tir_exec_gemm_block part = p->block;
   const size_t size = p->elem_size;
-  part.a = at->a;
-  part.b = at->b;
-  part.c = at->c;
+  const int64_t along = first / p->n_across, across = first % p->n_across;
+  const int64_t row = (p->by_columns ? across : along) * p->rows;
+  const int64_t column = (p->by_columns ? along : across) * p->columns;
+  part.a = at->a + (size_t)(row * part.a_row) * size;
+  part.b = at->b + (size_t)(column * part.b_column) * size;
+  part.c = at->c + (size_t)(row * part.c_row + column) * size;
   part.pack = pack;
-  if (p->by_columns) {
-    part.b = at->b + (size_t)(first * part.b_column) * size;
-    part.c = at->c + (size_t)first * size;
-    // A piece of one column must be a chain too, as its neighbours are.
-    part.is_part = part.n > 1;
-    part.n = end - first;
-  } else {
-    part.a = at->a + (size_t)(first * part.a_row) * size;
-    part.c = at->c + (size_t)(first * part.c_row) * size;
-    part.m = end - first;
-  }
+  // A piece of one column must be a chain too, as its neighbours are.
+  part.is_part = part.n > 1;
+  part.m = least(part.m - row, (p->by_columns ? 1 : n) * p->rows);
+  part.n = least(part.n - column, (p->by_columns ? n : 1) * p->columns);
   p->gemm(&part);
 }
 
-// Pieces of one product that follow on each other are computed as one.
+// Pieces that follow on each other are computed as one, if they make up whole
+// columns or rows.
 static tir_status pieces_run(const tir_exec_call *call) {
   const matmul_params *const p = call->params;
-  const int64_t side = p->by_columns ? p->block.n : p->block.m;
   const tir_exec_span span =
       tir_exec_span_of(call, p->n_batches * p->n_pieces, p->per_unit);
   for (int64_t i = span.first; i < span.end;) {
     const int64_t piece = i % p->n_pieces;
-    const int64_t n = least(p->n_pieces - piece, span.end - i);
+    const int64_t rest = least(p->n_pieces - piece, span.end - i);
+    const int64_t n = p->n_across == 1 ? rest : 1;
     const product at = find_product(p, call, i / p->n_pieces);
-    run_part(p, &at, piece * p->piece, least((piece + n) * p->piece, side),
-             call->scratch);
+    run_pieces(p, &at, piece, n, call->scratch);
     i += n;
   }
   return TIR_OK;
@@ -351,23 +349,43 @@ static void swap_batches(matmul_params *p) {
   }
 }
 
+static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+// A side in pieces of a multiple of `least_piece`, such that none is more than
+// so many.
+static int64_t piece_of(int64_t side, int64_t least_piece, double most) {
+  if (most >= (double)side) return side;
+  const int64_t n = (int64_t)(most / (double)least_piece);
+  return n > 1 ? n * least_piece : least_piece;
+}
+
 // Whole products where one is less than a unit. Else columns, since each panel
-// of b is then packed by one lane only, or rows where c is narrow.
+// of b is then packed by one lane only, or rows where c is narrow; across them
+// where even the least piece would be long.
 static void cut_own(tir_exec_prepare *q, matmul_params *p) {
   enum { COLUMNS = 32, ROWS = 48 };  // whole panels and tiles at every level
+  const double most = 1 << 24;       // multiplications: a few milliseconds
   const tir_exec_gemm_block *const s = &p->block;
+  const double cost = MULTIPLICATION * (double)s->k;
   p->by_columns = s->n >= 8 * COLUMNS || s->n >= s->m;
-  const int64_t side = p->by_columns ? s->n : s->m;
-  const int64_t other = p->by_columns ? s->m : s->n;
-  const double cost = MULTIPLICATION * (double)other * (double)s->k;
-  p->piece = side;
-  p->n_pieces = 1;
-  p->per_unit = tir_exec_cut(q, p->n_batches, cost * (double)side);
+  p->columns = s->n;
+  p->rows = s->m;
+  p->n_across = p->n_pieces = 1;
+  p->per_unit =
+      tir_exec_cut(q, p->n_batches, cost * (double)s->m * (double)s->n);
   if (p->n_batches > 1 && p->per_unit > 1) return;
-  p->piece = p->by_columns ? COLUMNS : ROWS;
-  p->n_pieces = (side + p->piece - 1) / p->piece;
+  if (p->by_columns) {
+    p->columns = least(s->n, COLUMNS);
+    p->rows = piece_of(s->m, ROWS, most / (double)s->k / (double)p->columns);
+    p->n_across = divide_up(s->m, p->rows);
+  } else {
+    p->rows = least(s->m, ROWS);
+    p->columns = piece_of(s->n, COLUMNS, most / (double)s->k / (double)p->rows);
+    p->n_across = divide_up(s->n, p->columns);
+  }
+  p->n_pieces = divide_up(s->n, p->columns) * divide_up(s->m, p->rows);
   p->per_unit = tir_exec_cut(q, p->n_batches * p->n_pieces,
-                             cost * (double)least(side, p->piece));
+                             cost * (double)p->rows * (double)p->columns);
 }
 
 // Inner products so long that even one has to ask. c has one column, so its

@@ -246,6 +246,20 @@ TEST(LargeSteps, LargeProductsOfABatchAreCut) {
   }
 }
 
+// Neither many rows nor a long sum make a unit long: 2^24 multiplications.
+TEST(LargeSteps, LargeOwnProductsAreCutBothWays) {
+  for (int64_t m : {256, 40}) {
+    const int64_t n = 65536 / m;
+    KernelCall call(TIR_OP_MATMUL);
+    call.Attrs(tir_attrs_matmul{0, 0}).In(Ones(TIR_DTYPE_I32, {m, 4096}));
+    call.In(Ones(TIR_DTYPE_I32, {4096, n})).Out(TypeOf(TIR_DTYPE_I32, {m, n}));
+    KernelOptions options;
+    options.level = Levels().back();
+    ASSERT_EQ(call.RunWithUsualCut(options), TIR_OK);
+    EXPECT_GE(call.n_units(), 16u);
+  }
+}
+
 TEST(LargeSteps, LongInnerProductsAsk) {
   for (tir_dtype dtype : {TIR_DTYPE_F32, TIR_DTYPE_F64})
     for (int64_t m : {1, 3}) {
