@@ -181,7 +181,7 @@ static tir_status prepare(gathering *x, uint32_t region, tir_exec_step *step) {
   };
   const tir_status status = tir_exec_prepare_fused(&query, &fusing);
   if (status != TIR_OK) {
-    tir_exec_append_node(l->graph, x->nodes.ids[fusing.failed], NULL, NULL,
+    tir_exec_append_node(l->graph, x->nodes.ids[fusing.at_part], NULL, NULL,
                          l->error);
     return status;
   }

@@ -37,6 +37,10 @@ static inline tir_exec_span tir_exec_span_of(const tir_exec_call *call,
   return (tir_exec_span){call->first * per_unit, end < n ? end : n};
 }
 
+// Elements between two questions (tir_exec_ask) of a kernel that is one chain:
+// a millisecond of the dearest ones.
+enum { TIR_EXEC_ASK_AFTER = 1 << 17 };
+
 // Zeroed parameter block of the program; NULL when memory ran out (the error
 // is filled in).
 void *tir_exec_kernel_params(tir_exec_prepare *q, size_t size);

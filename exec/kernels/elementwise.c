@@ -56,8 +56,7 @@ static void merge_dims(tir_exec_elementwise *p, const tir_ir_type *in,
 
 // --- walking -----------------------------------------------------------------
 
-// Repeats one element n times.
-static void fill(char *to, const char *element, size_t size, int64_t n) {
+void tir_exec_fill(char *to, const char *element, size_t size, int64_t n) {
   // A constant size makes each store a single instruction.
   switch (size) {
     case 1:
@@ -104,7 +103,7 @@ static tir_status run_row(const tir_exec_call *call, int64_t n, char *out,
   for (int k = 0; k < p->n_in; k++) {
     block[k] = in[k];
     if (p->strides[k][last] != 0) continue;
-    fill(filled[k], in[k], p->sizes[k], step);
+    tir_exec_fill(filled[k], in[k], p->sizes[k], step);
     block[k] = filled[k];
     one_piece = false;
   }
@@ -222,8 +221,9 @@ static tir_status run_flat_part(const tir_exec_call *call) {
   return TIR_OK;
 }
 
-// Broadcasting alone, for fused steps: no loop, one operand.
 // --- expanding ---------------------------------------------------------------
+
+// Broadcasting alone, for fused steps: no loop, one operand.
 
 void tir_exec_broadcast(const tir_ir_type *in, const tir_ir_type *out,
                         tir_exec_elementwise *p) {
@@ -252,7 +252,7 @@ void tir_exec_expand(const tir_exec_elementwise *p, const char *from,
   while (n > 0) {
     const int64_t m = length - column < n ? length - column : n;
     if (stride == 0)
-      fill(to, row, size, m);
+      tir_exec_fill(to, row, size, m);
     else
       memcpy(to, row + stride * column, (size_t)m * size);
     to += (size_t)m * size;

@@ -43,6 +43,8 @@ tir_status tir_exec_prepare_checked(tir_exec_prepare *q, size_t n_in,
                                     tir_exec_loop loop, tir_exec_check check,
                                     const char *check_text);
 
+// One element of `size` bytes, n times.
+void tir_exec_fill(char *to, const char *element, size_t size, int64_t n);
 // One operand broadcast to a type, for those who have no loop for it.
 void tir_exec_broadcast(const tir_ir_type *in, const tir_ir_type *out,
                         tir_exec_elementwise *p);

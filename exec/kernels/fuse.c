@@ -18,6 +18,14 @@
 #define REGISTER 0x80000000u
 #define NEVER UINT32_MAX
 
+// A value in a register in the shape of all elements or rows of the tile: what
+// reads the same operand in the same shape takes it from there.
+typedef struct expansion {
+  const tir_exec_fused_operand *operand;
+  const tir_ir_type *type, *to;
+  uint32_t slot;
+} expansion;
+
 typedef struct builder {
   tir_exec_prepare *q;
   tir_exec_fusing *fusing;
@@ -25,11 +33,12 @@ typedef struct builder {
   TIR_VEC(tir_exec_fused_op) setup;
   TIR_VEC(tir_exec_fused_slot) moving;
   TIR_VEC(uint32_t) last;  // by register: part that reads it last; NEVER: free
-  uint32_t *place;         // by part: slot of its value
-  size_t n_folds;          // of parts of rows
-  double cost;             // of an element
-  size_t moved_bytes;      // per element, in outer memory
-  size_t widest;           // bytes of an element
+  TIR_VEC(expansion) expansions;  // those whose register is not free
+  uint32_t *place;                // by part: slot of its value
+  size_t n_folds;                 // of parts of rows
+  double cost;                    // of an element
+  size_t moved_bytes;             // per element, in outer memory
+  size_t widest;                  // bytes of an element
 } builder;
 
 static tir_status no_memory(builder *b, size_t size) {
@@ -70,7 +79,13 @@ static bool dies(const builder *b, uint32_t slot, uint32_t part) {
 }
 
 static void give_register(builder *b, uint32_t slot, uint32_t part) {
-  if (dies(b, slot, part)) b->last.data[slot & ~REGISTER] = NEVER;
+  if (!dies(b, slot, part)) return;
+  b->last.data[slot & ~REGISTER] = NEVER;
+  size_t kept = 0;
+  for (size_t i = 0; i < b->expansions.count; i++)
+    if (b->expansions.data[i].slot != slot)
+      b->expansions.data[kept++] = b->expansions.data[i];
+  b->expansions.count = kept;
 }
 
 // One slot per argument and use: an operand that several parts read is moved on
@@ -98,6 +113,55 @@ static tir_status add_op(builder *b, tir_exec_fused_op op) {
 
 // --- operands ----------------------------------------------------------------
 
+static bool is_same_operand(const tir_exec_fused_operand *a,
+                            const tir_exec_fused_operand *b) {
+  if (a->is_shape || b->is_shape || a->part != b->part) return false;
+  return a->part != TIR_EXEC_OUTER || a->arg == b->arg;
+}
+
+static bool is_expansion(const expansion *e,
+                         const tir_exec_fused_operand *operand,
+                         const tir_ir_type *type, const tir_ir_type *to) {
+  return is_same_operand(e->operand, operand) &&
+         tir_ir_same_shape(e->type, type) && tir_ir_same_shape(e->to, to);
+}
+
+// The shape a part wants its operands in: that of its result, or, if it folds
+// rows, of what it folds.
+static const tir_ir_type *wanted_shape(const tir_exec_fused_part *p) {
+  const uint32_t none = TIR_TRAIT_MOVEMENT | TIR_TRAIT_ELEMENTWISE;
+  return p->desc->traits & none ? &p->types[p->n_in] : &p->types[0];
+}
+
+// The last part that reads the same, at least `part`.
+static uint32_t last_reader(const builder *b, uint32_t part,
+                            const expansion *e) {
+  for (uint32_t i = b->fusing->n_parts - 1; i > part; i--) {
+    const tir_exec_fused_part *p = &b->fusing->parts[i];
+    for (uint32_t k = 0; k < p->n_in; k++)
+      if (is_expansion(e, &p->in[k], &p->types[k], wanted_shape(p))) return i;
+  }
+  return part;
+}
+
+// Is the operand in a register in that shape already? Else gives it one, and
+// `op` is to fill it.
+static tir_status expand(builder *b, uint32_t part,
+                         const tir_exec_fused_operand *operand,
+                         const tir_ir_type *type, const tir_ir_type *to,
+                         tir_exec_fused_op *op, uint32_t *out_slot) {
+  for (size_t i = 0; i < b->expansions.count; i++) {
+    *out_slot = b->expansions.data[i].slot;
+    if (is_expansion(&b->expansions.data[i], operand, type, to)) return TIR_OK;
+  }
+  expansion e = {.operand = operand, .type = type, .to = to};
+  TIR_TRY(take_register(b, last_reader(b, part, &e), op->size, &e.slot));
+  *out_slot = op->out = e.slot;
+  if (!TIR_VEC_PUSH(b->fusing->context, &b->expansions, e))
+    return no_memory(b, sizeof e);
+  return add_op(b, *op);
+}
+
 // The only element of an outer operand, repeated once for all tiles.
 static tir_status read_scalar(builder *b, const tir_exec_fused_op *op,
                               uint32_t *out_slot) {
@@ -113,7 +177,8 @@ static tir_status read_scalar(builder *b, const tir_exec_fused_op *op,
   return no_memory(b, sizeof once);
 }
 
-static tir_status read_outer(builder *b, uint32_t part, uint32_t arg,
+static tir_status read_outer(builder *b, uint32_t part,
+                             const tir_exec_fused_operand *operand,
                              const tir_ir_type *type, const tir_ir_type *to,
                              bool per_row, uint32_t *out_slot) {
   tir_exec_elementwise *broadcast = tir_base_arena_alloc(
@@ -123,17 +188,14 @@ static tir_status read_outer(builder *b, uint32_t part, uint32_t arg,
   // Lies element by element: read where it is.
   const size_t size = tir_dtype_size(type->dtype);
   if (tir_exec_is_flat(broadcast))
-    return outer_slot(b, arg, per_row, size, out_slot);
+    return outer_slot(b, operand->arg, per_row, size, out_slot);
   tir_exec_fused_op op = {.kind = TIR_FUSED_EXPAND,
                           .per_row = per_row,
-                          .arg = arg,
+                          .arg = operand->arg,
                           .size = size,
                           .broadcast = broadcast};
   if (tir_exec_is_scalar(broadcast)) return read_scalar(b, &op, out_slot);
-  // For this part alone: it is expanded anew where another part reads it.
-  TIR_TRY(take_register(b, part, size, out_slot));
-  op.out = *out_slot;
-  return add_op(b, op);
+  return expand(b, part, operand, type, to, &op, out_slot);
 }
 
 // Slot where operand `k` of the part is found in the shape of `to`.
@@ -144,16 +206,14 @@ static tir_status read_operand(builder *b, uint32_t part, uint32_t k,
   const tir_exec_fused_operand *operand = &p->in[k];
   const tir_ir_type *type = &p->types[k];
   if (operand->part == TIR_EXEC_OUTER)
-    return read_outer(b, part, operand->arg, type, to, per_row, out_slot);
+    return read_outer(b, part, operand, type, to, per_row, out_slot);
   *out_slot = b->place[operand->part];
   if (tir_ir_type_numel(type) == tir_ir_type_numel(to)) return TIR_OK;
   // One for each row, wanted for all elements.
   tir_exec_fused_op op = {.kind = TIR_FUSED_REPEAT,
                           .size = tir_dtype_size(type->dtype)};
   op.in[0] = *out_slot;
-  TIR_TRY(take_register(b, part, op.size, out_slot));
-  op.out = *out_slot;
-  return add_op(b, op);
+  return expand(b, part, operand, type, to, &op, out_slot);
 }
 
 // --- parts -------------------------------------------------------------------
@@ -289,7 +349,8 @@ static tir_status add_part(builder *b, uint32_t part) {
       .error = b->q->error,
       .is_part = true,
   };
-  b->fusing->failed = part;
+  // Until the next one: if it is refused, this is the part to name.
+  b->fusing->at_part = part;
   TIR_TRY(p->kernel->prepare(&found));
   if (folds ? !found.folding.part : !found.loop)
     return tir_base_fail(b->q->error, TIR_ERR_UNSUPPORTED,
@@ -340,17 +401,18 @@ static bool lay_out(const builder *b, tir_exec_fused *p, size_t *out_bytes) {
   // Accumulators take 8 bytes at most.
   const size_t n_rows =
       p->row > 0 && !p->tiles_per_row ? tile / (size_t)p->row : 0;
-  size_t total = 0, slots = 0, shared = 0;
-  if (!tir_base_size_align(tile * b->widest, 64, &p->register_bytes) ||
-      !tir_base_size_mul(p->register_bytes, b->last.count, &total) ||
-      !tir_base_size_align(p->n_slots * sizeof(char *), 64, &slots) ||
-      !tir_base_size_mul((size_t)p->n_tiles * 8, b->n_folds, &shared) ||
-      !tir_base_size_align(shared, 64, &p->shared_bytes))
-    return false;
-  p->slots_at = total;
-  p->folding_at = total + slots;
-  *out_bytes = p->folding_at + (n_rows * 8 + 63) / 64 * 64;
-  return true;
+  size_t a_register = 0, slots = 0, folding = 0, shared = 0;
+  return tir_base_size_mul(tile, b->widest, &a_register) &&
+         tir_base_size_align(a_register, 64, &p->register_bytes) &&
+         tir_base_size_mul(p->register_bytes, b->last.count, &p->slots_at) &&
+         tir_base_size_align(p->n_slots * sizeof(char *), 64, &slots) &&
+         tir_base_size_add(p->slots_at, slots, &p->folding_at) &&
+         tir_base_size_mul(n_rows, 8, &folding) &&
+         tir_base_size_align(folding, 64, &folding) &&
+         tir_base_size_add(p->folding_at, folding, out_bytes) &&
+         tir_base_size_mul((size_t)p->n_tiles, 8, &shared) &&
+         tir_base_size_mul(shared, b->n_folds, &shared) &&
+         tir_base_size_align(shared, 64, &p->shared_bytes);
 }
 
 static uint32_t final_slot(const builder *b, uint32_t slot) {
@@ -395,22 +457,20 @@ static tir_status finish(builder *b) {
   p->slots = tir_base_arena_alloc(q->arena, slots_bytes, 8);
   if (!p->ops || !p->slots) return no_memory(b, ops_bytes + slots_bytes);
   choose_tile(b, p);
-  size_t scratch = 0;
-  if (!lay_out(b, p, &scratch))
+  // Shared memory is asked for by itself where lanes have scratch of their own.
+  p->per_unit = tir_exec_cut(q, p->n_tiles, b->cost * (double)p->tile);
+  const bool is_cut = q->split.n_units > 1;
+  if (!lay_out(b, p, &q->scratch_bytes) ||
+      (!is_cut && !tir_base_size_add(q->scratch_bytes, p->shared_bytes,
+                                     &q->scratch_bytes)))
     return tir_base_fail(q->error, TIR_ERR_LIMIT,
                          "compile: scratch memory exceeds the address space");
   copy_ops(b, p);
-  // Shared memory is asked for by itself where lanes have scratch of their own.
-  p->per_unit = tir_exec_cut(q, p->n_tiles, b->cost * (double)p->tile);
   q->run = tir_exec_fused_run;
   q->params = p;
-  q->scratch_bytes = scratch;
-  if (q->split.n_units > 1) {
-    q->split.shared_bytes = p->shared_bytes;
-    if (p->tiles_per_row > 0) q->split.finish = tir_exec_fused_finish;
-  } else {
-    q->scratch_bytes += p->shared_bytes;
-  }
+  if (!is_cut) return TIR_OK;
+  q->split.shared_bytes = p->shared_bytes;
+  if (p->tiles_per_row > 0) q->split.finish = tir_exec_fused_finish;
   return TIR_OK;
 }
 
@@ -428,6 +488,7 @@ tir_status tir_exec_prepare_fused(tir_exec_prepare *q,
   TIR_VEC_FREE(context, &b.setup);
   TIR_VEC_FREE(context, &b.moving);
   TIR_VEC_FREE(context, &b.last);
+  TIR_VEC_FREE(context, &b.expansions);
   tir_base_free(context, b.place, place_bytes, _Alignof(uint32_t));
   return status;
 }

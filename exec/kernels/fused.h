@@ -43,7 +43,7 @@ typedef struct tir_exec_fusing {
   uint32_t n_parts;
   int64_t n_elements, row;  // as in tir_plan_region
   bool long_rows;           // their folds are not used inside
-  uint32_t failed;          // answer: the part that has no kernel
+  uint32_t at_part;         // answer: the part being prepared, for errors
 } tir_exec_fusing;
 
 // Fills q's answers; q has only level, arena, grain and error.

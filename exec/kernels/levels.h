@@ -7,6 +7,7 @@
 #define TAPEIR_EXEC_KERNELS_LEVELS_H
 
 #include "exec/kernels/attention.h"
+#include "exec/kernels/dot.h"
 #include "exec/kernels/elementwise.h"
 #include "exec/kernels/gemm.h"
 #include "exec/kernels/normalize.h"
@@ -75,7 +76,8 @@ typedef struct tir_exec_level_optim {
   X(tir_exec_level_random, tir_exec_random)       \
   X(tir_exec_level_scan, tir_exec_scan)           \
   X(tir_exec_level_attention, tir_exec_attention) \
-  X(tir_exec_level_gemm, tir_exec_gemm)
+  X(tir_exec_level_gemm, tir_exec_gemm)           \
+  X(tir_exec_level_dot, tir_exec_dot)
 
 #define TIR_LEVEL_DECLARE_BASELINE(type, name) \
   extern const type name##_baseline;

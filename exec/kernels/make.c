@@ -1,52 +1,81 @@
-// Values made from attributes or shapes alone: arange, dim_product.
-//
-// Both are runs of consecutive integers, so one kernel serves them: arange
-// starts at 0, dim_product is a run of one number that is known when the
-// program is compiled.
-#include "exec/kernels/call.h"
+// Values made from attributes or shapes alone: arange, dim_product, and what
+// reductions give where there is nothing to reduce.
+#include "exec/kernels/make.h"
 
-typedef struct number_params {
+#include <string.h>
+
+#include "exec/kernels/elementwise.h"
+
+// --- counting ----------------------------------------------------------------
+
+typedef struct count_params {
   tir_dtype dtype;
-  uint32_t out_arg;
   size_t elem_size;
-  // Element i is first + i, converted to the dtype.
-  int64_t first;
-  int64_t n;
-} number_params;
+  int64_t n, per_unit;
+} count_params;
 
-// n numbers counting up from `first`. Not worth loops of its own per dtype.
-static tir_status numbers_run(const tir_exec_call *call) {
-  const number_params *const p = call->params;
-  const bool is_float = tir_ir_dtype_is_float(p->dtype);
-  char *out = tir_exec_arg(call, p->out_arg);
-  for (int64_t i = 0; i < p->n; i++, out += p->elem_size) {
-    if (is_float)
-      tir_ir_store_f64(p->dtype, out, (double)(p->first + i));
-    else
-      tir_ir_store_i64(p->dtype, out, p->first + i);
-  }
-  return TIR_OK;
+static void store(tir_dtype dtype, void *to, int64_t x) {
+  if (tir_ir_dtype_is_float(dtype))
+    tir_ir_store_f64(dtype, to, (double)x);
+  else
+    tir_ir_store_i64(dtype, to, x);
 }
 
-// The output comes behind the operands, of which only the shape is used.
-static tir_status prepare_numbers(tir_exec_prepare *q, int64_t first) {
-  number_params *const p = tir_exec_kernel_params(q, sizeof *p);
-  if (!p) return TIR_ERR_MEMORY;
-  p->dtype = q->out[0].dtype;
-  p->out_arg = (uint32_t)q->n_in;
-  p->elem_size = tir_dtype_size(p->dtype);
-  p->first = first;
-  p->n = tir_ir_type_numel(&q->out[0]);
-  q->run = numbers_run;
-  q->params = p;
+// Element i is i. Not worth loops of its own per dtype.
+static tir_status arange_run(const tir_exec_call *call) {
+  const count_params *const p = call->params;
+  const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
+  char *const out = tir_exec_arg(call, 0);
+  for (int64_t i = span.first; i < span.end; i++)
+    store(p->dtype, out + (size_t)i * p->elem_size, i);
   return TIR_OK;
 }
 
 static tir_status arange_prepare(tir_exec_prepare *q) {
-  return prepare_numbers(q, 0);
+  count_params *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  p->dtype = q->out[0].dtype;
+  p->elem_size = tir_dtype_size(p->dtype);
+  p->n = tir_ir_type_numel(&q->out[0]);
+  p->per_unit = tir_exec_cut(q, p->n, 8);
+  q->run = arange_run;
+  q->params = p;
+  return TIR_OK;
 }
 
 const tir_exec_kernel_desc tir_kernel_arange = {.prepare = arange_prepare};
+
+// --- repeating ---------------------------------------------------------------
+
+typedef struct repeat_params {
+  char element[8];
+  size_t elem_size;
+  uint32_t out_arg;
+  int64_t n, per_unit;
+} repeat_params;
+
+static tir_status repeat_run(const tir_exec_call *call) {
+  const repeat_params *const p = call->params;
+  const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
+  char *const out = tir_exec_arg(call, p->out_arg);
+  tir_exec_fill(out + (size_t)span.first * p->elem_size, p->element,
+                p->elem_size, span.end - span.first);
+  return TIR_OK;
+}
+
+// The output comes behind the operands, of which nothing is read.
+tir_status tir_exec_prepare_repeated(tir_exec_prepare *q, const void *element) {
+  repeat_params *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!p) return TIR_ERR_MEMORY;
+  p->elem_size = tir_dtype_size(q->out[0].dtype);
+  memcpy(p->element, element, p->elem_size);
+  p->out_arg = (uint32_t)q->n_in;
+  p->n = tir_ir_type_numel(&q->out[0]);
+  p->per_unit = tir_exec_cut(q, p->n, 1);
+  q->run = repeat_run;
+  q->params = p;
+  return TIR_OK;
+}
 
 static tir_status dim_product_prepare(tir_exec_prepare *q) {
   const tir_attrs_dim_product *const attrs = q->attrs;
@@ -62,7 +91,9 @@ static tir_status dim_product_prepare(tir_exec_prepare *q) {
                            "dim_product: axis out of range");
     product *= in->dims[axis];
   }
-  return prepare_numbers(q, product);
+  char element[8];
+  store(q->out[0].dtype, element, product);
+  return tir_exec_prepare_repeated(q, element);
 }
 
 const tir_exec_kernel_desc tir_kernel_dim_product = {.prepare =

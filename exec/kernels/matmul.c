@@ -17,14 +17,19 @@
 typedef struct matmul_params {
   tir_exec_gemm_block block;  // pointers are filled in per call
   tir_exec_gemm_fn gemm;      // own loops, NULL: BLAS
+  tir_exec_dot_fn dot;        // long inner products
   // BLAS: one call per tile of c.
   void (*blas)(const tir_exec_gemm_call *call);
   tir_exec_gemm_call call;
   tir_exec_gemm_grid grid;
   int64_t tiles_n, n_tiles;  // in a row of tiles, of one product
   size_t elem_size;
-  int64_t per_unit;  // tiles of all products; batches; or columns or rows of c
+  int64_t per_unit;  // tiles, or pieces, of all products
+  // Own loops: a product in pieces of so many columns and rows of c, numbered
+  // along one side first.
   bool by_columns;
+  int64_t columns, rows;
+  int64_t n_across, n_pieces;
   // Batches; strides in bytes, 0 where an operand is repeated.
   int32_t rank;
   int64_t n_batches;
@@ -101,17 +106,6 @@ static tir_status tiles_run(const tir_exec_call *call) {
   return TIR_OK;
 }
 
-// Whole products, one after the other.
-static tir_status batches_run(const tir_exec_call *call) {
-  const matmul_params *const p = call->params;
-  const tir_exec_span span = tir_exec_span_of(call, p->n_batches, p->per_unit);
-  for (int64_t i = span.first; i < span.end; i++) {
-    const product at = find_product(p, call, i);
-    run_own(p, at.a, at.b, at.c, call->scratch);
-  }
-  return TIR_OK;
-}
-
 // The common case of one product.
 static tir_status single_run(const tir_exec_call *call) {
   const matmul_params *const p = call->params;
@@ -120,31 +114,55 @@ static tir_status single_run(const tir_exec_call *call) {
   return TIR_OK;
 }
 
-// Some columns, or rows, of one product. Each element is a sum of its own, so
-// where the cut goes changes no bit.
-static tir_status part_run(const tir_exec_call *call) {
-  const matmul_params *const p = call->params;
+// Pieces first … first + n − 1 of one product, which lie side by side. Each
+// element is a sum of its own, so where the cut goes changes no bit.
+static void run_pieces(const matmul_params *p, const product *at, int64_t first,
+                       int64_t n, void *pack) {
   tir_exec_gemm_block part = p->block;
-  const tir_exec_span span =
-      tir_exec_span_of(call, p->by_columns ? part.n : part.m, p->per_unit);
-  const int64_t first = span.first;
   const size_t size = p->elem_size;
-  part.a = tir_exec_arg(call, 0);
-  part.b = tir_exec_arg(call, 1);
-  part.c = tir_exec_arg(call, 2);
-  part.pack = call->scratch;
-  if (p->by_columns) {
-    part.b = (const char *)part.b + (size_t)(first * part.b_column) * size;
-    part.c = (char *)part.c + (size_t)first * size;
-    // A piece of one column must be a chain too, as its neighbours are.
-    part.is_part = part.n > 1;
-    part.n = span.end - first;
-  } else {
-    part.a = (const char *)part.a + (size_t)(first * part.a_row) * size;
-    part.c = (char *)part.c + (size_t)(first * part.c_row) * size;
-    part.m = span.end - first;
-  }
+  const int64_t along = first / p->n_across, across = first % p->n_across;
+  const int64_t row = (p->by_columns ? across : along) * p->rows;
+  const int64_t column = (p->by_columns ? along : across) * p->columns;
+  part.a = at->a + (size_t)(row * part.a_row) * size;
+  part.b = at->b + (size_t)(column * part.b_column) * size;
+  part.c = at->c + (size_t)(row * part.c_row + column) * size;
+  part.pack = pack;
+  // A piece of one column must be a chain too, as its neighbours are.
+  part.is_part = part.n > 1;
+  part.m = least(part.m - row, (p->by_columns ? 1 : n) * p->rows);
+  part.n = least(part.n - column, (p->by_columns ? n : 1) * p->columns);
   p->gemm(&part);
+}
+
+// Pieces that follow on each other are computed as one, if they make up whole
+// columns or rows.
+static tir_status pieces_run(const tir_exec_call *call) {
+  const matmul_params *const p = call->params;
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->n_batches * p->n_pieces, p->per_unit);
+  for (int64_t i = span.first; i < span.end;) {
+    const int64_t piece = i % p->n_pieces;
+    const int64_t rest = least(p->n_pieces - piece, span.end - i);
+    const int64_t n = p->n_across == 1 ? rest : 1;
+    const product at = find_product(p, call, i / p->n_pieces);
+    run_pieces(p, &at, piece, n, call->scratch);
+    i += n;
+  }
+  return TIR_OK;
+}
+
+// Long rows of a with one column of b. A row of all products is a unit or more.
+static tir_status dots_run(const tir_exec_call *call) {
+  const matmul_params *const p = call->params;
+  const int64_t m = p->block.m;
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->n_batches * m, p->per_unit);
+  for (int64_t i = span.first; i < span.end; i++) {
+    const product at = find_product(p, call, i / m);
+    const int64_t row = i % m;
+    TIR_TRY(p->dot(call, at.a + (size_t)(row * p->block.a_row) * p->elem_size,
+                   at.b, p->block.k, at.c + (size_t)row * p->elem_size));
+  }
   return TIR_OK;
 }
 
@@ -315,12 +333,12 @@ static tir_status run_turned(const tir_exec_call *call,
   return run(&turned);
 }
 
-static tir_status turned_batches_run(const tir_exec_call *call) {
-  return run_turned(call, batches_run);
+static tir_status turned_pieces_run(const tir_exec_call *call) {
+  return run_turned(call, pieces_run);
 }
 
-static tir_status turned_part_run(const tir_exec_call *call) {
-  return run_turned(call, part_run);
+static tir_status turned_dots_run(const tir_exec_call *call) {
+  return run_turned(call, dots_run);
 }
 
 static void swap_batches(matmul_params *p) {
@@ -331,27 +349,50 @@ static void swap_batches(matmul_params *p) {
   }
 }
 
-// A unit is whole products.
-static void cut_batches(tir_exec_prepare *q, matmul_params *p) {
-  const tir_exec_gemm_block *const s = &p->block;
-  const double cost = MULTIPLICATION * (double)s->m * (double)s->n;
-  p->per_unit = tir_exec_cut(q, p->n_batches, cost * (double)s->k);
-  q->run = batches_run;
+static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+// A side in pieces of a multiple of `least_piece`, such that none is more than
+// so many.
+static int64_t piece_of(int64_t side, int64_t least_piece, double most) {
+  if (most >= (double)side) return side;
+  const int64_t n = (int64_t)(most / (double)least_piece);
+  return n > 1 ? n * least_piece : least_piece;
 }
 
-// Columns, since each panel of b is then packed by one lane only; rows where
-// c is narrow.
-static void cut_single(tir_exec_prepare *q, matmul_params *p) {
+// Whole products where one is less than a unit. Else columns, since each panel
+// of b is then packed by one lane only, or rows where c is narrow; across them
+// where even the least piece would be long.
+static void cut_own(tir_exec_prepare *q, matmul_params *p) {
   enum { COLUMNS = 32, ROWS = 48 };  // whole panels and tiles at every level
+  const double most = 1 << 24;       // multiplications: a few milliseconds
   const tir_exec_gemm_block *const s = &p->block;
+  const double cost = MULTIPLICATION * (double)s->k;
   p->by_columns = s->n >= 8 * COLUMNS || s->n >= s->m;
-  const int64_t side = p->by_columns ? s->n : s->m;
-  const int64_t other = p->by_columns ? s->m : s->n;
-  const int64_t piece = p->by_columns ? COLUMNS : ROWS;
-  const double cost = MULTIPLICATION * (double)piece * (double)other;
-  const int64_t n_pieces = (side + piece - 1) / piece;
-  p->per_unit = tir_exec_cut(q, n_pieces, cost * (double)s->k) * piece;
-  q->run = q->split.n_units > 1 ? part_run : single_run;
+  p->columns = s->n;
+  p->rows = s->m;
+  p->n_across = p->n_pieces = 1;
+  p->per_unit =
+      tir_exec_cut(q, p->n_batches, cost * (double)s->m * (double)s->n);
+  if (p->n_batches > 1 && p->per_unit > 1) return;
+  if (p->by_columns) {
+    p->columns = least(s->n, COLUMNS);
+    p->rows = piece_of(s->m, ROWS, most / (double)s->k / (double)p->columns);
+    p->n_across = divide_up(s->m, p->rows);
+  } else {
+    p->rows = least(s->m, ROWS);
+    p->columns = piece_of(s->n, COLUMNS, most / (double)s->k / (double)p->rows);
+    p->n_across = divide_up(s->n, p->columns);
+  }
+  p->n_pieces = divide_up(s->n, p->columns) * divide_up(s->m, p->rows);
+  p->per_unit = tir_exec_cut(q, p->n_batches * p->n_pieces,
+                             cost * (double)p->rows * (double)p->columns);
+}
+
+// Inner products so long that even one has to ask. c has one column, so its
+// rows stand side by side.
+static bool is_long_dot(const tir_exec_gemm_block *s) {
+  return s->n == 1 && s->a_column == 1 && s->b_row == 1 &&
+         s->k > TIR_EXEC_ASK_AFTER;
 }
 
 static tir_status matmul_prepare(tir_exec_prepare *q) {
@@ -379,12 +420,18 @@ static tir_status matmul_prepare(tir_exec_prepare *q) {
   }
   const bool is_turned = is_float && turn(&p->block);
   if (is_turned) swap_batches(p);
-  if (p->n_batches > 1)
-    cut_batches(q, p);
-  else
-    cut_single(q, p);
+  p->dot = TIR_AT_LEVEL(tir_exec_dot, q->cpu_level)->dot[dtype];
+  if (p->dot && is_long_dot(&p->block)) {
+    p->per_unit = tir_exec_cut(q, p->n_batches * p->block.m,
+                               MULTIPLICATION * (double)p->block.k);
+    q->run = is_turned ? turned_dots_run : dots_run;
+    return TIR_OK;
+  }
+  cut_own(q, p);
   if (is_turned)
-    q->run = q->run == part_run ? turned_part_run : turned_batches_run;
+    q->run = turned_pieces_run;
+  else
+    q->run = p->n_batches * p->n_pieces > 1 ? pieces_run : single_run;
   // Per lane: each packs for itself.
   q->scratch_bytes = tir_exec_gemm_pack_bytes(p->block.k);
   return TIR_OK;

@@ -7,32 +7,45 @@
 
 #include "exec/kernels/strided.h"
 
+// A box over the whole result. Where its elements come from is up to the
+// caller, who also gets the operand's strides; then finish_box.
+static tir_exec_boxes *begin_box(tir_exec_prepare *q,
+                                 int64_t strides[TIR_MAX_RANK]) {
+  const tir_ir_type *const out = &q->out[0];
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  if (!p) return NULL;
+  tir_exec_box *const box = &p->box[0];
+  tir_exec_dense_strides(&q->in[0], strides);
+  tir_exec_dense_strides(out, box->to_strides);
+  box->rank = out->rank;
+  for (int i = 0; i < out->rank; i++) box->dims[i] = out->dims[i];
+  return p;
+}
+
+static tir_status finish_box(tir_exec_prepare *q, tir_exec_boxes *p) {
+  tir_exec_box_finish(&p->box[0]);
+  tir_exec_boxes_cut(q, p);
+  return TIR_OK;
+}
+
 // --- transpose and broadcast ------------------------------------------------
 
 // out[i] runs along axis axes[i] of the operand.
 static tir_status transpose_prepare(tir_exec_prepare *q) {
   const tir_attrs_axes *const attrs = q->attrs;
-  const tir_ir_type *const in = &q->in[0];
-  const tir_ir_type *const out = &q->out[0];
-  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
-  if (!p) return TIR_ERR_MEMORY;
-  tir_exec_box *const box = &p->box[0];
   int64_t strides[TIR_MAX_RANK];
-  tir_exec_dense_strides(in, strides);
-  tir_exec_dense_strides(out, box->to_strides);
-  box->rank = out->rank;
-  for (int i = 0; i < out->rank; i++) {
+  tir_exec_boxes *const p = begin_box(q, strides);
+  if (!p) return TIR_ERR_MEMORY;
+  const int rank = q->in[0].rank;
+  for (int i = 0; i < rank; i++) {
     // Without a list the axes are reversed.
-    int from = in->rank - 1 - i;
-    if (attrs->axes.n > 0 && !tir_ir_axis(attrs->axes.v[i], in->rank, &from))
+    int from = rank - 1 - i;
+    if (attrs->axes.n > 0 && !tir_ir_axis(attrs->axes.v[i], rank, &from))
       return tir_base_fail(q->error, TIR_ERR_ARGUMENT,
                            "transpose: axis out of range");
-    box->dims[i] = out->dims[i];
-    box->from_strides[i] = strides[from];
+    p->box[0].from_strides[i] = strides[from];
   }
-  tir_exec_box_finish(box);
-  tir_exec_boxes_cut(q, p);
-  return TIR_OK;
+  return finish_box(q, p);
 }
 
 const tir_exec_kernel_desc tir_kernel_transpose = {.prepare =
@@ -43,22 +56,15 @@ const tir_exec_kernel_desc tir_kernel_transpose = {.prepare =
 static tir_status broadcast_prepare(tir_exec_prepare *q) {
   const tir_ir_type *const in = &q->in[0];
   const tir_ir_type *const out = &q->out[0];
-  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
-  if (!p) return TIR_ERR_MEMORY;
-  tir_exec_box *const box = &p->box[0];
   int64_t strides[TIR_MAX_RANK];
-  tir_exec_dense_strides(in, strides);
-  tir_exec_dense_strides(out, box->to_strides);
-  box->rank = out->rank;
+  tir_exec_boxes *const p = begin_box(q, strides);
+  if (!p) return TIR_ERR_MEMORY;
   for (int i = 0; i < out->rank; i++) {
     const int own = i - (out->rank - in->rank);
     const bool kept = own >= 0 && in->dims[own] == out->dims[i];
-    box->dims[i] = out->dims[i];
-    box->from_strides[i] = kept ? strides[own] : 0;
+    p->box[0].from_strides[i] = kept ? strides[own] : 0;
   }
-  tir_exec_box_finish(box);
-  tir_exec_boxes_cut(q, p);
-  return TIR_OK;
+  return finish_box(q, p);
 }
 
 const tir_exec_kernel_desc tir_kernel_broadcast_to = {.prepare =
@@ -139,90 +145,80 @@ static int64_t clamp_start(int64_t start, int64_t dim) {
   return start < 0 ? 0 : start > dim ? dim : start;
 }
 
-// The part of `whole` that a slice takes, `part` being its shape.
-static void place_slice(const tir_attrs_slice *attrs, const tir_ir_type *part,
-                        const tir_ir_type *whole, tir_exec_box *box,
-                        bool whole_is_source) {
-  int64_t strides[TIR_MAX_RANK];
-  int64_t part_strides[TIR_MAX_RANK];
-  tir_exec_dense_strides(whole, strides);
-  tir_exec_dense_strides(part, part_strides);
-  int64_t offset = 0;
-  box->rank = part->rank;
-  for (int i = 0; i < part->rank; i++) {
-    int64_t stride = strides[i];
-    // A part of at most one place needs no step, which may be huge.
-    if (i < attrs->starts.n) {
-      if (part->dims[i] > 0)
-        offset += clamp_start(attrs->starts.v[i], whole->dims[i]) * strides[i];
-      if (attrs->steps.n > 0 && part->dims[i] > 1) stride *= attrs->steps.v[i];
-    }
-    box->dims[i] = part->dims[i];
-    box->from_strides[i] = whole_is_source ? stride : part_strides[i];
-    box->to_strides[i] = whole_is_source ? part_strides[i] : stride;
+// The places of `whole` that a slice takes, `taken` being their shape.
+static void read_slice(const tir_attrs_slice *attrs, const tir_ir_type *taken,
+                       const tir_ir_type *whole, tir_exec_part *part) {
+  for (int i = 0; i < whole->rank; i++) {
+    part[i] = (tir_exec_part){0, 1, taken->dims[i]};
+    if (i >= attrs->starts.n) continue;
+    part[i].start = clamp_start(attrs->starts.v[i], whole->dims[i]);
+    // At most one place needs no step, which may be huge.
+    if (attrs->steps.n > 0 && taken->dims[i] > 1)
+      part[i].step = attrs->steps.v[i];
   }
-  if (whole_is_source)
-    box->from_offset = offset;
-  else
-    box->to_offset = offset;
-  tir_exec_box_finish(box);
 }
 
 // What a slice takes is fixed by its attributes; no element is looked at.
 static tir_status slice_prepare(tir_exec_prepare *q) {
-  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  tir_exec_part part[TIR_MAX_RANK];
+  int64_t strides[TIR_MAX_RANK];
+  tir_exec_boxes *const p = begin_box(q, strides);
   if (!p) return TIR_ERR_MEMORY;
-  place_slice(q->attrs, &q->out[0], &q->in[0], &p->box[0], true);
-  tir_exec_boxes_cut(q, p);
-  return TIR_OK;
+  read_slice(q->attrs, &q->out[0], &q->in[0], part);
+  for (int i = 0; i < q->in[0].rank; i++) {
+    p->box[0].from_offset += part[i].start * strides[i];
+    p->box[0].from_strides[i] = part[i].step * strides[i];
+  }
+  return finish_box(q, p);
 }
 
 const tir_exec_kernel_desc tir_kernel_slice = {.prepare = slice_prepare};
 
-// part, like: zeros, with the part where the slice took it from.
-static tir_status unslice_prepare(tir_exec_prepare *q) {
-  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+// Operand 0 is a part of the result; the only element of another argument is
+// repeated around it.
+static tir_status prepare_inside(tir_exec_prepare *q, const tir_exec_part *part,
+                                 uint32_t around) {
+  const tir_ir_type *const out = &q->out[0];
+  const size_t most = 1 + TIR_EXEC_BOXES_PER_AXIS * (size_t)out->rank;
+  tir_exec_boxes *const p = tir_exec_boxes_params(q, most);
   if (!p) return TIR_ERR_MEMORY;
-  place_slice(q->attrs, &q->in[0], &q->out[0], &p->box[0], false);
-  // A part that is everything needs no zeros.
-  if (p->box[0].n < tir_ir_type_numel(&q->out[0]))
-    p->clear_bytes = tir_ir_type_bytes(&q->out[0]);
+  p->n = 1;
+  tir_exec_box *const inner = &p->box[0];
+  int64_t strides[TIR_MAX_RANK];
+  tir_exec_dense_strides(out, strides);
+  tir_exec_dense_strides(&q->in[0], inner->from_strides);
+  inner->rank = out->rank;
+  for (int i = 0; i < out->rank; i++) {
+    inner->dims[i] = part[i].count;
+    inner->to_offset += part[i].start * strides[i];
+    inner->to_strides[i] = part[i].step * strides[i];
+  }
+  tir_exec_box_finish(inner);
+  tir_exec_boxes_surround(p, out, part, around);
   tir_exec_boxes_cut(q, p);
   return TIR_OK;
+}
+
+// part, like: the part where the slice took it from, zeros around it.
+static tir_status unslice_prepare(tir_exec_prepare *q) {
+  tir_exec_part part[TIR_MAX_RANK];
+  read_slice(q->attrs, &q->in[0], &q->out[0], part);
+  return prepare_inside(q, part, TIR_EXEC_ZEROS);
 }
 
 const tir_exec_kernel_desc tir_kernel_unslice = {.prepare = unslice_prepare};
 
 // --- pad and flip -----------------------------------------------------------
 
-// x, value: first the value everywhere, then x where it lies. Not cut: the
-// order matters.
+// x, value: x where it lies, and the value around it.
 static tir_status pad_prepare(tir_exec_prepare *q) {
   const tir_attrs_pad *const attrs = q->attrs;
-  const tir_ir_type *const in = &q->in[0];
-  const tir_ir_type *const out = &q->out[0];
-  tir_exec_boxes *const p = tir_exec_boxes_params(q, 2);
-  if (!p) return TIR_ERR_MEMORY;
-  int64_t strides[TIR_MAX_RANK];
-  int64_t in_strides[TIR_MAX_RANK];
-  tir_exec_dense_strides(out, strides);
-  tir_exec_dense_strides(in, in_strides);
-  tir_exec_box *const around = &p->box[0], *const inner = &p->box[1];
-  around->from_arg = 1;
-  inner->from_arg = 0;
-  around->rank = inner->rank = out->rank;
-  for (int i = 0; i < out->rank; i++) {
-    around->dims[i] = out->dims[i];
-    inner->dims[i] = in->dims[i];
-    around->to_strides[i] = inner->to_strides[i] = strides[i];
-    // The value's strides stay 0: it is repeated everywhere.
-    inner->from_strides[i] = in_strides[i];
-    if (i < attrs->before.n)
-      inner->to_offset += attrs->before.v[i] * strides[i];
+  tir_exec_part part[TIR_MAX_RANK];
+  for (int i = 0; i < q->out[0].rank; i++) {
+    const int64_t before = i < attrs->before.n ? attrs->before.v[i] : 0;
+    part[i] = (tir_exec_part){before, 1, q->in[0].dims[i]};
   }
-  tir_exec_box_finish(around);
-  tir_exec_box_finish(inner);
-  return TIR_OK;
+  return prepare_inside(q, part, 1);
 }
 
 const tir_exec_kernel_desc tir_kernel_pad = {.prepare = pad_prepare};
@@ -241,32 +237,28 @@ static tir_status flip_prepare(tir_exec_prepare *q) {
                            "flip: axis out of range");
     flipped[axis] = true;
   }
-  tir_exec_boxes *const p = tir_exec_boxes_params(q, 1);
+  int64_t strides[TIR_MAX_RANK];
+  tir_exec_boxes *const p = begin_box(q, strides);
   if (!p) return TIR_ERR_MEMORY;
   tir_exec_box *const box = &p->box[0];
-  tir_exec_dense_strides(in, box->to_strides);
-  box->rank = in->rank;
   for (int i = 0; i < in->rank; i++) {
-    const int64_t stride = box->to_strides[i];
-    box->dims[i] = in->dims[i];
-    box->from_strides[i] = flipped[i] ? -stride : stride;
+    box->from_strides[i] = flipped[i] ? -strides[i] : strides[i];
     if (flipped[i] && in->dims[i] > 0)
       // The last place of the axis; the stride leads back from there.
-      box->from_offset += (in->dims[i] - 1) * stride;
+      box->from_offset += (in->dims[i] - 1) * strides[i];
   }
-  tir_exec_box_finish(box);
-  tir_exec_boxes_cut(q, p);
-  return TIR_OK;
+  return finish_box(q, p);
 }
 
 const tir_exec_kernel_desc tir_kernel_flip = {.prepare = flip_prepare};
 
 // --- tril and triu ----------------------------------------------------------
 
-// Rows of all matrices are numbered through, and units are ranges of them.
+// Rows of all matrices are numbered through, and so are their elements, of
+// which units are ranges.
 typedef struct triangle_params {
-  int64_t n_matrices, rows, columns;
-  int64_t rows_per_unit;
+  int64_t n, rows, columns;
+  int64_t per_unit;
   int64_t diagonal;  // −rows … columns
   size_t elem_size;
   bool is_upper;
@@ -274,32 +266,40 @@ typedef struct triangle_params {
 
 // Column where row r changes between kept and zero, within 0 … columns: tril
 // keeps what is up to r + diagonal, triu what is from there on.
-static size_t border(const triangle_params *p, int64_t r) {
+static int64_t border(const triangle_params *p, int64_t r) {
   const int64_t at = r + p->diagonal + (p->is_upper ? 0 : 1);
-  return (size_t)(at < 0 ? 0 : at > p->columns ? p->columns : at);
+  return at < 0 ? 0 : at > p->columns ? p->columns : at;
+}
+
+// `n` elements of a row; those on the kept side of column `at` are copied.
+static void triangle_piece(const triangle_params *p, const char *x, char *out,
+                           int64_t n, int64_t at) {
+  if (at < 0) at = 0;
+  if (at > n) at = n;
+  const size_t head = (size_t)at * p->elem_size;
+  const size_t rest = (size_t)(n - at) * p->elem_size;
+  if (p->is_upper) {
+    memset(out, 0, head);
+    tir_exec_copy_bytes(out + head, x + head, rest);
+  } else {
+    tir_exec_copy_bytes(out, x, head);
+    memset(out + head, 0, rest);
+  }
 }
 
 static tir_status triangle_run(const tir_exec_call *call) {
   const triangle_params *const p = call->params;
-  const size_t row_bytes = (size_t)p->columns * p->elem_size;
-  const tir_exec_span span =
-      tir_exec_span_of(call, p->n_matrices * p->rows, p->rows_per_unit);
-  const char *x = tir_exec_arg(call, 0);
-  char *out = tir_exec_arg(call, 1);
-  x += (size_t)span.first * row_bytes;
-  out += (size_t)span.first * row_bytes;
-  for (int64_t r = span.first; r < span.end; r++) {
-    const size_t at = border(p, r % p->rows) * p->elem_size;
-    const size_t rest = row_bytes - at;
-    if (p->is_upper) {
-      memset(out, 0, at);
-      tir_exec_copy_bytes(out + at, x + at, rest);
-    } else {
-      tir_exec_copy_bytes(out, x, at);
-      memset(out + at, 0, rest);
-    }
-    x += row_bytes;
-    out += row_bytes;
+  const tir_exec_span span = tir_exec_span_of(call, p->n, p->per_unit);
+  const char *const x = tir_exec_arg(call, 0);
+  char *const out = tir_exec_arg(call, 1);
+  for (int64_t i = span.first; i < span.end;) {
+    const int64_t row = i / p->columns, column = i % p->columns;
+    const int64_t rest = p->columns - column;
+    const int64_t n = rest < span.end - i ? rest : span.end - i;
+    const size_t skip = (size_t)i * p->elem_size;
+    triangle_piece(p, x + skip, out + skip, n,
+                   border(p, row % p->rows) - column);
+    i += n;
   }
   return TIR_OK;
 }
@@ -311,18 +311,16 @@ static tir_status prepare_triangle(tir_exec_prepare *q, bool is_upper) {
   if (!p) return TIR_ERR_MEMORY;
   p->rows = in->dims[in->rank - 2];
   p->columns = in->dims[in->rank - 1];
-  p->n_matrices = 1;
-  for (int i = 0; i < in->rank - 2; i++) p->n_matrices *= in->dims[i];
+  p->n = tir_ir_type_numel(in);
   // Farther diagonals change nothing, and sums with these cannot overflow.
   p->diagonal = attrs->diagonal;
   if (p->diagonal < -p->rows) p->diagonal = -p->rows;
   if (p->diagonal > p->columns) p->diagonal = p->columns;
   p->elem_size = tir_dtype_size(in->dtype);
   p->is_upper = is_upper;
-  p->rows_per_unit =
-      tir_exec_cut(q, p->n_matrices * p->rows, (double)p->columns);
+  p->per_unit = tir_exec_cut(q, p->n, 1);
   q->params = p;
-  q->run = tir_ir_type_numel(in) == 0 ? tir_exec_kernel_nothing : triangle_run;
+  q->run = p->n == 0 ? tir_exec_kernel_nothing : triangle_run;
   return TIR_OK;
 }
 

@@ -13,12 +13,12 @@ static tir_status empty_run(const tir_exec_call *call) {
   const tir_exec_normalize *const p = call->params;
   const uint32_t args[] = {p->mean, p->root, p->variance};
   const tir_dtype dtype = p->dtype;
+  char nan[8];
+  tir_ir_store_f64(dtype, nan, (double)NAN);
   for (int i = 0; i < 3; i++) {
     char *out = args[i] == TIR_EXEC_NO_ARG ? NULL : tir_exec_arg(call, args[i]);
     if (!out) continue;
-    for (int64_t g = 0; g < p->n_groups; g++)
-      tir_ir_store_f64(dtype, out + (size_t)g * tir_dtype_size(dtype),
-                       (double)NAN);
+    tir_exec_fill(out, nan, tir_dtype_size(dtype), p->n_groups);
   }
   return TIR_OK;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "exec/kernels/levels.h"
+#include "exec/kernels/make.h"
 
 // --- axes -------------------------------------------------------------------
 
@@ -101,34 +102,11 @@ static tir_exec_fold fold_of(const tir_exec_fold *level,
 
 // --- special cases ----------------------------------------------------------
 
-typedef struct fill_params {
-  double value;
-  tir_dtype dtype;
-  uint32_t out_arg;
-  int64_t n;
-} fill_params;
-
-// What a fold of nothing gives. Rare, so one loop through the scalar store
-// serves every dtype.
-static tir_status fill_run(const tir_exec_call *call) {
-  const fill_params *const p = call->params;
-  const size_t size = tir_dtype_size(p->dtype);
-  char *out = tir_exec_arg(call, p->out_arg);
-  for (int64_t i = 0; i < p->n; i++, out += size)
-    tir_ir_store_f64(p->dtype, out, p->value);
-  return TIR_OK;
-}
-
-static tir_status prepare_fill(tir_exec_prepare *q, double value) {
-  fill_params *const p = tir_exec_kernel_params(q, sizeof *p);
-  if (!p) return TIR_ERR_MEMORY;
-  p->value = value;
-  p->dtype = q->out[0].dtype;
-  p->out_arg = (uint32_t)q->n_in;
-  p->n = tir_ir_type_numel(&q->out[0]);
-  q->run = fill_run;
-  q->params = p;
-  return TIR_OK;
+// What a fold of nothing gives.
+static tir_status prepare_empty(tir_exec_prepare *q, double value) {
+  char element[8];
+  tir_ir_store_f64(q->out[0].dtype, element, value);
+  return tir_exec_prepare_repeated(q, element);
 }
 
 static tir_status no_maximum_run(const tir_exec_call *call) {
@@ -139,8 +117,7 @@ static tir_status no_minimum_run(const tir_exec_call *call) {
   return tir_exec_kernel_fault(call, "no minimum over an empty axis");
 }
 
-// --- sum, mean, product, maximum, minimum
-// -------------------------------------
+// --- sum, mean, product, maximum, minimum ------------------------------------
 
 // Scratch for the tree of a tile of columns, accumulators of up to 8 bytes.
 // Behind b whole blocks the tree has at most log2(b) + 1 levels, and the block
@@ -194,6 +171,13 @@ static void cut_fold(tir_exec_prepare *q, tir_exec_axes *p) {
   q->split.shared_bytes = (size_t)(p->n_groups * p->n_parts * accumulators) * 8;
 }
 
+// A fold that is one chain: only its results are by themselves.
+static void cut_results(tir_exec_prepare *q, tir_exec_axes *p) {
+  p->n_groups = tir_ir_type_numel(&q->out[0]);
+  p->n_parts = 1;
+  p->groups_per_unit = tir_exec_cut(q, p->n_groups, 4 * (double)p->count);
+}
+
 // `empty` is the fold of nothing. A fused step asks only for the folding.
 static tir_status prepare_fold(tir_exec_prepare *q, const bool *reduced,
                                tir_exec_fold fold, bool divide, double empty) {
@@ -209,7 +193,7 @@ static tir_status prepare_fold(tir_exec_prepare *q, const bool *reduced,
     return TIR_OK;
   }
   // Before the loops are chosen: they take at least one element per result.
-  if (p->count == 0) return prepare_fill(q, empty);
+  if (p->count == 0) return prepare_empty(q, empty);
   q->params = p;
   q->run = fold.run;
   if (tir_ir_type_numel(&q->out[0]) == 0) {
@@ -217,7 +201,10 @@ static tir_status prepare_fold(tir_exec_prepare *q, const bool *reduced,
     return TIR_OK;
   }
   q->scratch_bytes = column_scratch(p);
-  if (fold.finish) cut_fold(q, p);
+  if (fold.finish)
+    cut_fold(q, p);
+  else
+    cut_results(q, p);
   if (p->n_parts > 1) q->split.finish = fold.finish;
   return TIR_OK;
 }
@@ -256,7 +243,11 @@ static tir_status prepare_extreme(tir_exec_prepare *q, tir_exec_fold fold,
   bool reduced[TIR_MAX_RANK];
   TIR_TRY(read_axes(q, reduced));
   TIR_TRY(prepare_fold(q, reduced, fold, false, 0));
-  if (q->run == fill_run && tir_ir_type_numel(&q->out[0]) > 0) q->run = empty;
+  if (!q->is_part && tir_ir_type_numel(&q->in[0]) == 0 &&
+      tir_ir_type_numel(&q->out[0]) > 0) {
+    q->run = empty;
+    q->split.n_units = 1;
+  }
   return TIR_OK;
 }
 
@@ -291,54 +282,76 @@ const tir_exec_kernel_desc tir_kernel_reduce_to = {.prepare =
 
 // --- norm -------------------------------------------------------------------
 
-// Σ(x · scale)², or with scale 0 the largest |x| (NaN wins).
-// One result after the other, in order: rarely used, so not cut.
-static double fold_scaled(const tir_exec_axes *p, const double *x,
-                          double scale) {
+// n elements of one result, in order: Σ(x · scale)², or with scale 0 the
+// largest |x| (NaN wins), going on from `result`.
+static double scaled_piece(const double *x, int64_t n, double scale,
+                           double result) {
+  for (int64_t i = 0; i < n; i++) {
+    const double y = fabs(x[i]);
+    if (scale != 0)
+      result += y * scale * (y * scale);
+    else if (y > result || y != y)
+      result = y;
+    if (result != result) break;
+  }
+  return result;
+}
+
+static tir_status fold_scaled(const tir_exec_call *call, const double *x,
+                              double scale, double *out_result) {
+  const tir_exec_axes *const p = call->params;
   const int64_t inner = p->inner_reduced ? p->inner : 1;
   int64_t at[TIR_MAX_RANK] = {0};
-  int64_t offset = 0;
+  int64_t offset = 0, unasked = 0;
   double result = 0;
-  for (int64_t r = 0; r < p->reduced_count; r++) {
-    for (int64_t i = 0; i < inner; i++) {
-      const double y = fabs(x[offset + i]);
-      if (scale != 0)
-        result += y * scale * (y * scale);
-      else if (y > result || y != y)
-        result = y;
-      if (result != result) return result;
+  for (int64_t r = 0; r < p->reduced_count && result == result; r++) {
+    for (int64_t i = 0; i < inner; i += TIR_EXEC_ASK_AFTER) {
+      const int64_t n = tir_exec_piece(inner - i, TIR_EXEC_ASK_AFTER);
+      result = scaled_piece(x + offset + i, n, scale, result);
+      unasked += n;
+      if (unasked < TIR_EXEC_ASK_AFTER) continue;
+      TIR_TRY(tir_exec_ask(call));
+      unasked = 0;
     }
     tir_exec_advance(p->n_reduced, p->reduced_dims, p->reduced_strides, at,
                      &offset);
   }
-  return result;
+  *out_result = result;
+  return TIR_OK;
 }
 
 // Scaled by a power of two, which is exact, so that no square overflows or
 // vanishes: with 2^e just above the largest |x|, norm = 2^e·√Σ(x·2^−e)², and
 // every term is at most 1.
-static double norm_of(const tir_exec_axes *p, const double *x) {
-  const double largest = fold_scaled(p, x, 0);
-  if (largest == 0 || largest != largest || isinf(largest)) return largest;
+static tir_status norm_of(const tir_exec_call *call, const double *x,
+                          double *out) {
+  double largest = 0, sum = 0;
+  TIR_TRY(fold_scaled(call, x, 0, &largest));
+  *out = largest;
+  if (largest == 0 || largest != largest || isinf(largest)) return TIR_OK;
   int exponent = 0;
   (void)frexp(largest, &exponent);
   // 2^1074, needed for the smallest numbers, is no double.
   if (exponent < -1000) exponent = -1000;
-  const double sum = fold_scaled(p, x, ldexp(1.0, -exponent));
-  return ldexp(sqrt(sum), exponent);
+  TIR_TRY(fold_scaled(call, x, ldexp(1.0, -exponent), &sum));
+  *out = ldexp(sqrt(sum), exponent);
+  return TIR_OK;
 }
 
+// A group is one result.
 static tir_status norm_f64_run(const tir_exec_call *call) {
   const tir_exec_axes *const p = call->params;
   const double *const x = tir_exec_arg(call, 0);
-  double *out = tir_exec_arg(call, p->out_arg);
+  double *const out = tir_exec_arg(call, p->out_arg);
+  const tir_exec_span span =
+      tir_exec_span_of(call, p->n_groups, p->groups_per_unit);
   // Columns: the elements of one result stand a reduced stride apart.
-  const int64_t inner = p->inner_reduced ? 1 : p->inner;
-  int64_t at[TIR_MAX_RANK] = {0};
-  int64_t offset = 0;
-  for (int64_t k = 0; k < p->kept_count; k++) {
-    for (int64_t j = 0; j < inner; j++) *out++ = norm_of(p, x + offset + j);
-    tir_exec_advance(p->n_kept, p->kept_dims, p->kept_strides, at, &offset);
+  const int64_t width = p->inner_reduced ? 1 : p->inner;
+  for (int64_t g = span.first; g < span.end; g++) {
+    int64_t at[TIR_MAX_RANK];
+    const int64_t offset =
+        tir_exec_seek(p->n_kept, p->kept_dims, p->kept_strides, g / width, at);
+    TIR_TRY(norm_of(call, x + offset + g % width, out + g));
   }
   return TIR_OK;
 }
@@ -374,19 +387,47 @@ void tir_exec_fill_rows(tir_exec_prepare *q, const tir_ir_type *in, int axis,
 
 // --- argmax and argmin ------------------------------------------------------
 
-#define TIR_ROWS_KERNEL(q, name)                                 \
-  kernel_of(TIR_AT_LEVEL(tir_exec_reduce, (q)->cpu_level)->name, \
-            tir_exec_reduce_baseline.name, (q)->in[0].dtype)
+#define TIR_BEST(q, name)                                      \
+  best_of(TIR_AT_LEVEL(tir_exec_reduce, (q)->cpu_level)->name, \
+          tir_exec_reduce_baseline.name, (q)->in[0].dtype)
 
 // As fold_of.
-static tir_exec_kernel_fn kernel_of(const tir_exec_kernel_fn *level,
-                                    const tir_exec_kernel_fn *baseline,
-                                    tir_dtype dtype) {
-  return level[dtype] ? level[dtype] : baseline[dtype];
+static tir_exec_best best_of(const tir_exec_best *level,
+                             const tir_exec_best *baseline, tir_dtype dtype) {
+  return level[dtype].run ? level[dtype] : baseline[dtype];
+}
+
+// Where there are few results the axis is cut as well: the first of the best is
+// the same element whoever finds it.
+static void cut_axis(tir_exec_prepare *q, tir_exec_best_params *p) {
+  enum { BLOCK = TIR_EXEC_ROW_BLOCK };
+  tir_exec_rows *const rows = &p->rows;
+  p->n_parts = 1;
+  p->part_n = rows->n;
+  if (rows->n_groups >= TIR_EXEC_MAX_PARTS || rows->n_groups == 0) return;
+  const int64_t n_blocks = divide_up(rows->n, BLOCK);
+  const double n = (double)tir_ir_type_numel(&q->in[0]);
+  const double width = n / (double)rows->n / (double)rows->n_groups;
+  const int64_t wanted =
+      tir_exec_cut(q, n_blocks * rows->n_groups, 2 * BLOCK * width);
+  const int64_t least = divide_up(n_blocks, TIR_EXEC_MAX_PARTS);
+  p->part_n = BLOCK * (wanted > least ? wanted : least);
+  if (q->split.n_units > 1) p->n_parts = divide_up(rows->n, p->part_n);
+  if (p->n_parts == 1) {
+    p->part_n = rows->n;
+    rows->groups_per_unit =
+        tir_exec_cut(q, rows->n_groups, 2 * (double)rows->n * width);
+    return;
+  }
+  rows->groups_per_unit = 1;
+  const int64_t n_units = rows->n_groups * p->n_parts;
+  const int64_t results = rows->inner == 1 ? 1 : TIR_EXEC_COLUMN_TILE;
+  q->split.n_units = (uint32_t)n_units;
+  q->split.shared_bytes = (size_t)(n_units * results) * sizeof(int64_t);
 }
 
 // Shared by both; `empty` reports an axis of nothing.
-static tir_status prepare_position(tir_exec_prepare *q, tir_exec_kernel_fn run,
+static tir_status prepare_position(tir_exec_prepare *q, tir_exec_best best,
                                    tir_exec_kernel_fn empty) {
   const tir_attrs_argmax *const attrs = q->attrs;
   const tir_ir_type *const in = &q->in[0];
@@ -394,27 +435,31 @@ static tir_status prepare_position(tir_exec_prepare *q, tir_exec_kernel_fn run,
   if (!tir_ir_axis(attrs->axis, in->rank, &axis))
     return tir_base_fail(q->error, TIR_ERR_ARGUMENT, "%s: axis out of range",
                          q->desc->name);
-  if (!run) return tir_exec_kernel_missing(q);
-  tir_exec_rows *const p = tir_exec_kernel_params(q, sizeof *p);
+  if (!best.run) return tir_exec_kernel_missing(q);
+  tir_exec_best_params *const p = tir_exec_kernel_params(q, sizeof *p);
   if (!p) return TIR_ERR_MEMORY;
-  tir_exec_fill_rows(q, in, axis, 2, p);
+  tir_exec_fill_rows(q, in, axis, 2, &p->rows);
   q->params = p;
-  q->run = run;
-  if (tir_ir_type_numel(&q->out[0]) == 0)
+  q->run = best.run;
+  if (tir_ir_type_numel(&q->out[0]) == 0) {
     q->run = tir_exec_kernel_nothing;
-  else if (p->n == 0)
+  } else if (p->rows.n == 0) {
     q->run = empty;
+  } else {
+    cut_axis(q, p);
+    if (p->n_parts > 1) q->split.finish = best.finish;
+  }
   return TIR_OK;
 }
 
 static tir_status argmax_prepare(tir_exec_prepare *q) {
-  return prepare_position(q, TIR_ROWS_KERNEL(q, argmax), no_maximum_run);
+  return prepare_position(q, TIR_BEST(q, argmax), no_maximum_run);
 }
 
 const tir_exec_kernel_desc tir_kernel_argmax = {.prepare = argmax_prepare};
 
 static tir_status argmin_prepare(tir_exec_prepare *q) {
-  return prepare_position(q, TIR_ROWS_KERNEL(q, argmin), no_minimum_run);
+  return prepare_position(q, TIR_BEST(q, argmin), no_minimum_run);
 }
 
 const tir_exec_kernel_desc tir_kernel_argmin = {.prepare = argmin_prepare};

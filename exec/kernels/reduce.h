@@ -79,15 +79,26 @@ typedef struct tir_exec_fold {
                       int64_t n_parts, int64_t n_rows, void *out);
 } tir_exec_fold;
 
+// argmax and argmin: rows that may be cut along the axis. A unit is
+// groups_per_unit groups in one part; with several parts their positions go to
+// shared memory and are compared in the end.
+typedef struct tir_exec_best_params {
+  tir_exec_rows rows;
+  int64_t n_parts, part_n;  // places along the axis
+} tir_exec_best_params;
+
+typedef struct tir_exec_best {
+  tir_exec_kernel_fn run, finish;  // finish: of several parts
+} tir_exec_best;
+
 typedef struct tir_exec_level_reduce {
   tir_exec_fold sum[TIR_N_DTYPES];
   tir_exec_fold prod[TIR_N_DTYPES];
   tir_exec_fold max[TIR_N_DTYPES];
   tir_exec_fold min[TIR_N_DTYPES];
   tir_exec_fold norm[TIR_N_DTYPES];
-  // Over a tir_exec_rows block.
-  tir_exec_kernel_fn argmax[TIR_N_DTYPES];
-  tir_exec_kernel_fn argmin[TIR_N_DTYPES];
+  tir_exec_best argmax[TIR_N_DTYPES];
+  tir_exec_best argmin[TIR_N_DTYPES];
 } tir_exec_level_reduce;
 
 // Which axes of operand 0 a list names; none means all.

@@ -1,7 +1,7 @@
 // cumsum: parameters; the loops are in levels/scan.c.
 //
 // A running sum is one chain of additions, so only what lies around the axis is
-// cut: a single long row is not.
+// cut: a single long row is not, but it asks whether to go on.
 #include "exec/kernels/scan.h"
 
 #include "exec/kernels/levels.h"

@@ -171,7 +171,7 @@ void tir_exec_box_copy(const tir_exec_box *box, const char *from, char *to) {
   from += box->from_offset;
   to += box->to_offset;
   const bool plane = box->form == FORM_TRANSPOSE;
-  int64_t at[TIR_MAX_RANK] = {0};
+  int64_t at[TIR_EXEC_BOX_RANK] = {0};
   // An odometer over the outer dims. The column of a plane is not one of them:
   // transpose_plane goes through it.
   for (;;) {
@@ -190,6 +190,64 @@ void tir_exec_box_copy(const tir_exec_box *box, const char *from, char *to) {
   }
 }
 
+// --- boxes of a step ---------------------------------------------------------
+
+// The last box whose units begin at or before this one; the first begins at 0.
+static const tir_exec_box *find_box(const tir_exec_boxes *p, int64_t unit) {
+  size_t low = 0, high = p->n;
+  while (high - low > 1) {
+    const size_t middle = low + (high - low) / 2;
+    if (p->box[middle].first_unit <= unit)
+      low = middle;
+    else
+      high = middle;
+  }
+  return &p->box[low];
+}
+
+// Places first … end − 1 along the dim that is cut. Form and column stay right:
+// the strides are the same, and `n` is only asked whether it is 0.
+static tir_exec_box part_of(const tir_exec_box *box, int64_t first,
+                            int64_t end) {
+  const int32_t d = box->cut;
+  tir_exec_box part = *box;
+  part.from_offset += first * box->from_strides[d];
+  part.to_offset += first * box->to_strides[d];
+  part.dims[d] = end - first;
+  return part;
+}
+
+static void copy_from_arg(const tir_exec_call *call, const tir_exec_box *box,
+                          char *to) {
+  static const char zeros[8];
+  tir_exec_box_copy(box,
+                    box->from_arg == TIR_EXEC_ZEROS
+                        ? zeros
+                        : tir_exec_arg(call, box->from_arg),
+                    to);
+}
+
+// Units of one box that follow on each other are copied as one.
+static tir_status boxes_run(const tir_exec_call *call) {
+  const tir_exec_boxes *const p = call->params;
+  char *const to = tir_exec_arg(call, p->out_arg);
+  if (call->end == 0) {  // not cut
+    for (size_t i = 0; i < p->n; i++) copy_from_arg(call, &p->box[i], to);
+    return TIR_OK;
+  }
+  for (int64_t unit = call->first; unit < call->end;) {
+    const tir_exec_box *const box = find_box(p, unit);
+    const int64_t size = box->dims[box->cut];
+    const int64_t first = (unit - box->first_unit) * box->per_unit;
+    int64_t end = (call->end - box->first_unit) * box->per_unit;
+    if (end > size) end = size;
+    const tir_exec_box part = part_of(box, first, end);
+    copy_from_arg(call, &part, to);
+    unit = box->first_unit + (end + box->per_unit - 1) / box->per_unit;
+  }
+  return TIR_OK;
+}
+
 tir_exec_boxes *tir_exec_boxes_params(tir_exec_prepare *q, size_t n) {
   size_t size = 0;
   if (!tir_base_size_mul(n, sizeof(tir_exec_box), &size) ||
@@ -200,58 +258,102 @@ tir_exec_boxes *tir_exec_boxes_params(tir_exec_prepare *q, size_t n) {
   tir_exec_boxes *const p = tir_exec_kernel_params(q, size);
   if (!p) return NULL;
   p->n = n;
-  // Both may be changed by the caller: the first output is the common case.
-  p->clear_arg = (uint32_t)q->n_in;
-  for (size_t i = 0; i < n; i++) {
-    p->box[i].to_arg = (uint32_t)q->n_in;
+  p->out_arg = (uint32_t)q->n_in;
+  for (size_t i = 0; i < n; i++)
     p->box[i].elem_size = tir_dtype_size(q->out[0].dtype);
-  }
   q->params = p;
-  q->run = tir_exec_boxes_run;
+  q->run = boxes_run;
   return p;
 }
 
+// --- around a part -----------------------------------------------------------
+
+// All axes before `axis` hold places of the part, those behind it everything.
+// Along it lie `size` places from `from` on, `n` times a step apart.
+static void append_gap(tir_exec_boxes *p, const tir_ir_type *whole,
+                       const tir_exec_part *part, uint32_t from_arg, int axis,
+                       int64_t from, int64_t size, int64_t n) {
+  // Nothing lies there more often than not.
+  if (size <= 0 || n <= 0) return;
+  tir_exec_box *const box = &p->box[p->n];
+  int64_t strides[TIR_MAX_RANK];
+  tir_exec_dense_strides(whole, strides);
+  *box = (tir_exec_box){.from_arg = from_arg,
+                        .elem_size = tir_dtype_size(whole->dtype),
+                        .to_offset = from * strides[axis],
+                        .n = 1};
+  for (int i = 0; i < whole->rank; i++) {
+    const bool in_part = i < axis;
+    if (i == axis) {
+      box->dims[box->rank] = n;
+      box->to_strides[box->rank++] = part[i].step * strides[i];
+    }
+    box->dims[box->rank] = in_part     ? part[i].count
+                           : i == axis ? size
+                                       : whole->dims[i];
+    box->to_strides[box->rank++] = (in_part ? part[i].step : 1) * strides[i];
+    if (in_part) box->to_offset += part[i].start * strides[i];
+  }
+  tir_exec_box_finish(box);
+  if (box->n > 0) p->n++;
+}
+
+void tir_exec_boxes_surround(tir_exec_boxes *p, const tir_ir_type *whole,
+                             const tir_exec_part *part, uint32_t from_arg) {
+  for (int i = 0; i < whole->rank; i++) {
+    const tir_exec_part *const a = &part[i];
+    const int64_t size = whole->dims[i];
+    if (a->count == 0) {
+      append_gap(p, whole, part, from_arg, i, 0, size, 1);
+      return;  // behind this axis there is no part to be around of
+    }
+    const int64_t last = a->start + (a->count - 1) * a->step;
+    append_gap(p, whole, part, from_arg, i, 0, a->start, 1);
+    append_gap(p, whole, part, from_arg, i, a->start + 1, a->step - 1,
+               a->count - 1);
+    append_gap(p, whole, part, from_arg, i, last + 1, size - 1 - last, 1);
+  }
+}
+
+// --- cutting -----------------------------------------------------------------
+
+// The outermost dim that is long enough for many lanes and many pauses, where
+// one place is at most a millisecond or so; else the longest.
+static int32_t dim_to_cut(const tir_exec_box *box) {
+  enum { MANY = 64, LARGE = 1 << 20 };
+  int32_t longest = 0;
+  for (int32_t d = 0; d < box->rank; d++) {
+    if (box->dims[d] >= MANY && box->n / box->dims[d] <= LARGE) return d;
+    if (box->dims[d] > box->dims[longest]) longest = d;
+  }
+  return longest;
+}
+
+// Units of about `elements`, at least one place. Along a dense dim they are
+// whole tiles: less than a cache line is not worth a loop.
+static int64_t places_of_unit(const tir_exec_box *box, int64_t elements) {
+  const int32_t d = box->cut;
+  const int64_t others = box->n / box->dims[d];
+  int64_t places = elements / others;
+  const bool dense =
+      d == box->rank - 1 || (box->form == FORM_TRANSPOSE && d == box->column);
+  if (places < 1) places = 1;
+  return dense ? (places + TILE - 1) / TILE * TILE : places;
+}
+
 void tir_exec_boxes_cut(tir_exec_prepare *q, tir_exec_boxes *p) {
-  // Clearing has to come before all copies, and units have no order. One box is
-  // cut along its first dim, several are handed out whole.
-  if (p->clear_bytes > 0) return;
-  const tir_exec_box *const box = &p->box[0];
-  if (p->n == 1) {
-    const double others = (double)box->n / (double)(box->n ? box->dims[0] : 1);
-    p->per_unit = tir_exec_cut(q, box->n ? box->dims[0] : 0, others);
-  } else {
-    const double n = (double)tir_ir_type_numel(&q->out[0]);
-    p->per_unit = tir_exec_cut(q, (int64_t)p->n, n / (double)p->n);
+  int64_t n = 0, n_units = 0;
+  for (size_t i = 0; i < p->n; i++) n += p->box[i].n;
+  const int64_t elements = tir_exec_cut(q, n, 1);
+  if (q->split.n_units < 2) return;
+  for (size_t i = 0; i < p->n; i++) {
+    tir_exec_box *const box = &p->box[i];
+    box->first_unit = n_units;
+    // Never found: the next box begins at the same unit.
+    if (box->n == 0) continue;
+    box->cut = dim_to_cut(box);
+    box->per_unit = places_of_unit(box, elements);
+    n_units += (box->dims[box->cut] + box->per_unit - 1) / box->per_unit;
   }
-}
-
-// Places first … end − 1 along the first dim. Form and column stay right: the
-// strides are the same, and `n` is only asked whether it is 0.
-static tir_exec_box part_of(const tir_exec_box *box, tir_exec_span span) {
-  tir_exec_box part = *box;
-  part.from_offset += span.first * box->from_strides[0];
-  part.to_offset += span.first * box->to_strides[0];
-  part.dims[0] = span.end - span.first;
-  return part;
-}
-
-tir_status tir_exec_boxes_run(const tir_exec_call *call) {
-  const tir_exec_boxes *const p = call->params;
-  if (p->clear_bytes > 0)
-    memset(tir_exec_arg(call, p->clear_arg), 0, p->clear_bytes);
-  if (p->n == 1 && call->end > 0) {
-    const tir_exec_box *const box = &p->box[0];
-    const tir_exec_box part =
-        part_of(box, tir_exec_span_of(call, box->dims[0], p->per_unit));
-    tir_exec_box_copy(&part, tir_exec_arg(call, box->from_arg),
-                      tir_exec_arg(call, box->to_arg));
-    return TIR_OK;
-  }
-  const tir_exec_span span = tir_exec_span_of(call, (int64_t)p->n, p->per_unit);
-  for (int64_t i = span.first; i < span.end; i++) {
-    const tir_exec_box *const box = &p->box[i];
-    tir_exec_box_copy(box, tir_exec_arg(call, box->from_arg),
-                      tir_exec_arg(call, box->to_arg));
-  }
-  return TIR_OK;
+  q->split.n_units = (uint32_t)n_units;
 }

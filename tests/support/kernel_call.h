@@ -75,9 +75,10 @@ class Buffer {
     tir_ir_store_i64(type_.dtype, data() + e * tir_dtype_size(type_.dtype), x);
   }
   bool GuardsHold() const {
-    for (size_t i = 0; i < block_.size(); i++)
-      if ((i < start_ || i >= start_ + size_) && block_[i] != poison_)
-        return false;
+    for (size_t i = 0; i < start_; i++)
+      if (block_[i] != poison_) return false;
+    for (size_t i = start_ + size_; i < block_.size(); i++)
+      if (block_[i] != poison_) return false;
     return true;
   }
 
@@ -132,6 +133,14 @@ class KernelCall {
     tir_base_arena_free(&arena);
     return status;
   }
+  // As a program has it; the same bits as in one piece.
+  tir_status RunWithUsualCut(const KernelOptions &options) {
+    tir_base_arena arena;
+    tir_base_arena_init(&arena, Context());
+    const tir_status status = RunTwice(&arena, options, kOnePiece, 0);
+    tir_base_arena_free(&arena);
+    return status;
+  }
   tir_status Reference() {
     std::vector<tir_ir_type> types;
     std::vector<const void *> in;
@@ -165,16 +174,38 @@ class KernelCall {
   const Buffer &in(size_t i) const { return *in_[i]; }
   const std::string &message() const { return message_; }
   bool uses_blas() const { return uses_blas_; }
+  // Of the last run: how many units the step was cut into.
+  uint32_t n_units() const { return n_units_; }
+
+  // In one piece, with somebody to ask.
+  tir_status RunPolled(const tir_exec_poll *poll) {
+    tir_base_arena arena;
+    tir_base_arena_init(&arena, Context());
+    poll_ = poll;
+    const tir_status status = RunOnce(&arena, KernelOptions(), kOnePiece);
+    poll_ = nullptr;
+    tir_base_arena_free(&arena);
+    return status;
+  }
 
   // Once in one piece and once cut into as many units as possible, computed
   // from the last to the first: the same bits, or the same fault.
   tir_status RunIn(tir_base_arena *arena, const KernelOptions &options) {
-    const tir_status cut = RunOnce(arena, options, 1e-6);
+    return RunTwice(arena, options, 1e-6, 0);
+  }
+
+ private:
+  static constexpr double kOnePiece = 1e30;
+
+  // Cut in two ways, which must agree.
+  tir_status RunTwice(tir_base_arena *arena, const KernelOptions &options,
+                      double grain, double other_grain) {
+    const tir_status cut = RunOnce(arena, options, grain);
     if (cut == TIR_ERR_MEMORY) return cut;
     std::vector<std::unique_ptr<Buffer>> cut_out;
     cut_out.swap(out_);
     const std::string cut_message = message_;
-    const tir_status status = RunOnce(arena, options, 0);
+    const tir_status status = RunOnce(arena, options, other_grain);
     if (status == TIR_ERR_MEMORY) return status;
     EXPECT_EQ(cut, status) << cut_message;
     EXPECT_EQ(cut_message, message_);
@@ -184,7 +215,6 @@ class KernelCall {
     return status;
   }
 
- private:
   // One for all calls of the program.
   static tir_context *Context() {
     struct Holder {
@@ -234,6 +264,7 @@ class KernelCall {
     message_ = error.message;
     if (status != TIR_OK) return status;
     uses_blas_ = q.uses_blas;
+    n_units_ = q.split.n_units;
     EXPECT_NE(q.run, nullptr);
     return Execute(q, options);
   }
@@ -276,6 +307,7 @@ class KernelCall {
     call.shared = start;
     call.scratch = start + shared;
     call.fault = &fault;
+    call.poll = poll_;
     tir_exec_blas_guard guard = {};
     if (q.uses_blas) tir_exec_blas_begin(&guard);
     const tir_status status = RunUnits(q, &call);
@@ -303,6 +335,8 @@ class KernelCall {
   std::vector<tir_ir_type> out_types_;
   std::string message_;
   bool uses_blas_ = false;
+  uint32_t n_units_ = 0;
+  const tir_exec_poll *poll_ = nullptr;
 };
 
 // --- comparing -------------------------------------------------------------
@@ -317,6 +351,8 @@ inline bool SameBits(const Buffer &a, size_t i, const Buffer &b, size_t j) {
 // All elements equal as bits (any NaN equals any NaN).
 inline testing::AssertionResult SameBits(const Buffer &got,
                                          const Buffer &wanted) {
+  if (memcmp(got.data(), wanted.data(), wanted.size()) == 0)
+    return testing::AssertionSuccess();
   for (size_t e = 0; e < wanted.count(); e++)
     if (!SameBits(got, e, wanted, e))
       return testing::AssertionFailure()

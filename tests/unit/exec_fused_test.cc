@@ -4,6 +4,10 @@
 #include "tests/support/graph_runs.h"
 #include "tests/support/text_graph.h"
 
+extern "C" {
+#include "exec/kernels/fused_program.h"
+}
+
 namespace {
 
 std::string Text(int64_t n) { return std::to_string(n); }
@@ -93,6 +97,66 @@ graph @main(%x: f32[3, 700], %y: f32[700], %z: f32[]) {
   return %c
 })",
             1);
+}
+
+int CountOps(const std::string &text, tir_exec_fused_kind kind) {
+  const auto context = MakeContext(1);
+  const auto graph = Parse(context.get(), text);
+  const auto program = CompileAs(context.get(), graph.get(), "basic");
+  EXPECT_EQ(program->n_steps, 1u);
+  const auto *fused =
+      static_cast<const tir_exec_fused *>(program->steps[0].params);
+  int n = 0;
+  for (uint32_t i = 0; i < fused->n_ops; i++) n += fused->ops[i].kind == kind;
+  return n;
+}
+
+// Once a tile, however many nodes read it.
+TEST(Fused, BroadcastOperandsAreExpandedOnce) {
+  const std::string text = R"(
+graph @main(%x: f32[300, 32], %b: f32[32], %c: f32[300, 1]) {
+  %p = add %x, %b : f32[300, 32]
+  %q = mul %p, %c : f32[300, 32]
+  %r = add_n %q, %x, %q : f32[300, 32]
+  %s = sub %r, %b : f32[300, 32]
+  %t = broadcast_like %b, %s : f32[300, 32]
+  %u = div %s, %c : f32[300, 32]
+  %v = maximum %t, %u : f32[300, 32]
+  %w = add %v, %b : f32[300, 32]
+  return %w
+})";
+  EXPECT_EQ(CountOps(text, TIR_FUSED_EXPAND), 2);
+  CheckSame(text, 1);
+}
+
+TEST(Fused, ValuesOfRowsAreRepeatedOnce) {
+  const std::string text = R"(
+graph @main(%x: f32[300, 32]) {
+  %e = exp %x : f32[300, 32]
+  %s = reduce_sum %e {axes = [1], keep_dims = true} : f32[300, 1]
+  %p = div %e, %s : f32[300, 32]
+  %q = sub %p, %s : f32[300, 32]
+  %r = mul %q, %s : f32[300, 32]
+  return %r
+})";
+  EXPECT_EQ(CountOps(text, TIR_FUSED_REPEAT), 1);
+  CheckSame(text, 1);
+}
+
+// Terms of a sum may be one operand, and be wanted later.
+TEST(Fused, ExpandedOperandsOfSums) {
+  CheckSame(R"(
+graph @main(%x: f64[70, 9], %b: f64[9]) {
+  %p = neg %x : f64[70, 9]
+  %c = broadcast_like %b, %p : f64[70, 9]
+  %q = add_n %c, %c, %p, %c : f64[70, 9]
+  %r = mul %q, %b : f64[70, 9]
+  %d = broadcast_like %b, %r : f64[70, 9]
+  %s = add_n %d, %r, %d : f64[70, 9]
+  %t = sub %s, %p : f64[70, 9]
+  return %t, %c
+})",
+            kAnyNumber);
 }
 
 TEST(Fused, EmptyValues) {

@@ -38,18 +38,60 @@ static void NAME(columns)(const T *x, int64_t n, int64_t stride, int64_t width,
   }
 }
 
+// Positions found in one part of a group.
+static inline int64_t *NAME(part_of)(const tir_exec_call *call, int64_t group,
+                                     int64_t part) {
+  const tir_exec_best_params *const p = call->params;
+  const int64_t results = p->rows.inner == 1 ? 1 : TIR_EXEC_COLUMN_TILE;
+  return (int64_t *)call->shared + (group * p->n_parts + part) * results;
+}
+
 static tir_status NAME(kernel)(const tir_exec_call *call) {
-  const tir_exec_rows *const p = call->params;
+  const tir_exec_best_params *const p = call->params;
+  const tir_exec_rows *const rows = &p->rows;
   const T *const x = tir_exec_arg(call, 0);
   int64_t *const out = tir_exec_arg(call, 1);
-  const tir_exec_span span =
-      tir_exec_span_of(call, p->n_groups, p->groups_per_unit);
-  for (int64_t g = span.first; g < span.end; g++) {
-    const tir_exec_rows_at at = tir_exec_find_rows(p, g);
-    if (p->inner == 1)
-      out[at.result] = NAME(row)(x + at.x, p->n);
-    else
-      NAME(columns)(x + at.x, p->n, p->inner, at.width, out + at.result);
+  // A step that is not cut is one unit.
+  const int64_t n_units = call->end > 0 ? call->end : 1;
+  for (int64_t unit = call->first; unit < n_units; unit++) {
+    const int64_t first = unit / p->n_parts * rows->groups_per_unit;
+    const int64_t end =
+        first + tir_exec_piece(rows->n_groups - first, rows->groups_per_unit);
+    const int64_t from = unit % p->n_parts * p->part_n;
+    const int64_t n = tir_exec_piece(rows->n - from, p->part_n);
+    for (int64_t g = first; g < end; g++) {
+      const tir_exec_rows_at at = tir_exec_find_rows(rows, g);
+      const T *const part = x + at.x + from * rows->inner;
+      int64_t *const to = p->n_parts > 1
+                              ? NAME(part_of)(call, g, unit % p->n_parts)
+                              : out + at.result;
+      if (rows->inner == 1)
+        *to = NAME(row)(part, n);
+      else
+        NAME(columns)(part, n, rows->inner, at.width, to);
+      for (int64_t j = 0; j < at.width; j++) to[j] += from;
+    }
+  }
+  return TIR_OK;
+}
+
+// Of each result the best among those of its parts, in their order.
+static tir_status NAME(finish)(const tir_exec_call *call) {
+  const tir_exec_best_params *const p = call->params;
+  int64_t *const out = tir_exec_arg(call, 1);
+  for (int64_t g = 0; g < p->rows.n_groups; g++) {
+    const tir_exec_rows_at at = tir_exec_find_rows(&p->rows, g);
+    const T *const x = (const T *)tir_exec_arg(call, 0) + at.x;
+    for (int64_t j = 0; j < at.width; j++) {
+      int64_t best = NAME(part_of)(call, g, 0)[j];
+      for (int64_t k = 1; k < p->n_parts; k++) {
+        const int64_t i = NAME(part_of)(call, g, k)[j];
+        const T old = x[best * p->rows.inner + j];
+        const T now = x[i * p->rows.inner + j];
+        if (!IS_NAN(old) && (BEATS(now, old) || IS_NAN(now))) best = i;
+      }
+      out[at.result + j] = best;
+    }
   }
   return TIR_OK;
 }

@@ -6,21 +6,20 @@
 #include <math.h>
 
 #include "exec/kernels/levels.h"
-#include "exec/kernels/levels/loops.h"
-#include "exec/kernels/levels/math.h"
+#include "exec/kernels/levels/exps.h"
 
-TIR_LOOP_PIECES_F32(exps_f32, tir_exp_f32(x))
-TIR_LOOP_1(exps_f64, double, double, exp(x))
+// A millisecond or so: a row may be long, and goes over its positions in order.
+#define MANY_MULTIPLICATIONS 4e6
 
 #define T float
 #define NAME(x) f32_##x
-#define EXPS exps_f32
+#define EXPS exp_f32
 #define EXP(x) tir_exp_f32(x)
 #include "exec/kernels/levels/attention_template.h"
 
 #define T double
 #define NAME(x) f64_##x
-#define EXPS exps_f64
+#define EXPS exp_f64
 #define EXP(x) exp(x)
 #include "exec/kernels/levels/attention_template.h"
 

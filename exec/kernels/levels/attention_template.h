@@ -89,7 +89,7 @@ static void NAME(weigh)(const BLOCK *b, int64_t i, int64_t at, int64_t keys,
   b->largest[i] = now;
   // All scores are −∞ so far: their weights become 0 and not NaN.
   if (now == (T)-INFINITY) now = 0;
-  const T sum = NAME(exps)(s, seen, now, s);
+  const T sum = NAME(exps)(s, seen, now, s, 0);
   // Nothing to shrink before the first block, whose product overwrites `out`.
   if (at == 0) {
     b->sum[i] = sum;
@@ -156,8 +156,9 @@ static void NAME(add_values)(const BLOCK *b, int64_t at, int64_t keys) {
   for (int64_t c = 0; c < b->rows * p->e; c++) b->out[c] += to[c];
 }
 
-static void NAME(rows)(const BLOCK *b) {
+static tir_status NAME(rows)(const tir_exec_call *call, const BLOCK *b) {
   const tir_exec_attention_params *const p = b->p;
+  double unasked = 0;  // multiplications
   // The last row sees the most: positions behind that are not read.
   const int64_t all = NAME(seen)(b, b->rows - 1);
   for (int64_t i = 0; i < b->rows; i++) {
@@ -171,6 +172,11 @@ static void NAME(rows)(const BLOCK *b) {
     const int64_t left = all - at;
     const int64_t keys =
         left < TIR_EXEC_ATTENTION_KEYS ? left : TIR_EXEC_ATTENTION_KEYS;
+    if (unasked > MANY_MULTIPLICATIONS) {
+      TIR_TRY(tir_exec_ask(call));
+      unasked = 0;
+    }
+    unasked += (double)(b->rows * keys) * (double)(p->d + p->e);
     NAME(score)(b, at, keys);
     for (int64_t i = 0; i < b->rows; i++) {
       const int64_t seen = NAME(seen)(b, i) - at;
@@ -184,6 +190,7 @@ static void NAME(rows)(const BLOCK *b) {
     TIR_IVDEP
     for (int64_t c = 0; c < p->e; c++) out[c] = out[c] / sum;
   }
+  return TIR_OK;
 }
 
 // Operands of a block of rows, of those of all leading indices.
@@ -230,7 +237,7 @@ static tir_status NAME(attention)(const tir_exec_call *call) {
   b.sum = b.largest + TIR_EXEC_ATTENTION_ROWS;
   for (int64_t i = span.first; i < span.end; i++) {
     NAME(place)(call, i, &b);
-    NAME(rows)(&b);
+    TIR_TRY(NAME(rows)(call, &b));
   }
   return TIR_OK;
 }

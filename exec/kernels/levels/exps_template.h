@@ -35,11 +35,10 @@ static inline T NAME(sum)(const T *x, int64_t n) {
   return lane[0];
 }
 
-// to[i] = e^(x[i] − largest); returns their sum. `to` may be x, or NULL when
-// only the sum matters.
-static T NAME(exps)(const T *x, int64_t n, T largest, T *to) {
+// to[i] = e^(x[i] − largest); returns `total` and their sum. `to` may be x, or
+// NULL when only the sum matters.
+static T NAME(exps)(const T *x, int64_t n, T largest, T *to, T total) {
   _Alignas(64) T piece[TIR_EXEC_BLOCK];
-  T total = 0;
   for (int64_t i = 0; i < n; i += TIR_EXEC_BLOCK) {
     const int64_t m = n - i < TIR_EXEC_BLOCK ? n - i : TIR_EXEC_BLOCK;
     T *const e = to ? to + i : piece;

@@ -121,3 +121,7 @@ const tir_exec_level_gemm TIR_LEVEL(tir_exec_gemm) = {
              [TIR_DTYPE_I32] = u32_gemm,
              [TIR_DTYPE_I64] = u64_gemm},
 };
+
+const tir_exec_level_dot TIR_LEVEL(tir_exec_dot) = {
+    .dot = {[TIR_DTYPE_F32] = f32_long_dot, [TIR_DTYPE_F64] = f64_long_dot},
+};

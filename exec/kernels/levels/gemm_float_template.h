@@ -168,22 +168,26 @@ static inline __attribute__((always_inline)) NAME(vector_1)
   return v;
 }
 
-// x · y in four vectors of lanes that are combined by halves; `rest` holds
-// the elements of y behind the last whole vector, padded with zeros.
-static inline T NAME(dot)(const T *x, const T *y, int64_t k,
-                          NAME(vector_1) rest) {
+// Four vectors of sums go on over elements first … end − 1 of x · y, a multiple
+// of their lanes.
+static inline __attribute__((always_inline)) void NAME(dot_on)(
+    const T *x, const T *y, int64_t first, int64_t end, NAME(vector_1) sum[4]) {
   enum { LANES = NAME(LANES_1) };
-  NAME(vector_1) sum[4];
-  TIR_UNROLL
-  for (int v = 0; v < 4; v++) sum[v] = (NAME(vector_1)){0};
-  int64_t p = 0;
-  for (; p + 4 * LANES <= k; p += 4 * LANES) {
+  for (int64_t p = first; p < end; p += 4 * LANES) {
     TIR_UNROLL
     for (int v = 0; v < 4; v++)
       sum[v] = NAME(fma)(NAME(load_1)(x + p + v * LANES),
                          NAME(load_1)(y + p + v * LANES), sum[v]);
   }
-  // What does not fill four vectors goes into the first one.
+}
+
+// The elements from p on, which do not fill four vectors, go into the first
+// one; then lanes are combined by halves. `rest` holds the elements of y behind
+// the last whole vector, padded with zeros.
+static inline __attribute__((always_inline)) T NAME(dot_end)(
+    const T *x, const T *y, int64_t p, int64_t k, NAME(vector_1) rest,
+    NAME(vector_1) sum[4]) {
+  enum { LANES = NAME(LANES_1) };
   for (; p + LANES <= k; p += LANES)
     sum[0] = NAME(fma)(NAME(load_1)(x + p), NAME(load_1)(y + p), sum[0]);
   if (p < k) {
@@ -200,6 +204,40 @@ static inline T NAME(dot)(const T *x, const T *y, int64_t k,
     for (int l = 0; l < width; l++) lane[l] = lane[l] + lane[l + width];
   }
   return lane[0];
+}
+
+static inline NAME(vector_1) NAME(dot_rest)(const T *y, int64_t k) {
+  NAME(vector_1) rest = {0};
+  const int64_t n_rest = k % NAME(LANES_1);
+  for (int64_t l = 0; l < n_rest; l++) rest[l] = y[k - n_rest + l];
+  return rest;
+}
+
+static inline T NAME(dot)(const T *x, const T *y, int64_t k,
+                          NAME(vector_1) rest) {
+  const int64_t whole = k / (4 * NAME(LANES_1)) * (4 * NAME(LANES_1));
+  NAME(vector_1) sum[4];
+  TIR_UNROLL
+  for (int v = 0; v < 4; v++) sum[v] = (NAME(vector_1)){0};
+  NAME(dot_on)(x, y, 0, whole, sum);
+  return NAME(dot_end)(x, y, whole, k, rest, sum);
+}
+
+// The same for long vectors, in stretches between which a run may be stopped.
+static tir_status NAME(long_dot)(const tir_exec_call *call, const void *a,
+                                 const void *b, int64_t k, void *out) {
+  const T *const x = a;
+  const T *const y = b;
+  const int64_t whole = k / (4 * NAME(LANES_1)) * (4 * NAME(LANES_1));
+  NAME(vector_1) sum[4] = {{0}};
+  for (int64_t p = 0; p < whole; p += TIR_EXEC_ASK_AFTER) {
+    if (p > 0) TIR_TRY(tir_exec_ask(call));
+    const int64_t rest = whole - p;
+    NAME(dot_on)
+    (x, y, p, p + (rest < TIR_EXEC_ASK_AFTER ? rest : TIR_EXEC_ASK_AFTER), sum);
+  }
+  *(T *)out = NAME(dot_end)(x, y, whole, k, NAME(dot_rest)(y, k), sum);
+  return TIR_OK;
 }
 
 // So short that setting up vectors costs more than all the sums.
@@ -227,9 +265,7 @@ static void NAME(dots)(const tir_exec_gemm_block *g) {
     for (int64_t p = 0; p < g->k; p++) dense[p] = y[p * g->b_row];
     y = dense;
   }
-  NAME(vector_1) rest = {0};
-  const int64_t n_rest = g->k % NAME(LANES_1);
-  for (int64_t l = 0; l < n_rest; l++) rest[l] = y[g->k - n_rest + l];
+  const NAME(vector_1) rest = NAME(dot_rest)(y, g->k);
   for (int64_t i = 0; i < g->m; i++)
     ((T *)g->c)[i * g->c_row] =
         NAME(dot)((const T *)g->a + i * g->a_row, y, g->k, rest);

@@ -5,6 +5,18 @@
 
 #include "exec/kernels/levels.h"
 
+// A group may be large, and is one chain: before n more of its elements, asks
+// whether to go on if that has been long ago.
+static inline tir_status ask_after(const tir_exec_call *call, int64_t n,
+                                   int64_t *unasked) {
+  if (*unasked >= TIR_EXEC_ASK_AFTER) {
+    TIR_TRY(tir_exec_ask(call));
+    *unasked = 0;
+  }
+  *unasked += n;
+  return TIR_OK;
+}
+
 // What one group of elements comes to.
 typedef struct stats {
   double scale;  // of the numbers below, a power of two

@@ -439,7 +439,8 @@ static inline double from_key_f64(int64_t key) {
 // Fields of tir_exec_fold, in order.
 #define TIR_FOLD_ENTRY(name) \
   { name##_kernel, name##_finish, name##_row_part, name##_finish_rows }
-#define TIR_KERNEL_ENTRY(name) name##_kernel
+#define TIR_BEST_ENTRY(name) \
+  { name##_kernel, name##_finish }
 
 #if TIR_SMALL_INTS
 // They follow on the entries before them, hence the comma.
@@ -463,6 +464,6 @@ const tir_exec_level_reduce TIR_LEVEL(tir_exec_reduce) = {
     .max = TIR_ENTRIES(TIR_FOLD_ENTRY, max),
     .min = TIR_ENTRIES(TIR_FOLD_ENTRY, min),
     .norm = {[TIR_DTYPE_F32] = TIR_FOLD_ENTRY(norm_f32)},
-    .argmax = TIR_ENTRIES(TIR_KERNEL_ENTRY, argmax),
-    .argmin = TIR_ENTRIES(TIR_KERNEL_ENTRY, argmin),
+    .argmax = TIR_ENTRIES(TIR_BEST_ENTRY, argmax),
+    .argmin = TIR_ENTRIES(TIR_BEST_ENTRY, argmin),
 };

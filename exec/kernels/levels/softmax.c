@@ -4,22 +4,18 @@
 // exponentials lie in 0 … 1, and no sum of them overflows.
 #include "exec/kernels/softmax.h"
 
-#include "exec/kernels/levels/loops.h"
-#include "exec/kernels/levels/math.h"
-
-TIR_LOOP_PIECES_F32(exps_f32, tir_exp_f32(x))
-TIR_LOOP_1(exps_f64, double, double, exp(x))
+#include "exec/kernels/levels/exps.h"
 
 #define T float
 #define NAME(x) f32_##x
-#define EXPS exps_f32
+#define EXPS exp_f32
 #define EXP(x) tir_exp_f32(x)
 #define LOG(x) tir_log_f32(x)
 #include "exec/kernels/levels/softmax_template.h"
 
 #define T double
 #define NAME(x) f64_##x
-#define EXPS exps_f64
+#define EXPS exp_f64
 #define EXP(x) exp(x)
 #define LOG(x) log(x)
 #include "exec/kernels/levels/softmax_template.h"

@@ -14,48 +14,131 @@
 
 #include "exec/kernels/levels/exps_template.h"
 
+// A row is gone through in stretches, so that a run may be stopped between
+// them; sums go on from one to the next.
+
+static tir_status NAME(row_largest)(const tir_exec_call *call, const T *x,
+                                    int64_t n, T *out) {
+  T largest = (T)-INFINITY;
+  for (int64_t i = 0; i < n; i += TIR_EXEC_ASK_AFTER) {
+    if (i > 0) TIR_TRY(tir_exec_ask(call));
+    const int64_t m = tir_exec_piece(n - i, TIR_EXEC_ASK_AFTER);
+    const T best = NAME(largest)(x + i, m);
+    largest = MAX(best, largest);
+  }
+  *out = largest;
+  return TIR_OK;
+}
+
+// As NAME(exps).
+static tir_status NAME(row_exps)(const tir_exec_call *call, const T *x,
+                                 int64_t n, T largest, T *to, T *out_sum) {
+  T sum = 0;
+  for (int64_t i = 0; i < n; i += TIR_EXEC_ASK_AFTER) {
+    if (i > 0) TIR_TRY(tir_exec_ask(call));
+    const int64_t m = tir_exec_piece(n - i, TIR_EXEC_ASK_AFTER);
+    sum = NAME(exps)(x + i, m, largest, to ? to + i : NULL, sum);
+  }
+  *out_sum = sum;
+  return TIR_OK;
+}
+
+static tir_status NAME(divide_row)(const tir_exec_call *call, T *out, int64_t n,
+                                   T sum) {
+  for (int64_t i = 0; i < n; i += TIR_EXEC_ASK_AFTER) {
+    if (i > 0) TIR_TRY(tir_exec_ask(call));
+    const int64_t m = tir_exec_piece(n - i, TIR_EXEC_ASK_AFTER);
+    T *const to = out + i;
+    TIR_IVDEP
+    for (int64_t j = 0; j < m; j++) to[j] = to[j] / sum;
+  }
+  return TIR_OK;
+}
+
 // e^(x − largest) / Σe^(x − largest). `out` may be x.
-static void NAME(softmax_row)(const T *x, int64_t n, T *out) {
-  const T sum = NAME(exps)(x, n, NAME(largest)(x, n), out);
-  TIR_IVDEP
-  for (int64_t i = 0; i < n; i++) out[i] = out[i] / sum;
+static tir_status NAME(softmax_row)(const tir_exec_call *call, const T *x,
+                                    int64_t n, T *out) {
+  T largest, sum;
+  TIR_TRY(NAME(row_largest)(call, x, n, &largest));
+  TIR_TRY(NAME(row_exps)(call, x, n, largest, out, &sum));
+  return NAME(divide_row)(call, out, n, sum);
 }
 
 // (x − largest) − log Σe^(x − largest): never the log of a quotient, which may
 // have vanished.
-static void NAME(log_softmax_row)(const T *x, int64_t n, T *out) {
-  const T largest = NAME(largest)(x, n);
-  const T log_sum = LOG(NAME(exps)(x, n, largest, NULL));
-  TIR_IVDEP
-  for (int64_t i = 0; i < n; i++) out[i] = (x[i] - largest) - log_sum;
+static tir_status NAME(log_softmax_row)(const tir_exec_call *call, const T *x,
+                                        int64_t n, T *out) {
+  T largest, sum;
+  TIR_TRY(NAME(row_largest)(call, x, n, &largest));
+  TIR_TRY(NAME(row_exps)(call, x, n, largest, NULL, &sum));
+  const T log_sum = LOG(sum);
+  for (int64_t i = 0; i < n; i += TIR_EXEC_ASK_AFTER) {
+    if (i > 0) TIR_TRY(tir_exec_ask(call));
+    const int64_t m = tir_exec_piece(n - i, TIR_EXEC_ASK_AFTER);
+    const T *const from = x + i;
+    T *const to = out + i;
+    TIR_IVDEP
+    for (int64_t j = 0; j < m; j++) to[j] = (from[j] - largest) - log_sum;
+  }
+  return TIR_OK;
 }
 
-// Axis in the middle: `width` neighbouring results side by side. Exponentials
-// are worked out twice rather than kept: the second pass may write over x, and
-// each element is read before its place is written.
-static void NAME(columns)(const T *x, int64_t n, int64_t stride, int64_t width,
-                          bool is_log, T *out) {
-  T largest[TIR_EXEC_COLUMN_TILE];
-  T sum[TIR_EXEC_COLUMN_TILE];
-  for (int64_t j = 0; j < width; j++) {
-    largest[j] = (T)-INFINITY;
-    sum[j] = 0;
-  }
+// Axis in the middle: `width` neighbouring results side by side, row after row
+// of n. Stretches have TIR_EXEC_ASK_AFTER elements here too.
+
+static tir_status NAME(column_largest)(const tir_exec_call *call, const T *x,
+                                       int64_t n, int64_t stride, int64_t width,
+                                       T *largest) {
+  int64_t pause = TIR_EXEC_ASK_AFTER / width;
+  for (int64_t j = 0; j < width; j++) largest[j] = (T)-INFINITY;
   for (int64_t i = 0; i < n; i++) {
+    if (i == pause) {
+      TIR_TRY(tir_exec_ask(call));
+      pause += TIR_EXEC_ASK_AFTER / width;
+    }
     const T *const row = x + i * stride;
     TIR_IVDEP
     for (int64_t j = 0; j < width; j++) largest[j] = MAX(row[j], largest[j]);
   }
+  return TIR_OK;
+}
+
+static tir_status NAME(column_exps)(const tir_exec_call *call, const T *x,
+                                    int64_t n, int64_t stride, int64_t width,
+                                    const T *largest, T *sum) {
+  int64_t pause = TIR_EXEC_ASK_AFTER / width;
+  for (int64_t j = 0; j < width; j++) sum[j] = 0;
   for (int64_t i = 0; i < n; i++) {
+    if (i == pause) {
+      TIR_TRY(tir_exec_ask(call));
+      pause += TIR_EXEC_ASK_AFTER / width;
+    }
     const T *const row = x + i * stride;
     TIR_IVDEP
     for (int64_t j = 0; j < width; j++) sum[j] += EXP(row[j] - largest[j]);
   }
+  return TIR_OK;
+}
+
+// Exponentials are worked out twice rather than kept: the last pass may write
+// over x, and each element is read before its place is written.
+static tir_status NAME(columns)(const tir_exec_call *call, const T *x,
+                                int64_t n, int64_t stride, int64_t width,
+                                bool is_log, T *out) {
+  T largest[TIR_EXEC_COLUMN_TILE];
+  T sum[TIR_EXEC_COLUMN_TILE];
+  TIR_TRY(NAME(column_largest)(call, x, n, stride, width, largest));
+  TIR_TRY(NAME(column_exps)(call, x, n, stride, width, largest, sum));
   if (is_log) {
     TIR_IVDEP
     for (int64_t j = 0; j < width; j++) sum[j] = LOG(sum[j]);
   }
+  int64_t pause = TIR_EXEC_ASK_AFTER / width;
   for (int64_t i = 0; i < n; i++) {
+    if (i == pause) {
+      TIR_TRY(tir_exec_ask(call));
+      pause += TIR_EXEC_ASK_AFTER / width;
+    }
     const T *const row = x + i * stride;
     T *const to = out + i * stride;
     if (is_log) {
@@ -68,6 +151,7 @@ static void NAME(columns)(const T *x, int64_t n, int64_t stride, int64_t width,
         to[j] = EXP(row[j] - largest[j]) / sum[j];
     }
   }
+  return TIR_OK;
 }
 
 static tir_status NAME(all)(const tir_exec_call *call, bool is_log) {
@@ -78,12 +162,12 @@ static tir_status NAME(all)(const tir_exec_call *call, bool is_log) {
       tir_exec_span_of(call, p->n_groups, p->groups_per_unit);
   for (int64_t g = span.first; g < span.end; g++) {
     const tir_exec_rows_at at = tir_exec_find_rows(p, g);
-    if (p->inner != 1)
-      NAME(columns)(x + at.x, p->n, p->inner, at.width, is_log, out + at.x);
-    else if (is_log)
-      NAME(log_softmax_row)(x + at.x, p->n, out + at.x);
-    else
-      NAME(softmax_row)(x + at.x, p->n, out + at.x);
+    const T *const from = x + at.x;
+    T *const to = out + at.x;
+    TIR_TRY(p->inner != 1 ? NAME(columns)(call, from, p->n, p->inner, at.width,
+                                          is_log, to)
+            : is_log      ? NAME(log_softmax_row)(call, from, p->n, to)
+                          : NAME(softmax_row)(call, from, p->n, to));
   }
   return TIR_OK;
 }
@@ -101,27 +185,27 @@ static tir_status NAME(log_softmax)(const tir_exec_call *call) {
 // of nothing has the sum 0.
 static T NAME(finite)(T x) { return x - x == 0 ? x : 0; }
 
-static void NAME(logsumexp_columns)(const T *x, int64_t n, int64_t stride,
-                                    int64_t width, T *out) {
+static tir_status NAME(logsumexp_row)(const tir_exec_call *call, const T *x,
+                                      int64_t n, T *out) {
+  T largest, sum;
+  TIR_TRY(NAME(row_largest)(call, x, n, &largest));
+  largest = NAME(finite)(largest);
+  TIR_TRY(NAME(row_exps)(call, x, n, largest, NULL, &sum));
+  *out = largest + LOG(sum);
+  return TIR_OK;
+}
+
+static tir_status NAME(logsumexp_columns)(const tir_exec_call *call, const T *x,
+                                          int64_t n, int64_t stride,
+                                          int64_t width, T *out) {
   T largest[TIR_EXEC_COLUMN_TILE];
   T sum[TIR_EXEC_COLUMN_TILE];
-  for (int64_t j = 0; j < width; j++) {
-    largest[j] = (T)-INFINITY;
-    sum[j] = 0;
-  }
-  for (int64_t i = 0; i < n; i++) {
-    const T *const row = x + i * stride;
-    TIR_IVDEP
-    for (int64_t j = 0; j < width; j++) largest[j] = MAX(row[j], largest[j]);
-  }
+  TIR_TRY(NAME(column_largest)(call, x, n, stride, width, largest));
   for (int64_t j = 0; j < width; j++) largest[j] = NAME(finite)(largest[j]);
-  for (int64_t i = 0; i < n; i++) {
-    const T *const row = x + i * stride;
-    TIR_IVDEP
-    for (int64_t j = 0; j < width; j++) sum[j] += EXP(row[j] - largest[j]);
-  }
+  TIR_TRY(NAME(column_exps)(call, x, n, stride, width, largest, sum));
   TIR_IVDEP
   for (int64_t j = 0; j < width; j++) out[j] = largest[j] + LOG(sum[j]);
+  return TIR_OK;
 }
 
 static tir_status NAME(logsumexp)(const tir_exec_call *call) {
@@ -134,12 +218,9 @@ static tir_status NAME(logsumexp)(const tir_exec_call *call) {
     const tir_exec_rows_at at = tir_exec_find_rows(p, g);
     const T *const row = x + at.x;
     T *const to = out + at.result;
-    if (p->inner == 1) {
-      const T largest = NAME(finite)(NAME(largest)(row, p->n));
-      *to = largest + LOG(NAME(exps)(row, p->n, largest, NULL));
-    } else {
-      NAME(logsumexp_columns)(row, p->n, p->inner, at.width, to);
-    }
+    TIR_TRY(p->inner == 1 ? NAME(logsumexp_row)(call, row, p->n, to)
+                          : NAME(logsumexp_columns)(call, row, p->n, p->inner,
+                                                    at.width, to));
   }
   return TIR_OK;
 }
@@ -157,14 +238,14 @@ static tir_status NAME(cross_entropy)(const tir_exec_call *call) {
   T *to = tir_exec_arg(call, 3);
   if (to) to += span.first * n;
   for (int64_t r = span.first; r < span.end; r++, x += n) {
-    const T largest = NAME(largest)(x, n);
+    T largest, sum;
+    TIR_TRY(NAME(row_largest)(call, x, n, &largest));
     // Read before `to`, which may be x, is written.
     const T chosen = x[tir_exec_index_at(&p->targets, targets, r)] - largest;
-    const T sum = NAME(exps)(x, n, largest, to);
+    TIR_TRY(NAME(row_exps)(call, x, n, largest, to, &sum));
     if (loss) loss[r] = LOG(sum) - chosen;
     if (!to) continue;
-    TIR_IVDEP
-    for (int64_t i = 0; i < n; i++) to[i] = to[i] / sum;
+    TIR_TRY(NAME(divide_row)(call, to, n, sum));
     to += n;
   }
   return TIR_OK;

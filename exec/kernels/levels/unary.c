@@ -2,6 +2,7 @@
 //
 // f32 functions are branch-free and vectorised: math.h in f32, wide_math.h in
 // f64 with one rounding. f64 functions are libm's, one element at a time.
+#include "exec/kernels/levels/exps.h"
 #include "exec/kernels/levels/loops.h"
 #include "exec/kernels/levels/wide_math.h"
 
@@ -15,8 +16,6 @@ TIR_LOOP_1(square_f32, float, float, x *x)
 TIR_LOOP_1(square_f64, double, double, x *x)
 TIR_LOOP_1(sqrt_f32, float, float, __builtin_sqrtf(x))
 TIR_LOOP_1(sqrt_f64, double, double, __builtin_sqrt(x))
-TIR_LOOP_PIECES_F32(exp_f32, tir_exp_f32(x))
-TIR_LOOP_1(exp_f64, double, double, exp(x))
 TIR_LOOP_PIECES_F32(log_f32, tir_log_f32(x))
 TIR_LOOP_1(log_f64, double, double, log(x))
 TIR_LOOP_PIECES_F32(tanh_f32, tir_tanh_f32(x))
