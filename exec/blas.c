@@ -7,7 +7,28 @@
 // threads would outlive a dlclose.
 #include "exec/blas.h"
 
+#include <strings.h>
+
 #include "exec/threads.h"
+
+// Names that openblas_get_corename gives, of processors without vectors of 512
+// bits and without FMA. Other architectures have one level.
+int tir_exec_blas_core_level(const char *core) {
+  static const char *const with_fma[] = {
+      "Haswell", "Zen", "Excavator", "Steamroller", "Piledriver",
+  };
+  static const char *const older[] = {
+      "Katmai", "Coppermine", "Northwood",    "Prescott",   "Banias",
+      "Atom",   "Core2",      "Penryn",       "Dunnington", "Nehalem",
+      "Athlon", "Opteron",    "Opteron_SSE3", "Barcelona",  "Nano",
+      "Bobcat", "Bulldozer",  "Sandybridge",  "Unknown",
+  };
+  for (size_t i = 0; i < sizeof with_fma / sizeof *with_fma; i++)
+    if (strcasecmp(core, with_fma[i]) == 0) return TIR_CPU_AVX2;
+  for (size_t i = 0; i < sizeof older / sizeof *older; i++)
+    if (strcasecmp(core, older[i]) == 0) return TIR_CPU_BASELINE;
+  return TIR_CPU_AVX512;
+}
 
 #if !defined(TAPEIR_BLAS_NONE)
 
@@ -24,7 +45,8 @@
   TIR_X(get_parallel, openblas_get_parallel)       \
   TIR_X(get_num_threads, openblas_get_num_threads) \
   TIR_X(set_num_threads, openblas_set_num_threads) \
-  TIR_X(get_config, openblas_get_config)
+  TIR_X(get_config, openblas_get_config)           \
+  TIR_X(get_corename, openblas_get_corename)
 
 typedef struct blas_symbols {
 #define TIR_BLAS_FIELD(field, symbol) __typeof__(symbol) *field;
@@ -40,12 +62,18 @@ enum { STATE_NEW, STATE_READY, STATE_MISSING, STATE_LOST };
 static tir_exec_lock lock;
 static atomic_int state = STATE_NEW;
 static atomic_int variant = TIR_BLAS_NONE;
+static atomic_int core_level;
 static blas_symbols blas;  // written once, before state is READY
 static int guard_saved;    // by lock
 static int n_guards;       // by lock
 static pid_t guard_owner;  // by lock: the process that n_guards counts for
 // Serial variant: its work buffers are shared, so calls must not overlap.
 static tir_exec_lock call_lock;
+
+bool tir_exec_blas_suits(int cpu_level) {
+  return tir_exec_blas_loaded() != TIR_BLAS_NONE &&
+         atomic_load(&core_level) >= cpu_level;
+}
 
 #if defined(TAPEIR_BLAS_LINK)
 
@@ -117,7 +145,10 @@ bool tir_exec_blas_load(void) {
     n_guards++;  // a child forked meanwhile gets half a library
     now = find_symbols(&blas) ? STATE_READY : STATE_MISSING;
     n_guards--;
-    if (now == STATE_READY) atomic_store(&variant, blas.get_parallel());
+    if (now == STATE_READY) {
+      atomic_store(&core_level, tir_exec_blas_core_level(blas.get_corename()));
+      atomic_store(&variant, blas.get_parallel());
+    }
     atomic_store_explicit(&state, now, memory_order_release);
   }
   tir_exec_lock_give(&lock);
@@ -218,6 +249,11 @@ void tir_exec_blas_dgemm(const tir_exec_gemm_call *q) {
 #else
 
 bool tir_exec_blas_load(void) { return false; }
+
+bool tir_exec_blas_suits(int cpu_level) {
+  (void)cpu_level;
+  return false;
+}
 
 tir_exec_blas_variant tir_exec_blas_loaded(void) { return TIR_BLAS_NONE; }
 

@@ -17,6 +17,13 @@ typedef enum tir_exec_blas_variant {
 
 // Opens the library on the first call of the process. True if it is there.
 bool tir_exec_blas_load(void);
+// Whether the library found has kernels for this CPU level (TIR_CPU_*). One
+// that does not know the processor falls back to those of a much older one,
+// which own loops outrun several times.
+bool tir_exec_blas_suits(int cpu_level);
+// The level that kernels named so are written for; unknown names are taken for
+// newer processors than are known here.
+int tir_exec_blas_core_level(const char *core);
 // Without opening anything.
 tir_exec_blas_variant tir_exec_blas_loaded(void);
 // "OpenBLAS 0.3.21 … Zen", or "none".

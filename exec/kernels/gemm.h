@@ -5,8 +5,9 @@
 #include "exec/kernels/call.h"
 
 // c[m, n] = a[m, k] · b[k, n]; strides in elements, c is contiguous along a
-// row. One stride of b is 1. Never reads c; k = 0 gives zeros. Each element is
-// one sum in order of k, so its bits do not depend on m, n or its place.
+// row. One stride of b is 1. Reads c only to add to it; k = 0 gives zeros. Each
+// element is one sum in order of k, so its bits do not depend on m, n, its
+// place or stretches of k.
 typedef struct tir_exec_gemm_block {
   int64_t m, n, k;
   const void *a;
@@ -16,6 +17,9 @@ typedef struct tir_exec_gemm_block {
   void *c;
   int64_t c_row;
   void *pack;    // tir_exec_gemm_pack_bytes(k), 64-byte aligned
+  void *a_pack;  // tir_exec_gemm_a_bytes: room for a copy of a, worth it where
+                 // it is read often; NULL: a is read where it stands
+  bool adds;     // to what is in c; is_part is then set
   bool is_part;  // of a product with more columns: as its neighbours, a single
                  // column is then no inner product with bits of its own
 } tir_exec_gemm_block;
@@ -37,12 +41,19 @@ static inline size_t tir_exec_gemm_pack_bytes(int64_t k) {
   return panel > narrow ? panel : narrow;
 }
 
+// Elements between the rows of the copy of a.
+enum { TIR_EXEC_GEMM_GAP = 16 };
+static inline size_t tir_exec_gemm_a_bytes(int64_t m, int64_t k,
+                                           size_t elem_size) {
+  return (size_t)m * (size_t)(k + TIR_EXEC_GEMM_GAP) * elem_size;
+}
+
 // The grid of BLAS calls is a function of the shape alone: tiles of c for up
 // to 16 workers, at least 4 MFLOP each and no side under 64 where the shape
 // has them. A tile is computed in stretches of k, one call each, between which
 // a run may be stopped: a call is 64 MFLOP at most, a few milliseconds. Tiles
 // for which stretches would get short are cut whatever their number.
-#define TIR_EXEC_MAX_CALL_FLOPS 64e6
+#define TIR_EXEC_MAX_CALL_FLOPS (double)(1 << 26)
 #define TIR_EXEC_MIN_TILE_FLOPS 4e6
 enum {
   TIR_EXEC_MAX_TILES = 16,
@@ -54,5 +65,8 @@ typedef struct tir_exec_gemm_grid {
   int64_t stretch;
 } tir_exec_gemm_grid;
 tir_exec_gemm_grid tir_exec_gemm_grid_of(int64_t m, int64_t n, int64_t k);
+// The same for own loops.
+tir_exec_gemm_grid tir_exec_gemm_own_grid_of(int64_t m, int64_t n, int64_t k,
+                                             bool copies_a);
 
 #endif

@@ -1,10 +1,11 @@
-// matmul: shapes are brought to batches of plain products at compile; large
-// float products go to BLAS in tiles, the rest to the loops in levels/gemm.c.
+// matmul: shapes are brought to batches of plain products at compile. Large
+// float products are computed in tiles, by BLAS or by the loops of
+// levels/gemm.c, the rest by those loops as a whole.
 //
-// What runs is a function of (m, n, k, flags, dtype) and of whether BLAS is
-// there: never of threads, addresses or earlier runs. The sum of an element is
-// never put together from parts of several lanes: one lane adds up its
-// stretches of k in order.
+// What runs is a function of (m, n, k, flags, dtype), the CPU level and of
+// which BLAS is there: never of threads, addresses or earlier runs. The sum of
+// an element is never put together from parts of several lanes: one lane adds
+// up its stretches of k in order.
 #include <limits.h>
 #include <math.h>
 
@@ -18,11 +19,13 @@ typedef struct matmul_params {
   tir_exec_gemm_block block;  // pointers are filled in per call
   tir_exec_gemm_fn gemm;      // own loops, NULL: BLAS
   tir_exec_dot_fn dot;        // long inner products
-  // BLAS: one call per tile of c.
+  // BLAS: one call per tile of c and stretch of k.
   void (*blas)(const tir_exec_gemm_call *call);
   tir_exec_gemm_call call;
   tir_exec_gemm_grid grid;
   int64_t tiles_n, n_tiles;  // in a row of tiles, of one product
+  bool copies_a;             // own loops: behind pack_bytes of scratch
+  size_t pack_bytes;
   size_t elem_size;
   int64_t per_unit;  // tiles, or pieces, of all products
   // Own loops: a product in pieces of so many columns and rows of c, numbered
@@ -58,25 +61,43 @@ typedef struct product {
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
+static void call_blas(const matmul_params *p, const tir_exec_gemm_block *g) {
+  tir_exec_gemm_call call = p->call;
+  call.m = (int)g->m;
+  call.n = (int)g->n;
+  call.k = (int)g->k;
+  call.adds = g->adds;
+  call.a = g->a;
+  call.b = g->b;
+  call.c = g->c;
+  p->blas(&call);
+}
+
 // Tile number `tile` of one product, counted row by row. The last of a row or
 // column of tiles may be smaller. A tile left half done is one of a run that
 // has been stopped.
 static tir_status run_tile(const matmul_params *p, int64_t tile,
-                           const product *at, const tir_exec_call *asked) {
+                           const product *at, const tir_exec_call *call) {
   const tir_exec_gemm_block *const s = &p->block;
   const int64_t i = tile / p->tiles_n * p->grid.tile_m;
   const int64_t j = tile % p->tiles_n * p->grid.tile_n;
-  tir_exec_gemm_call call = p->call;
-  call.m = (int)least(s->m - i, p->grid.tile_m);
-  call.n = (int)least(s->n - j, p->grid.tile_n);
-  call.c = at->c + (size_t)(i * s->c_row + j) * p->elem_size;
+  tir_exec_gemm_block part = *s;
+  part.m = least(s->m - i, p->grid.tile_m);
+  part.n = least(s->n - j, p->grid.tile_n);
+  part.c = at->c + (size_t)(i * s->c_row + j) * p->elem_size;
+  part.is_part = true;
+  part.pack = call->scratch;
+  if (p->copies_a) part.a_pack = (char *)call->scratch + p->pack_bytes;
   for (int64_t k = 0; k < s->k; k += p->grid.stretch) {
-    if (k > 0) TIR_TRY(tir_exec_ask(asked));
-    call.k = (int)least(s->k - k, p->grid.stretch);
-    call.adds = k > 0;
-    call.a = at->a + (size_t)(i * s->a_row + k * s->a_column) * p->elem_size;
-    call.b = at->b + (size_t)(j * s->b_column + k * s->b_row) * p->elem_size;
-    p->blas(&call);
+    if (k > 0) TIR_TRY(tir_exec_ask(call));
+    part.k = least(s->k - k, p->grid.stretch);
+    part.adds = k > 0;
+    part.a = at->a + (size_t)(i * s->a_row + k * s->a_column) * p->elem_size;
+    part.b = at->b + (size_t)(j * s->b_column + k * s->b_row) * p->elem_size;
+    if (p->gemm)
+      p->gemm(&part);
+    else
+      call_blas(p, &part);
   }
   return TIR_OK;
 }
@@ -240,14 +261,19 @@ static bool turn(tir_exec_gemm_block *s) {
 
 // --- choosing ---------------------------------------------------------------
 
-// Own loops serve thin products, which BLAS packs for nothing, and those of up
-// to so many multiplications. With FMA they keep up with BLAS until operands
+// BLAS would pack b for nothing.
+static bool is_thin(const tir_exec_gemm_block *s) { return s->m < 16; }
+
+// Worth cutting into tiles. With FMA own loops keep up with BLAS until operands
 // outgrow the caches, so that most graphs never open it.
-static bool is_small(const tir_exec_gemm_block *s, int cpu_level) {
+static bool is_large(const tir_exec_gemm_block *s, int cpu_level) {
   const double limit =
       cpu_level >= TIR_CPU_AVX2 ? 64.0 * (1 << 20) : 48.0 * 48.0 * 48.0;
-  if (s->m < 16 || s->n < 16 || s->k < 4) return true;
-  return (double)s->m * (double)s->n * (double)s->k <= limit;
+  if (s->n < 16 || s->k < 4) return false;
+  // Few rows: what matters is how b comes in from memory.
+  if (is_thin(s))
+    return s->b_column == 1 && (double)s->n * (double)s->k >= 1 << 20;
+  return (double)s->m * (double)s->n * (double)s->k > limit;
 }
 
 // BLAS counts in int.
@@ -300,6 +326,48 @@ tir_exec_gemm_grid tir_exec_gemm_grid_of(int64_t m, int64_t n, int64_t k) {
   return grid;
 }
 
+static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+static int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
+
+static int64_t most_of(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// Rows enough to make up for packing b, columns up to what a call may take;
+// with a copy of a the columns have to make up for that. Fewer of either where
+// that gives 16 workers a tile each.
+tir_exec_gemm_grid tir_exec_gemm_own_grid_of(int64_t m, int64_t n, int64_t k,
+                                             bool copies_a) {
+  // In whole panels and tiles of registers.
+  enum { SIDE = 512, COLUMNS = 64, ROWS = 96 };
+  tir_exec_gemm_grid grid;
+  grid.tile_m = least(m, copies_a ? SIDE / 2 : SIDE);
+  grid.stretch = least(k, copies_a ? TIR_EXEC_STRETCH / 2 : TIR_EXEC_STRETCH);
+  const double most =
+      TIR_EXEC_MAX_CALL_FLOPS / tile_flops(grid.tile_m, 1, grid.stretch);
+  const int64_t n_down = divide_up(m, grid.tile_m);
+  const int64_t share =
+      round_up(divide_up(n, divide_up(TIR_EXEC_MAX_TILES, n_down)), COLUMNS);
+  const int64_t columns =
+      most < SIDE ? (int64_t)most / COLUMNS * COLUMNS : SIDE;
+  grid.tile_n = least(n, least(most_of(columns, COLUMNS), share));
+  const int64_t n_across = divide_up(n, grid.tile_n);
+  const int64_t rows =
+      round_up(divide_up(m, divide_up(TIR_EXEC_MAX_TILES, n_across)), ROWS);
+  grid.tile_m = least(grid.tile_m, rows);
+  return grid;
+}
+
+// Cut over lanes by tiles.
+static void use_tiles(tir_exec_prepare *q, matmul_params *p) {
+  const tir_exec_gemm_block *const s = &p->block;
+  p->tiles_n = (s->n + p->grid.tile_n - 1) / p->grid.tile_n;
+  p->n_tiles = (s->m + p->grid.tile_m - 1) / p->grid.tile_m * p->tiles_n;
+  const double cost =
+      MULTIPLICATION * (double)p->grid.tile_m * (double)p->grid.tile_n;
+  p->per_unit = tir_exec_cut(q, p->n_batches * p->n_tiles, cost * (double)s->k);
+  q->run = tiles_run;
+}
+
 static void use_blas(tir_exec_prepare *q, matmul_params *p) {
   const tir_attrs_matmul *const attrs = q->attrs;
   tir_exec_gemm_call *const call = &p->call;
@@ -315,13 +383,22 @@ static void use_blas(tir_exec_prepare *q, matmul_params *p) {
   call->ldb = (int)(attrs->transpose_b ? s->b_column : s->b_row);
   call->ldc = (int)s->c_row;
   p->grid = tir_exec_gemm_grid_of(s->m, s->n, s->k);
-  p->tiles_n = (s->n + p->grid.tile_n - 1) / p->grid.tile_n;
-  p->n_tiles = (s->m + p->grid.tile_m - 1) / p->grid.tile_m * p->tiles_n;
-  const double cost =
-      MULTIPLICATION * (double)p->grid.tile_m * (double)p->grid.tile_n;
-  p->per_unit = tir_exec_cut(q, p->n_batches * p->n_tiles, cost * (double)s->k);
+  use_tiles(q, p);
   q->uses_blas = true;
-  q->run = tiles_run;
+}
+
+static void use_own_tiles(tir_exec_prepare *q, matmul_params *p) {
+  const tir_exec_gemm_block *const s = &p->block;
+  // A transposed one would be read across its rows for every panel of b.
+  const bool copies_a = s->a_column != 1;
+  p->grid = tir_exec_gemm_own_grid_of(s->m, s->n, s->k, copies_a);
+  use_tiles(q, p);
+  p->pack_bytes = tir_exec_gemm_pack_bytes(p->grid.stretch);
+  q->scratch_bytes = p->pack_bytes;
+  if (copies_a)
+    q->scratch_bytes +=
+        tir_exec_gemm_a_bytes(p->grid.tile_m, p->grid.stretch, p->elem_size);
+  p->copies_a = copies_a;
 }
 
 // Operands of a turned product: the same entries in the other order.
@@ -349,8 +426,6 @@ static void swap_batches(matmul_params *p) {
   }
 }
 
-static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
-
 // A side in pieces of a multiple of `least_piece`, such that none is more than
 // so many.
 static int64_t piece_of(int64_t side, int64_t least_piece, double most) {
@@ -359,7 +434,8 @@ static int64_t piece_of(int64_t side, int64_t least_piece, double most) {
   return n > 1 ? n * least_piece : least_piece;
 }
 
-// Whole products where one is less than a unit. Else columns, since each panel
+// Products that are not worth tiles, and integers. Whole products where one is
+// less than a unit. Else columns, since each panel
 // of b is then packed by one lane only, or rows where c is narrow; across them
 // where even the least piece would be long.
 static void cut_own(tir_exec_prepare *q, matmul_params *p) {
@@ -413,9 +489,12 @@ static tir_status matmul_prepare(tir_exec_prepare *q) {
   }
   // Integers have no BLAS and no form for vectors.
   const bool is_float = dtype == TIR_DTYPE_F32 || dtype == TIR_DTYPE_F64;
-  if (is_float && !is_small(&p->block, q->cpu_level) && fits_blas(&p->block) &&
-      tir_exec_blas_load()) {
-    use_blas(q, p);
+  if (is_float && is_large(&p->block, q->cpu_level)) {
+    if (!is_thin(&p->block) && fits_blas(&p->block) && tir_exec_blas_load() &&
+        tir_exec_blas_suits(q->cpu_level))
+      use_blas(q, p);
+    else
+      use_own_tiles(q, p);
     return TIR_OK;
   }
   const bool is_turned = is_float && turn(&p->block);

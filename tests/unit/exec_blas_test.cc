@@ -56,6 +56,17 @@ TEST(Blas, LargeProductsUseItWhenItIsThere) {
   EXPECT_EQ(there, tir_exec_blas_loaded() != TIR_BLAS_NONE);
 }
 
+// A library that does not know the processor has kernels for an old one.
+TEST(Blas, KernelsOfOlderProcessorsAreNotForNewerOnes) {
+  for (const char *core : {"Prescott", "prescott", "Nehalem", "Sandybridge"})
+    EXPECT_EQ(tir_exec_blas_core_level(core), TIR_CPU_BASELINE) << core;
+  for (const char *core : {"Haswell", "Zen"})
+    EXPECT_EQ(tir_exec_blas_core_level(core), TIR_CPU_AVX2) << core;
+  for (const char *core : {"SkylakeX", "Cooperlake", "neoversen1", "new"})
+    EXPECT_EQ(tir_exec_blas_core_level(core), TIR_CPU_AVX512) << core;
+  EXPECT_EQ(tir_exec_blas_suits(TIR_CPU_BASELINE), tir_exec_blas_load());
+}
+
 class HostThreads {
  public:
   HostThreads() {

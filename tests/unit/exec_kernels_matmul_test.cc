@@ -8,6 +8,7 @@
 
 extern "C" {
 #include "exec/kernels/gemm.h"
+#include "exec/kernels/levels.h"
 }
 
 namespace tapeir_test {
@@ -268,8 +269,10 @@ void FillWhole(Buffer *buffer, uint64_t seed) {
     buffer->Set(e, static_cast<double>(random.Below(9)) - 4);
 }
 
-// Of a product that BLAS computes in tiles: some elements of every one.
-void CheckTiles(int64_t m, int64_t n, int64_t k, bool ta, bool tb) {
+// Of a product that is computed in tiles: some elements of every one.
+void CheckTiles(int64_t m, int64_t n, int64_t k, int flags,
+                int level = TIR_CPU_BASELINE) {
+  const bool ta = flags & 1, tb = flags & 2;
   Buffer a(TypeOf(TIR_DTYPE_F32, Dims({}, m, k, ta)));
   Buffer b(TypeOf(TIR_DTYPE_F32, Dims({}, k, n, tb)));
   FillWhole(&a, 12);
@@ -278,10 +281,11 @@ void CheckTiles(int64_t m, int64_t n, int64_t k, bool ta, bool tb) {
   call.Attrs(tir_attrs_matmul{ta, tb}).In(a).In(b);
   call.Out(TypeOf(TIR_DTYPE_F32, {m, n}));
   KernelOptions options;
-  options.level = TIR_CPU_BASELINE;  // leaves products of this size to BLAS
+  options.level = level;
   options.poison = 0xFF;
   ASSERT_EQ(call.Run(options), TIR_OK);
-  EXPECT_EQ(call.uses_blas(), tir_exec_blas_load());
+  EXPECT_EQ(call.uses_blas(),
+            m >= 16 && tir_exec_blas_load() && tir_exec_blas_suits(level));
   const int64_t every = k > 1000 ? 5 : 1;
   for (int64_t i = 0; i < m; i += 7 * every)
     for (int64_t j = 0; j < n; j += 5 * every) {
@@ -300,8 +304,7 @@ TEST(MatmulKernels, PutEveryTileInItsPlace) {
   ASSERT_LT(grid.tile_m, 300);
   ASSERT_LT(grid.tile_n, 280);
   ASSERT_EQ(grid.stretch, 200);
-  for (int flags = 0; flags < 4; flags++)
-    CheckTiles(300, 280, 200, flags & 1, flags & 2);
+  for (int flags = 0; flags < 4; flags++) CheckTiles(300, 280, 200, flags);
 }
 
 // Several stretches a tile.
@@ -310,38 +313,161 @@ TEST(MatmulKernels, AddUpTheStretchesOfATile) {
   const tir_exec_gemm_grid grid = tir_exec_gemm_grid_of(m, n, k);
   ASSERT_GE(grid.tile_m, 100);
   ASSERT_LT(2 * grid.stretch, k);
-  for (int flags = 0; flags < 4; flags++)
-    CheckTiles(m, n, k, flags & 1, flags & 2);
+  for (int flags = 0; flags < 4; flags++) CheckTiles(m, n, k, flags);
+}
+
+// By BLAS or by own loops, which differ in their grids.
+TEST(MatmulKernels, PutTilesInTheirPlaceAtEveryLevel) {
+  for (int level : Levels())
+    for (int flags = 0; flags < 4; flags++)
+      CheckTiles(530, 131, 1100, flags, level);
+}
+
+// Few rows are never left to BLAS.
+TEST(MatmulKernels, ReadWideOperandsInTiles) {
+  for (int level : Levels())
+    for (int64_t m : {1, 13}) CheckTiles(m, 4099, 300, 0, level);
+}
+
+// --- grids -------------------------------------------------------------------
+
+constexpr double kMaxCallFlops = 1 << 26;
+
+double Flops(int64_t m, int64_t n, int64_t k) {
+  return 2.0 * static_cast<double>(m) * static_cast<double>(n) *
+         static_cast<double>(k);
+}
+
+// Sizes from 1 to 160,000, small ones as often as large ones.
+int64_t AnySize(TestRandom *random) {
+  return static_cast<int64_t>(std::exp(random->Between(0, 12)));
+}
+
+void ExpectWithin(const tir_exec_gemm_grid &grid, int64_t m, int64_t n,
+                  int64_t k) {
+  EXPECT_GE(grid.tile_m, 1);
+  EXPECT_GE(grid.tile_n, 1);
+  EXPECT_GE(grid.stretch, 1);
+  EXPECT_LE(grid.tile_m, m);
+  EXPECT_LE(grid.tile_n, n);
+  EXPECT_LE(grid.stretch, k);
 }
 
 TEST(MatmulGrid, KeepsItsPromises) {
   TestRandom random(13);
   for (int round = 0; round < 2000; round++) {
-    const auto size = [&random] {
-      return static_cast<int64_t>(std::exp(random.Between(0, 12)));
-    };
-    const auto flops = [](int64_t m, int64_t n, int64_t k) {
-      return 2.0 * static_cast<double>(m) * static_cast<double>(n) *
-             static_cast<double>(k);
-    };
-    const int64_t m = size(), n = size(), k = size();
+    const int64_t m = AnySize(&random), n = AnySize(&random);
+    const int64_t k = AnySize(&random);
     const tir_exec_gemm_grid grid = tir_exec_gemm_grid_of(m, n, k);
-    ASSERT_GE(grid.tile_m, 1);
-    ASSERT_GE(grid.tile_n, 1);
-    ASSERT_GE(grid.stretch, 1);
-    ASSERT_LE(grid.tile_m, m);
-    ASSERT_LE(grid.tile_n, n);
-    ASSERT_LE(grid.stretch, k);
+    ExpectWithin(grid, m, n, k);
     // Rounded up to whole registers: 16 of 256 at least.
-    EXPECT_LE(flops(grid.tile_m, grid.tile_n, grid.stretch), 64e6 * 17 / 16);
+    EXPECT_LE(Flops(grid.tile_m, grid.tile_n, grid.stretch),
+              kMaxCallFlops * 17 / 16);
     EXPECT_TRUE(grid.stretch == k || grid.stretch >= 256);
     // Neither sides nor calls are short where the shape does not ask for it.
-    if (flops(m, n, std::min<int64_t>(k, 256)) > 64e6) continue;
+    if (Flops(m, n, std::min<int64_t>(k, 256)) > kMaxCallFlops) continue;
     const bool cut = grid.tile_m < m || grid.tile_n < n;
-    EXPECT_TRUE(!cut || flops(grid.tile_m, grid.tile_n, k) >= 4e6 * 0.99);
+    EXPECT_TRUE(!cut || Flops(grid.tile_m, grid.tile_n, k) >= 4e6 * 0.99);
     EXPECT_TRUE(grid.tile_m == m || grid.tile_m >= 64);
     EXPECT_TRUE(grid.tile_n == n || grid.tile_n >= 64);
   }
+}
+
+TEST(MatmulGrid, OfOwnLoopsKeepsItsPromises) {
+  TestRandom random(14);
+  for (int round = 0; round < 2000; round++) {
+    const int64_t m = AnySize(&random), n = AnySize(&random);
+    const int64_t k = AnySize(&random);
+    const bool copies_a = round & 1;
+    const tir_exec_gemm_grid grid =
+        tir_exec_gemm_own_grid_of(m, n, k, copies_a);
+    ExpectWithin(grid, m, n, k);
+    EXPECT_LE(Flops(grid.tile_m, grid.tile_n, grid.stretch), kMaxCallFlops);
+    // The copy of a: half a MiB of f32.
+    if (copies_a) {
+      EXPECT_LE(grid.tile_m * grid.stretch, 256 * 512);
+    }
+    EXPECT_TRUE(grid.tile_m == m || grid.tile_m >= 96);
+    EXPECT_TRUE(grid.tile_n == n || grid.tile_n >= 64);
+    // Work for many, unless tiles are as small as can be: rounding a share of
+    // 16 up to whole panels at most doubles it.
+    const int64_t n_tiles = ((m + grid.tile_m - 1) / grid.tile_m) *
+                            ((n + grid.tile_n - 1) / grid.tile_n);
+    EXPECT_TRUE(n_tiles >= 8 || (grid.tile_n <= 64 && grid.tile_m <= 96))
+        << m << " " << n << " " << k << ": " << n_tiles;
+  }
+}
+
+// --- blocks ------------------------------------------------------------------
+
+template <typename T>
+void FillAny(std::vector<T> *v, uint64_t seed) {
+  TestRandom random(seed);
+  for (T &x : *v) x = static_cast<T>(random.Between(-1, 1));
+}
+
+// m × n of sums over k in stretches that end where told, with a copied or not.
+template <typename T>
+std::vector<T> Block(const tir_exec_gemm_fn gemm, int64_t m, int64_t n,
+                     bool transpose_a, bool transpose_b, bool copies_a,
+                     const std::vector<int64_t> &ends) {
+  const int64_t k = ends.back(), c_row = n + 3;
+  std::vector<T> a(size_t(m * k)), b(size_t(k * n));
+  FillAny(&a, 21);
+  FillAny(&b, 22);
+  std::vector<T> c(size_t(m * c_row), T(7));
+  std::vector<char> pack(tir_exec_gemm_pack_bytes(k) + 64);
+  std::vector<char> copy(tir_exec_gemm_a_bytes(m, k, sizeof(T)) + 64);
+  const auto aligned = [](std::vector<char> *bytes) {
+    const auto at = reinterpret_cast<uintptr_t>(bytes->data());
+    return reinterpret_cast<void *>((at + 63) / 64 * 64);
+  };
+  tir_exec_gemm_block g = {};
+  g.m = m;
+  g.n = n;
+  g.a_row = transpose_a ? 1 : k;
+  g.a_column = transpose_a ? m : 1;
+  g.b_row = transpose_b ? 1 : n;
+  g.b_column = transpose_b ? k : 1;
+  g.c = c.data();
+  g.c_row = c_row;
+  g.pack = aligned(&pack);
+  g.a_pack = copies_a ? aligned(&copy) : nullptr;
+  g.is_part = true;
+  int64_t from = 0;
+  for (int64_t end : ends) {
+    g.k = end - from;
+    g.a = a.data() + from * g.a_column;
+    g.b = b.data() + from * g.b_row;
+    g.adds = from > 0;
+    gemm(&g);
+    from = end;
+  }
+  return c;
+}
+
+template <typename T>
+void CheckBlocks(tir_dtype dtype) {
+  for (int level : Levels()) {
+    const tir_exec_gemm_fn gemm =
+        TIR_AT_LEVEL(tir_exec_gemm, level)->gemm[dtype];
+    for (int64_t m : {1, 5, 31, 61})
+      for (int64_t n : {1, 3, 4, 7, 19, 35, 71})
+        for (int flags = 0; flags < 4; flags++) {
+          const bool ta = flags & 1, tb = flags & 2;
+          const auto whole = Block<T>(gemm, m, n, ta, tb, false, {1100});
+          EXPECT_EQ(whole, Block<T>(gemm, m, n, ta, tb, true, {1100}));
+          EXPECT_EQ(whole,
+                    Block<T>(gemm, m, n, ta, tb, false, {1, 130, 131, 1100}));
+          EXPECT_EQ(whole, Block<T>(gemm, m, n, ta, tb, true, {513, 1100}));
+        }
+  }
+}
+
+// What lies beside c is left alone, too.
+TEST(MatmulBlocks, NeitherStretchesNorCopiesChangeABit) {
+  CheckBlocks<float>(TIR_DTYPE_F32);
+  CheckBlocks<double>(TIR_DTYPE_F64);
 }
 
 }  // namespace

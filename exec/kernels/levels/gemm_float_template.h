@@ -67,24 +67,45 @@ enum {
   NAME(LEAST) = 16 / (int)sizeof(T),
 };
 
-// k rows of `n` columns of b as a dense panel of `columns`, the rest zero.
-static void NAME(pack)(const tir_exec_gemm_block *g, const T *b, int64_t k,
-                       int64_t n, int64_t columns) {
-  T *to = g->pack;
-  int64_t p = 0;
-  // b dense along k: small squares are turned in registers.
-  if (g->b_row == 1 && n == columns)
-    for (; p + NAME(LEAST) <= k; p += NAME(LEAST), to += NAME(LEAST) * columns)
-      for (int64_t j = 0; j < columns; j += NAME(LEAST))
-        NAME(turn)(b + p + j * g->b_column, g->b_column, to + j, columns);
-  // What is left, one element after the other.
-  for (; p < k; p++, to += columns) {
-    for (int64_t j = 0; j < n; j++) to[j] = b[p * g->b_row + j * g->b_column];
-    for (int64_t j = n; j < columns; j++) to[j] = 0;
-  }
+// rows × columns elements with any strides as dense rows, `to_row` apart.
+static void NAME(copy)(const T *from, int64_t from_row, int64_t from_column,
+                       int64_t rows, int64_t columns, T *to, int64_t to_row) {
+  // Columns that are copied 16 bytes at a time.
+  const int64_t whole = columns - columns % NAME(LEAST);
+  int64_t i = 0;
+  if (from_column == 1)
+    for (; i < rows; i++) {
+      for (int64_t j = 0; j < whole; j += NAME(LEAST))
+        memcpy(to + i * to_row + j, from + i * from_row + j, 16);
+      for (int64_t j = whole; j < columns; j++)
+        to[i * to_row + j] = from[i * from_row + j];
+    }
+  // Dense the other way: small squares are turned in registers.
+  if (from_row == 1)
+    for (; i + NAME(LEAST) <= rows; i += NAME(LEAST)) {
+      for (int64_t j = 0; j < whole; j += NAME(LEAST))
+        NAME(turn)
+        (from + i + j * from_column, from_column, to + i * to_row + j, to_row);
+      for (int64_t r = i; r < i + NAME(LEAST); r++)
+        for (int64_t j = whole; j < columns; j++)
+          to[r * to_row + j] = from[r + j * from_column];
+    }
+  for (; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++)
+      to[i * to_row + j] = from[i * from_row + j * from_column];
 }
 
-// All of a and c; k and b are narrowed down by the callers.
+// n columns of b as a dense panel of `columns`, the rest zero.
+static void NAME(pack)(const tir_exec_gemm_block *g, const T *b, int64_t n,
+                       int64_t columns) {
+  T *const to = g->pack;
+  NAME(copy)(b, g->b_row, g->b_column, g->k, n, to, columns);
+  if (n < columns)
+    for (int64_t p = 0; p < g->k; p++)
+      for (int64_t j = n; j < columns; j++) to[p * columns + j] = 0;
+}
+
+// All of a and c; b is narrowed down by the callers.
 static STRETCH NAME(whole)(const tir_exec_gemm_block *g) {
   return (STRETCH){.m = g->m,
                    .k = g->k,
@@ -94,7 +115,8 @@ static STRETCH NAME(whole)(const tir_exec_gemm_block *g) {
                    .b = g->b,
                    .b_row = g->b_row,
                    .c = g->c,
-                   .c_row = g->c_row};
+                   .c_row = g->c_row,
+                   .add = g->adds};
 }
 
 // Fewer columns than the least vector: rows of c go through a padded copy.
@@ -102,47 +124,42 @@ static void NAME(narrow)(const tir_exec_gemm_block *g) {
   enum { ROWS = 64 };
   T wide[ROWS * NAME(LEAST)];
   T *c = g->c;
-  NAME(pack)(g, g->b, g->k, g->n, NAME(LEAST));
+  if (g->adds) memset(wide, 0, sizeof wide);
+  NAME(pack)(g, g->b, g->n, NAME(LEAST));
   STRETCH s = NAME(whole)(g);
   s.b = g->pack;
   s.b_row = NAME(LEAST);
   s.c = wide;
   s.c_row = NAME(LEAST);
-  for (int64_t i = 0; i < g->m; i += ROWS) {
+  for (int64_t i = 0; i < g->m; i += ROWS, c += ROWS * g->c_row) {
     s.m = g->m - i < ROWS ? g->m - i : ROWS;
     s.a = (const T *)g->a + i * g->a_row;
+    if (g->adds) NAME(copy)(c, g->c_row, 1, s.m, g->n, wide, NAME(LEAST));
     NAME(widths)[NAME(N_WIDTHS) - 1].panel(&s);
-    for (int64_t r = 0; r < s.m; r++)
-      for (int64_t j = 0; j < g->n; j++)
-        c[(i + r) * g->c_row + j] = wide[r * NAME(LEAST) + j];
+    NAME(copy)(wide, NAME(LEAST), 1, s.m, g->n, c, g->c_row);
   }
 }
 
-// The panel that starts at column j, stretch after stretch of k. b is copied
-// unless it is dense along rows and read only a few times.
-static void NAME(panel)(const tir_exec_gemm_block *g, int64_t j,
-                        const KIND *w) {
-  const T *const b = (const T *)g->b + j * g->b_column;
-  const bool pack = g->b_column != 1 || g->m >= 4 * MAX_ROWS;
-  STRETCH s = NAME(whole)(g);
-  s.c += j;
-  int64_t p = 0;
-  // At least once, also for k = 0: c is then written as zeros.
-  do {
-    s.k = g->k - p < TIR_EXEC_STRETCH ? g->k - p : TIR_EXEC_STRETCH;
-    s.a = (const T *)g->a + p * g->a_column;
-    s.b = b + p * g->b_row;
-    if (pack) {
-      NAME(pack)(g, s.b, s.k, w->columns, w->columns);
-      s.b = g->pack;
-      s.b_row = w->columns;
-    }
-    s.add = p > 0;
-    w->panel(&s);
-    p += s.k;
-  } while (p < g->k);
+// b is copied unless it is dense along rows and read only a few times.
+static bool NAME(packs)(const tir_exec_gemm_block *g) {
+  return g->b_column != 1 || g->m >= 4 * MAX_ROWS;
 }
 
+// The panel that starts at column j.
+static void NAME(panel)(const tir_exec_gemm_block *g, int64_t j,
+                        const KIND *w) {
+  STRETCH s = NAME(whole)(g);
+  s.b += j * g->b_column;
+  s.c += j;
+  if (NAME(packs)(g)) {
+    NAME(pack)(g, s.b, w->columns, w->columns);
+    s.b = g->pack;
+    s.b_row = w->columns;
+  }
+  w->panel(&s);
+}
+
+// All columns, from wide panels to narrow ones.
 static void NAME(panels)(const tir_exec_gemm_block *g) {
   int64_t j = 0;
   for (int i = 0; i < NAME(N_WIDTHS); i++) {
@@ -150,13 +167,47 @@ static void NAME(panels)(const tir_exec_gemm_block *g) {
     const KIND *const next = w + 1;
     for (; j + w->columns <= g->n; j += w->columns) NAME(panel)(g, j, w);
     if (j == g->n) return;
-    // What is left does not fit the next width: overlap this one.
+    // What is left does not fit the next width: overlap this one, unless that
+    // would add to its neighbour's columns twice.
     const bool last = i + 1 == NAME(N_WIDTHS);
-    if (w->columns <= g->n && (last || g->n - j > next->columns)) {
+    if (!g->adds && w->columns <= g->n && (last || g->n - j > next->columns)) {
       NAME(panel)(g, g->n - w->columns, w);
       return;
     }
   }
+  tir_exec_gemm_block rest = *g;
+  rest.b = (const T *)g->b + j * g->b_column;
+  rest.c = (T *)g->c + j;
+  rest.n = g->n - j;
+  NAME(narrow)(&rest);
+}
+
+// Stretch after stretch of k. Where b is read in place they are short: a row of
+// b may be a page of memory, and panels side by side share the pages.
+static void NAME(stretches)(const tir_exec_gemm_block *g) {
+  enum { IN_PLACE = 128 };
+  const int64_t longest = NAME(packs)(g) ? TIR_EXEC_STRETCH : IN_PLACE;
+  tir_exec_gemm_block part = *g;
+  int64_t p = 0;
+  // At least once, also for k = 0: c is then written as zeros.
+  do {
+    part.k = g->k - p < longest ? g->k - p : longest;
+    part.a = (const T *)g->a + p * g->a_column;
+    part.b = (const T *)g->b + p * g->b_row;
+    part.adds = g->adds || p > 0;
+    NAME(panels)(&part);
+    p += part.k;
+  } while (p < g->k);
+}
+
+// A copy of a whose rows are dense and do not fall on the same cache sets.
+static void NAME(packed)(const tir_exec_gemm_block *g) {
+  tir_exec_gemm_block packed = *g;
+  packed.a = g->a_pack;
+  packed.a_row = g->k + TIR_EXEC_GEMM_GAP;
+  packed.a_column = 1;
+  NAME(copy)(g->a, g->a_row, g->a_column, g->m, g->k, g->a_pack, packed.a_row);
+  NAME(stretches)(&packed);
 }
 
 // --- inner products ----------------------------------------------------------
@@ -278,8 +329,10 @@ static void NAME(gemm)(const tir_exec_gemm_block *g) {
     NAME(dots)(g);
   else if (g->n < NAME(LEAST))
     NAME(narrow)(g);
+  else if (g->a_pack)
+    NAME(packed)(g);
   else
-    NAME(panels)(g);
+    NAME(stretches)(g);
 }
 
 #undef STRETCH
