@@ -83,9 +83,8 @@ static void NAME(copy)(const T *from, int64_t from_row, int64_t from_column,
   // Dense the other way: small squares are turned in registers.
   if (from_row == 1)
     for (; i + NAME(LEAST) <= rows; i += NAME(LEAST)) {
-      for (int64_t j = 0; j < whole; j += NAME(LEAST))
-        NAME(turn)
-        (from + i + j * from_column, from_column, to + i * to_row + j, to_row);
+      for (int64_t j = 0; j < whole; j += NAME(LEAST)) NAME(turn)
+      (from + i + j * from_column, from_column, to + i * to_row + j, to_row);
       for (int64_t r = i; r < i + NAME(LEAST); r++)
         for (int64_t j = whole; j < columns; j++)
           to[r * to_row + j] = from[r + j * from_column];
@@ -180,6 +179,35 @@ static void NAME(panels)(const tir_exec_gemm_block *g) {
   rest.c = (T *)g->c + j;
   rest.n = g->n - j;
   NAME(narrow)(&rest);
+}
+
+// Few rows with b read in place: along its rows, as they lie in memory. Sums
+// stand in c, each still one chain.
+static void NAME(few_rows)(const tir_exec_gemm_block *g) {
+  const T *b = g->b;
+  int64_t p = 0;
+  for (int64_t i = 0; i < g->m && !g->adds; i++)
+    memset((T *)g->c + i * g->c_row, 0, (size_t)g->n * sizeof(T));
+  for (; p + 4 <= g->k; p += 4, b += 4 * g->b_row)
+    for (int64_t i = 0; i < g->m; i++) {
+      const T *const a = (const T *)g->a + i * g->a_row + p * g->a_column;
+      const T *const b1 = b + g->b_row, *const b2 = b1 + g->b_row;
+      const T *const b3 = b2 + g->b_row;
+      const T x0 = a[0], x1 = a[g->a_column], x2 = a[2 * g->a_column];
+      const T x3 = a[3 * g->a_column];
+      T *const c = (T *)g->c + i * g->c_row;
+      TIR_IVDEP
+      for (int64_t j = 0; j < g->n; j++)
+        c[j] =
+            FMA(x3, b3[j], FMA(x2, b2[j], FMA(x1, b1[j], FMA(x0, b[j], c[j]))));
+    }
+  for (; p < g->k; p++, b += g->b_row)
+    for (int64_t i = 0; i < g->m; i++) {
+      const T x = ((const T *)g->a)[i * g->a_row + p * g->a_column];
+      T *const c = (T *)g->c + i * g->c_row;
+      TIR_IVDEP
+      for (int64_t j = 0; j < g->n; j++) c[j] = FMA(x, b[j], c[j]);
+    }
 }
 
 // Stretch after stretch of k. Where b is read in place they are short: a row of
@@ -329,6 +357,8 @@ static void NAME(gemm)(const tir_exec_gemm_block *g) {
     NAME(dots)(g);
   else if (g->n < NAME(LEAST))
     NAME(narrow)(g);
+  else if (g->m <= 8 && g->n >= 64 && g->b_column == 1)
+    NAME(few_rows)(g);
   else if (g->a_pack)
     NAME(packed)(g);
   else
