@@ -15,6 +15,14 @@
 #define TIR_IVDEP _Pragma("GCC ivdep")
 #endif
 
+static inline int64_t tir_exec_least(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+// a / b rounded up, of counts.
+static inline int64_t tir_exec_divide_up(int64_t a, int64_t b) {
+  return a / b + (a % b != 0);
+}
+
 // Pointer of operand i, or of output i − n_in; NULL if unused.
 static inline void *tir_exec_arg(const tir_exec_call *call, size_t i) {
   return call->ptr[call->arg[i]];

@@ -7,7 +7,6 @@
 // an element is never put together from parts of several lanes: one lane adds
 // up its stretches of k in order.
 #include <limits.h>
-#include <math.h>
 
 #include "exec/blas.h"
 #include "exec/kernels/levels.h"
@@ -59,8 +58,6 @@ typedef struct product {
   char *c;
 } product;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static void call_blas(const matmul_params *p, const tir_exec_gemm_block *g) {
   tir_exec_gemm_call call = p->call;
   call.m = (int)g->m;
@@ -82,15 +79,15 @@ static tir_status run_tile(const matmul_params *p, int64_t tile,
   const int64_t i = tile / p->tiles_n * p->grid.tile_m;
   const int64_t j = tile % p->tiles_n * p->grid.tile_n;
   tir_exec_gemm_block part = *s;
-  part.m = least(s->m - i, p->grid.tile_m);
-  part.n = least(s->n - j, p->grid.tile_n);
+  part.m = tir_exec_least(s->m - i, p->grid.tile_m);
+  part.n = tir_exec_least(s->n - j, p->grid.tile_n);
   part.c = at->c + (size_t)(i * s->c_row + j) * p->elem_size;
   part.is_part = true;
   part.pack = call->scratch;
   if (p->copies_a) part.a_pack = (char *)call->scratch + p->pack_bytes;
   for (int64_t k = 0; k < s->k; k += p->grid.stretch) {
     if (k > 0) TIR_TRY(tir_exec_ask(call));
-    part.k = least(s->k - k, p->grid.stretch);
+    part.k = tir_exec_least(s->k - k, p->grid.stretch);
     part.adds = k > 0;
     part.a = at->a + (size_t)(i * s->a_row + k * s->a_column) * p->elem_size;
     part.b = at->b + (size_t)(j * s->b_column + k * s->b_row) * p->elem_size;
@@ -150,8 +147,9 @@ static void run_pieces(const matmul_params *p, const product *at, int64_t first,
   part.pack = pack;
   // A piece of one column must be a chain too, as its neighbours are.
   part.is_part = part.n > 1;
-  part.m = least(part.m - row, (p->by_columns ? 1 : n) * p->rows);
-  part.n = least(part.n - column, (p->by_columns ? n : 1) * p->columns);
+  part.m = tir_exec_least(part.m - row, (p->by_columns ? 1 : n) * p->rows);
+  part.n =
+      tir_exec_least(part.n - column, (p->by_columns ? n : 1) * p->columns);
   p->gemm(&part);
 }
 
@@ -163,7 +161,7 @@ static tir_status pieces_run(const tir_exec_call *call) {
       tir_exec_span_of(call, p->n_batches * p->n_pieces, p->per_unit);
   for (int64_t i = span.first; i < span.end;) {
     const int64_t piece = i % p->n_pieces;
-    const int64_t rest = least(p->n_pieces - piece, span.end - i);
+    const int64_t rest = tir_exec_least(p->n_pieces - piece, span.end - i);
     const int64_t n = p->n_across == 1 ? rest : 1;
     const product at = find_product(p, call, i / p->n_pieces);
     run_pieces(p, &at, piece, n, call->scratch);
@@ -283,80 +281,6 @@ static bool fits_blas(const tir_exec_gemm_block *s) {
          s->b_column <= INT_MAX;
 }
 
-// A multiplication and an addition per term; in double it cannot overflow.
-static double tile_flops(int64_t m, int64_t n, int64_t k) {
-  return 2.0 * (double)m * (double)n * (double)k;
-}
-
-// 1/n of a side, in whole registers of BLAS's kernels where it is long enough.
-static int64_t part_of(int64_t side, int64_t n) {
-  const int64_t part = (side + n - 1) / n;
-  return part > 16 ? (part + 15) / 16 * 16 : part;
-}
-
-// As few stretches as calls may be long, all about as long.
-static int64_t stretch_of(int64_t tile_m, int64_t tile_n, int64_t k) {
-  const double n = tile_flops(tile_m, tile_n, k) / TIR_EXEC_MAX_CALL_FLOPS;
-  const int64_t shortest = least(k, TIR_EXEC_MIN_STRETCH);
-  const int64_t even = part_of(k, (int64_t)ceil(n));
-  return even > shortest ? least(even, k) : shortest;
-}
-
-tir_exec_gemm_grid tir_exec_gemm_grid_of(int64_t m, int64_t n, int64_t k) {
-  // Halves the longer side until a call is short enough and there are tiles
-  // enough. It ends: each turn shortens a side, and sides of 1 are left alone.
-  tir_exec_gemm_grid grid = {m, n, k};
-  const int64_t shortest = least(k, TIR_EXEC_MIN_STRETCH);
-  for (;;) {
-    const int64_t n_tiles = ((m + grid.tile_m - 1) / grid.tile_m) *
-                            ((n + grid.tile_n - 1) / grid.tile_n);
-    int64_t *const side =
-        grid.tile_m >= grid.tile_n ? &grid.tile_m : &grid.tile_n;
-    const bool must = tile_flops(grid.tile_m, grid.tile_n, shortest) >
-                          TIR_EXEC_MAX_CALL_FLOPS &&
-                      *side > 1;
-    const bool may = n_tiles < TIR_EXEC_MAX_TILES &&
-                     tile_flops(grid.tile_m, grid.tile_n, k) >=
-                         2 * TIR_EXEC_MIN_TILE_FLOPS &&
-                     *side >= 2 * TIR_EXEC_MIN_TILE_SIDE;
-    if (!must && !may) break;
-    *side = part_of(*side, 2);
-  }
-  grid.stretch = stretch_of(grid.tile_m, grid.tile_n, k);
-  return grid;
-}
-
-static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
-
-static int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
-
-static int64_t most_of(int64_t a, int64_t b) { return a > b ? a : b; }
-
-// Rows enough to make up for packing b, columns up to what a call may take;
-// with a copy of a the columns have to make up for that. Fewer of either where
-// that gives 16 workers a tile each.
-tir_exec_gemm_grid tir_exec_gemm_own_grid_of(int64_t m, int64_t n, int64_t k,
-                                             bool copies_a) {
-  // In whole panels and tiles of registers.
-  enum { SIDE = 512, COLUMNS = 64, ROWS = 96 };
-  tir_exec_gemm_grid grid;
-  grid.tile_m = least(m, copies_a ? SIDE / 2 : SIDE);
-  grid.stretch = least(k, copies_a ? TIR_EXEC_STRETCH / 2 : TIR_EXEC_STRETCH);
-  const double most =
-      TIR_EXEC_MAX_CALL_FLOPS / tile_flops(grid.tile_m, 1, grid.stretch);
-  const int64_t n_down = divide_up(m, grid.tile_m);
-  const int64_t share =
-      round_up(divide_up(n, divide_up(TIR_EXEC_MAX_TILES, n_down)), COLUMNS);
-  const int64_t columns =
-      most < SIDE ? (int64_t)most / COLUMNS * COLUMNS : SIDE;
-  grid.tile_n = least(n, least(most_of(columns, COLUMNS), share));
-  const int64_t n_across = divide_up(n, grid.tile_n);
-  const int64_t rows =
-      round_up(divide_up(m, divide_up(TIR_EXEC_MAX_TILES, n_across)), ROWS);
-  grid.tile_m = least(grid.tile_m, rows);
-  return grid;
-}
-
 // Cut over lanes by tiles.
 static void use_tiles(tir_exec_prepare *q, matmul_params *p) {
   const tir_exec_gemm_block *const s = &p->block;
@@ -451,15 +375,16 @@ static void cut_own(tir_exec_prepare *q, matmul_params *p) {
       tir_exec_cut(q, p->n_batches, cost * (double)s->m * (double)s->n);
   if (p->n_batches > 1 && p->per_unit > 1) return;
   if (p->by_columns) {
-    p->columns = least(s->n, COLUMNS);
+    p->columns = tir_exec_least(s->n, COLUMNS);
     p->rows = piece_of(s->m, ROWS, most / (double)s->k / (double)p->columns);
-    p->n_across = divide_up(s->m, p->rows);
+    p->n_across = tir_exec_divide_up(s->m, p->rows);
   } else {
-    p->rows = least(s->m, ROWS);
+    p->rows = tir_exec_least(s->m, ROWS);
     p->columns = piece_of(s->n, COLUMNS, most / (double)s->k / (double)p->rows);
-    p->n_across = divide_up(s->n, p->columns);
+    p->n_across = tir_exec_divide_up(s->n, p->columns);
   }
-  p->n_pieces = divide_up(s->n, p->columns) * divide_up(s->m, p->rows);
+  p->n_pieces =
+      tir_exec_divide_up(s->n, p->columns) * tir_exec_divide_up(s->m, p->rows);
   p->per_unit = tir_exec_cut(q, p->n_batches * p->n_pieces,
                              cost * (double)p->rows * (double)p->columns);
 }

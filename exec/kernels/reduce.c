@@ -130,18 +130,17 @@ static size_t column_scratch(const tir_exec_axes *p) {
   return levels * TIR_EXEC_COLUMN_TILE * 8;
 }
 
-static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
-
 // Results are handed out in groups; where there are few, the folds of each are
 // cut as well, in parts of 2^n blocks.
 static void cut_fold(tir_exec_prepare *q, tir_exec_axes *p) {
-  const int64_t tiles = divide_up(p->inner, TIR_EXEC_COLUMN_TILE);
+  const int64_t tiles = tir_exec_divide_up(p->inner, TIR_EXEC_COLUMN_TILE);
   p->n_groups = p->inner_reduced ? p->kept_count : p->kept_count * tiles;
   // Each run of the innermost dim has blocks of its own, the last perhaps
   // short; columns have blocks of rows.
-  p->n_blocks = p->inner_reduced
-                    ? p->reduced_count * divide_up(p->inner, TIR_EXEC_ROW_BLOCK)
-                    : divide_up(p->reduced_count, TIR_EXEC_COLUMN_BLOCK);
+  p->n_blocks =
+      p->inner_reduced
+          ? p->reduced_count * tir_exec_divide_up(p->inner, TIR_EXEC_ROW_BLOCK)
+          : tir_exec_divide_up(p->reduced_count, TIR_EXEC_COLUMN_BLOCK);
   p->n_parts = 1;
   p->part_blocks = p->n_blocks;
   // Not cut so far: one unit with every group, each in one part.
@@ -157,10 +156,10 @@ static void cut_fold(tir_exec_prepare *q, tir_exec_axes *p) {
   const double block_cost = cost / (double)p->n_blocks;
   const int64_t wanted = tir_exec_cut(q, p->n_blocks * p->n_groups, block_cost);
   if (q->split.n_units < 2) return;
-  const int64_t least = divide_up(p->n_blocks, TIR_EXEC_MAX_PARTS);
+  const int64_t least = tir_exec_divide_up(p->n_blocks, TIR_EXEC_MAX_PARTS);
   p->part_blocks = 1;
   while (p->part_blocks < wanted || p->part_blocks < least) p->part_blocks *= 2;
-  p->n_parts = divide_up(p->n_blocks, p->part_blocks);
+  p->n_parts = tir_exec_divide_up(p->n_blocks, p->part_blocks);
   p->groups_per_unit = 1;
   q->split.n_units = (uint32_t)(p->n_groups * p->n_parts);
   // Then units write results themselves and nothing is left to finish.
@@ -378,7 +377,7 @@ void tir_exec_fill_rows(tir_exec_prepare *q, const tir_ir_type *in, int axis,
   p->n = in->dims[axis];
   tir_exec_split_axis(in, axis, &p->outer, &p->inner);
   // inner may be 0: then there are no groups, and no width to divide.
-  const int64_t tiles = divide_up(p->inner, TIR_EXEC_COLUMN_TILE);
+  const int64_t tiles = tir_exec_divide_up(p->inner, TIR_EXEC_COLUMN_TILE);
   p->n_groups = p->outer * tiles;
   const double width = (double)p->inner / (double)(tiles > 0 ? tiles : 1);
   p->groups_per_unit =
@@ -405,14 +404,14 @@ static void cut_axis(tir_exec_prepare *q, tir_exec_best_params *p) {
   p->n_parts = 1;
   p->part_n = rows->n;
   if (rows->n_groups >= TIR_EXEC_MAX_PARTS || rows->n_groups == 0) return;
-  const int64_t n_blocks = divide_up(rows->n, BLOCK);
+  const int64_t n_blocks = tir_exec_divide_up(rows->n, BLOCK);
   const double n = (double)tir_ir_type_numel(&q->in[0]);
   const double width = n / (double)rows->n / (double)rows->n_groups;
   const int64_t wanted =
       tir_exec_cut(q, n_blocks * rows->n_groups, 2 * BLOCK * width);
-  const int64_t least = divide_up(n_blocks, TIR_EXEC_MAX_PARTS);
+  const int64_t least = tir_exec_divide_up(n_blocks, TIR_EXEC_MAX_PARTS);
   p->part_n = BLOCK * (wanted > least ? wanted : least);
-  if (q->split.n_units > 1) p->n_parts = divide_up(rows->n, p->part_n);
+  if (q->split.n_units > 1) p->n_parts = tir_exec_divide_up(rows->n, p->part_n);
   if (p->n_parts == 1) {
     p->part_n = rows->n;
     rows->groups_per_unit =
