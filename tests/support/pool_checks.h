@@ -3,6 +3,9 @@
 #ifndef TAPEIR_TESTS_SUPPORT_POOL_CHECKS_H
 #define TAPEIR_TESTS_SUPPORT_POOL_CHECKS_H
 
+#include <dirent.h>
+#include <sched.h>
+
 #include "tests/support/sample_modules.h"
 #include "tests/support/thread_runs.h"
 #include "tests/support/tir_file.h"
@@ -26,9 +29,43 @@ inline void CountSlowly(void *arg, uint32_t lane) {
   if (lane == 0) usleep(200);
 }
 
+// Keeps the calling thread on one core and all others of the process off it,
+// while there are two: a worker that is woken on its caller's core leaves the
+// work to it.
+class CoresApart {
+ public:
+  CoresApart() {
+    sched_getaffinity(0, sizeof all_, &all_);
+    if (CPU_COUNT(&all_) < 2) return;
+    cpu_set_t own, rest = all_;
+    int first = 0;
+    while (!CPU_ISSET(first, &all_)) first++;
+    CPU_ZERO(&own);
+    CPU_SET(first, &own);
+    CPU_CLR(first, &rest);
+    SetOthers(rest);
+    sched_setaffinity(0, sizeof own, &own);
+  }
+  ~CoresApart() { sched_setaffinity(0, sizeof all_, &all_); }
+  CoresApart(const CoresApart &) = delete;
+  CoresApart &operator=(const CoresApart &) = delete;
+
+ private:
+  static void SetOthers(const cpu_set_t &cores) {
+    DIR *tasks = opendir("/proc/self/task");
+    while (const dirent *task = tasks ? readdir(tasks) : nullptr) {
+      const pid_t id = atoi(task->d_name);
+      if (id > 0 && id != gettid()) sched_setaffinity(id, sizeof cores, &cores);
+    }
+    if (tasks) closedir(tasks);
+  }
+  cpu_set_t all_;
+};
+
 inline void CheckLanes(int n_rounds) {
   const auto context = MakeContext(4);
   ASSERT_EQ(tir_exec_start_threads(context.get(), nullptr), TIR_OK);
+  const CoresApart apart;
   int others = 0;
   // A lane comes when its thread has a core, so not in any one round.
   const int64_t end = NowNs() + INT64_C(20) * 1000000000;
