@@ -2,67 +2,37 @@
 // any number of threads, through text and files, and trained on after a load.
 #include <cmath>
 
-#include "loops.h"
-#include "tests/support/compiled.h"
-#include "tests/support/tir_file.h"
+#include "loop_graph.h"
 
 namespace {
 
-constexpr int64_t kHidden = 6, kIn = 3;
-
-class ControlGraph : public testing::Test {
+class ControlGraph : public LoopGraph {
  protected:
   void SetUp() override { Begin(1); }
 
   void Begin(int threads) {
-    End();
-    tir_context_options options = {};
-    options.n_threads = threads;
-    ASSERT_EQ(tir_context_create(&options, &c_, nullptr), TIR_OK);
-    ASSERT_EQ(tir_tape_create(c_, nullptr, &t_, nullptr), TIR_OK);
-    module_ = MakeWeights();
+    BeginEmpty(threads, 0);
+    AddAll(module_);
   }
-
-  void End() {
-    tir_module_destroy(module_);
-    tir_tape_destroy(t_);
-    tir_context_destroy(c_);
-    module_ = nullptr;
-    t_ = nullptr;
-    c_ = nullptr;
-  }
-  void TearDown() override { End(); }
 
   tir_module *MakeWeights() {
     tir_module *m = nullptr;
     EXPECT_EQ(tir_module_create(c_, &m, nullptr), TIR_OK);
-    Add(m, "w", {kIn, kHidden}, TIR_PARAM_TRAINABLE, 3);
-    Add(m, "u", {kHidden, kHidden}, TIR_PARAM_TRAINABLE, 4);
-    Add(m, "vw", {kIn, kHidden}, TIR_PARAM_STATE, 0);
-    Add(m, "vu", {kHidden, kHidden}, TIR_PARAM_STATE, 0);
+    AddAll(m);
     return m;
   }
 
-  void Add(tir_module *m, const char *name, std::vector<int64_t> dims,
-           tir_param_kind kind, int seed) {
-    const size_t n = static_cast<size_t>(dims[0] * dims[1]);
-    const Floats data = seed ? Noise(n, seed) : Floats(n, 0.0f);
-    tir_tensor *x = nullptr;
-    ASSERT_EQ(tir_tensor_from_data(c_, TIR_DTYPE_F32, dims.data(), 2,
-                                   data.data(), &x, nullptr),
-              TIR_OK);
-    EXPECT_EQ(tir_module_add_param(m, name, kind, x, nullptr), TIR_OK);
-    tir_tensor_release(x);
+  void AddAll(tir_module *m) {
+    AddWeights(m);
+    Add(m, "vw", {kIn, kHidden}, TIR_PARAM_STATE, 0);
+    Add(m, "vu", {kHidden, kHidden}, TIR_PARAM_STATE, 0);
   }
 
   // Loss and its gradients; a scan that holds a cond, then a while.
   tir_graph *CaptureLoss(const char *name, int64_t time, int64_t batch,
                          bool step = false) {
     tir_capture_begin(t_, module_, name);
-    const int64_t dims[] = {time, batch, kIn};
-    const char *const symbols[] = {"time", "batch", nullptr};
-    const tir_value x =
-        tir_input_symbolic(t_, "x", TIR_DTYPE_F32, dims, symbols, 3);
+    const tir_value x = Rows(time, batch);
     const tir_value w[] = {tir_param(t_, module_, "w"),
                            tir_param(t_, module_, "u")};
     for (const tir_value v : w) tir_attach_grad(t_, v, TIR_GRAD_WRITE);
@@ -80,34 +50,21 @@ class ControlGraph : public testing::Test {
       tir_output(t_, "dw", tir_grad_of(t_, w[0]));
       tir_output(t_, "du", tir_grad_of(t_, w[1]));
     }
-    tir_graph *graph = nullptr;
-    tir_error error = {};
-    EXPECT_EQ(tir_capture_end(t_, &graph, &error), TIR_OK) << error.message;
-    return graph;
+    return Finish();
   }
 
   tir_value Loss(tir_value x, const tir_value *w) {
-    const int64_t row[] = {0}, end[] = {1};
-    // Zeros [batch, hidden] that follow the batch.
-    const int64_t like[] = {-1, kIn};
-    const tir_value first =
-        tir_reshape(t_, tir_slice(t_, x, row, end, nullptr, 1), like, 2);
-    const tir_value zeros = tir_zeros_like(t_, tir_matmul(t_, first, w[0]));
+    const tir_value zeros = ZeroState(x, w[0]);
     Cell cell = {w[0], w[1]};
     tir_value h, ys, last;
     tir_scan(t_, GatedBody, &cell, &zeros, 1, &x, 1, 1, nullptr, &h, &ys);
     tir_while(
-        t_,
-        [](tir_tape *t, void *, const tir_value *carry) {
-          return Below(
-              t, tir_mean(t, tir_square(t, carry[0]), nullptr, 0, false), 2.0);
-        },
+        t_, IsSmall,
         [](tir_tape *t, void *, const tir_value *carry, tir_value *out) {
           out[0] = tir_mul_scalar(t, carry[0], 1.7);
         },
         nullptr, &h, 1, 8, &last);
-    return tir_add(t_, tir_mean(t_, tir_square(t_, last), nullptr, 0, false),
-                   tir_mean(t_, ys, nullptr, 0, false));
+    return LossOf(last, ys);
   }
 
   // The cell where the row's mean is positive, else half the state.
@@ -196,19 +153,6 @@ class ControlGraph : public testing::Test {
     for (size_t i = 0; i < a.size(); i++)
       ASSERT_NEAR(a[i], b[i], 2e-5f * (1 + std::fabs(b[i]))) << i;
   }
-
-  std::string Text(const tir_module *m) {
-    char *text = nullptr;
-    tir_error error = {};
-    EXPECT_EQ(tir_module_to_text(m, &text, &error), TIR_OK) << error.message;
-    const std::string out = text ? text : "";
-    tir_text_free(c_, text);
-    return out;
-  }
-
-  tir_context *c_ = nullptr;
-  tir_tape *t_ = nullptr;
-  tir_module *module_ = nullptr;
 };
 
 TEST_F(ControlGraph, AgreesWithTheReference) {

@@ -1,9 +1,7 @@
 // Random numbers drawn in bodies of captured graphs: the streams as documented,
 // the reference, other sizes, any number of threads, text and files, and
 // training that goes on after a load.
-#include "loops.h"
-#include "tests/support/compiled.h"
-#include "tests/support/tir_file.h"
+#include "loop_graph.h"
 
 extern "C" {
 #include "ir/reference/random.h"
@@ -11,7 +9,7 @@ extern "C" {
 
 namespace {
 
-constexpr int64_t kHidden = 6, kIn = 3, kSeed = 77;
+constexpr int64_t kSeed = 77;
 
 // What the numbers of a draw of f32[4] are, by docs/numerics.md.
 Floats Expected(uint64_t stream, uint32_t step) {
@@ -36,74 +34,29 @@ tir_value Draw(tir_tape *t) {
   return tir_uniform(t, TIR_DTYPE_F32, four, 1, 0, 1);
 }
 
-class RandomGraph : public testing::Test {
+class RandomGraph : public LoopGraph {
  protected:
   void SetUp() override { Begin(1); }
-  void TearDown() override { End(); }
 
   void Begin(int threads) {
-    End();
-    tir_context_options options = {};
-    options.n_threads = threads;
-    ASSERT_EQ(tir_context_create(&options, &c_, nullptr), TIR_OK);
-    tir_tape_options tape = {};
-    tape.seed = kSeed;
-    ASSERT_EQ(tir_tape_create(c_, &tape, &t_, nullptr), TIR_OK);
-    ASSERT_EQ(tir_module_create(c_, &module_, nullptr), TIR_OK);
-    Add("w", {kIn, kHidden}, 3);
-    Add("u", {kHidden, kHidden}, 4);
-  }
-
-  void End() {
-    tir_module_destroy(module_);
-    tir_tape_destroy(t_);
-    tir_context_destroy(c_);
-    module_ = nullptr;
-    t_ = nullptr;
-    c_ = nullptr;
-  }
-
-  void Add(const char *name, std::vector<int64_t> dims, int seed) {
-    const Floats data = Noise(static_cast<size_t>(dims[0] * dims[1]), seed);
-    tir_tensor *x = nullptr;
-    ASSERT_EQ(tir_tensor_from_data(c_, TIR_DTYPE_F32, dims.data(), 2,
-                                   data.data(), &x, nullptr),
-              TIR_OK);
-    EXPECT_EQ(
-        tir_module_add_param(module_, name, TIR_PARAM_TRAINABLE, x, nullptr),
-        TIR_OK);
-    tir_tensor_release(x);
-  }
-
-  tir_graph *Finish() {
-    tir_graph *graph = nullptr;
-    tir_error error = {};
-    EXPECT_EQ(tir_capture_end(t_, &graph, &error), TIR_OK) << error.message;
-    return graph;
+    BeginEmpty(threads, kSeed);
+    AddWeights(module_);
   }
 
   // One step: h' = cell(drop(h)) over the rows, where the mean of a row is
   // positive; else noise is added. Then SGD on both weights.
   tir_value Step(tir_value x, const tir_value *w) {
-    const int64_t row[] = {0}, end[] = {1}, like[] = {-1, kIn};
-    const tir_value first =
-        tir_reshape(t_, tir_slice(t_, x, row, end, nullptr, 1), like, 2);
-    const tir_value zeros = tir_zeros_like(t_, tir_matmul(t_, first, w[0]));
+    const tir_value zeros = ZeroState(x, w[0]);
     Cell cell = {w[0], w[1]};
     tir_value h, ys, last;
     tir_scan(t_, Body, &cell, &zeros, 1, &x, 1, 1, nullptr, &h, &ys);
     tir_while(
-        t_,
-        [](tir_tape *t, void *, const tir_value *carry) {
-          return Below(
-              t, tir_mean(t, tir_square(t, carry[0]), nullptr, 0, false), 2.0);
-        },
+        t_, IsSmall,
         [](tir_tape *t, void *, const tir_value *carry, tir_value *out) {
           out[0] = tir_mul_scalar(t, tir_dropout(t, carry[0], 0.1), 1.7);
         },
         nullptr, &h, 1, 6, &last);
-    return tir_add(t_, tir_mean(t_, tir_square(t_, last), nullptr, 0, false),
-                   tir_mean(t_, ys, nullptr, 0, false));
+    return LossOf(last, ys);
   }
 
   static void Body(tir_tape *t, void *user, const tir_value *carry,
@@ -135,10 +88,7 @@ class RandomGraph : public testing::Test {
   tir_graph *CaptureStep(const char *name, int64_t time, int64_t batch,
                          bool train = true) {
     tir_capture_begin(t_, module_, name);
-    const int64_t dims[] = {time, batch, kIn};
-    const char *const symbols[] = {"time", "batch", nullptr};
-    const tir_value x =
-        tir_input_symbolic(t_, "x", TIR_DTYPE_F32, dims, symbols, 3);
+    const tir_value x = Rows(time, batch);
     const tir_value w[] = {tir_param(t_, module_, "w"),
                            tir_param(t_, module_, "u")};
     for (const tir_value v : w) tir_attach_grad(t_, v, TIR_GRAD_WRITE);
@@ -168,15 +118,6 @@ class RandomGraph : public testing::Test {
       RunOk(instance);
       out.push_back(Output<float>(instance, 0, 1).at(0));
     }
-    return out;
-  }
-
-  std::string Text(const tir_module *m) {
-    char *text = nullptr;
-    tir_error error = {};
-    EXPECT_EQ(tir_module_to_text(m, &text, &error), TIR_OK) << error.message;
-    const std::string out = text ? text : "";
-    tir_text_free(c_, text);
     return out;
   }
 
@@ -244,10 +185,6 @@ class RandomGraph : public testing::Test {
     tir_output(t_, "last", last);
     return Finish();
   }
-
-  tir_context *c_ = nullptr;
-  tir_tape *t_ = nullptr;
-  tir_module *module_ = nullptr;
 };
 
 TEST_F(RandomGraph, StreamsAreThoseOfTheDocument) {
