@@ -1,5 +1,5 @@
 // cond and while on a live tape, and control nodes inside each other.
-#include "loops.h"
+#include "checked.h"
 
 namespace {
 
@@ -97,31 +97,6 @@ TEST_F(Branches, WhileWithoutABoundHasNoGradient) {
 }
 
 // --- against differences ---------------------------------------------------
-
-class Checked : public TapeTest {
- protected:
-  void Check(tir_gradcheck_fn fn, std::vector<size_t> sizes, void *user) {
-    std::vector<tir_tensor *> inputs;
-    for (size_t i = 0; i < sizes.size(); i++) {
-      const int64_t dims[] = {static_cast<int64_t>(sizes[i])};
-      const auto data = NoiseF64(sizes[i], static_cast<int>(i));
-      tir_tensor *x = nullptr;
-      ASSERT_EQ(tir_tensor_from_data(c, TIR_DTYPE_F64, dims, 1, data.data(), &x,
-                                     nullptr),
-                TIR_OK);
-      inputs.push_back(x);
-    }
-    tir_gradcheck_options options = {};
-    options.second_order = true;
-    options.absolute_tolerance = 1e-6;
-    tir_error error = {};
-    EXPECT_EQ(tir_gradcheck(c, fn, user, inputs.data(), inputs.size(), &options,
-                            &error),
-              TIR_OK)
-        << error.message;
-    for (tir_tensor *x : inputs) tir_tensor_release(x);
-  }
-};
 
 tir_value CondOf(void *user, tir_tape *t, const tir_value *in, size_t) {
   const bool holds = *static_cast<bool *>(user);
