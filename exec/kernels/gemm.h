@@ -53,7 +53,7 @@ static inline size_t tir_exec_gemm_a_bytes(int64_t m, int64_t k,
 // has them. A tile is computed in stretches of k, one call each, between which
 // a run may be stopped: a call is 64 MFLOP at most, a few milliseconds. Tiles
 // for which stretches would get short are cut whatever their number.
-#define TIR_EXEC_MAX_CALL_FLOPS (double)(1 << 26)
+#define TIR_EXEC_MAX_CALL_FLOPS ((double)(1 << 26))
 #define TIR_EXEC_MIN_TILE_FLOPS 4e6
 enum {
   TIR_EXEC_MAX_TILES = 16,

@@ -359,9 +359,9 @@ static int64_t piece_of(int64_t side, int64_t least_piece, double most) {
 }
 
 // Products that are not worth tiles, and integers. Whole products where one is
-// less than a unit. Else columns, since each panel
-// of b is then packed by one lane only, or rows where c is narrow; across them
-// where even the least piece would be long.
+// less than a unit. Else columns, since each panel of b is then packed by one
+// lane only, or rows where c is narrow; across them where even the least piece
+// would be long.
 static void cut_own(tir_exec_prepare *q, matmul_params *p) {
   enum { COLUMNS = 32, ROWS = 48 };  // whole panels and tiles at every level
   const double most = 1 << 24;       // multiplications: a few milliseconds
